@@ -1,0 +1,167 @@
+"""Knows how a GGUF language model runs inside this process, by llama.cpp."""
+
+from __future__ import annotations
+
+import atexit
+import codecs
+import re
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from models.errors import ChatModelUnavailable, ModelNotFound
+from models.threads import cpu_threads
+from models.values import Message
+
+_PATIENCE_S = 0.5
+
+
+class Llama:
+    """A LanguageModel: greedy decoding with the chat template that the GGUF file carries.
+
+    The evaluated beginning of the last prompt is kept, so a second question over the same
+    beginning starts at once. One reply is written at a time; a reply whose reader pauses for
+    0.5 s gives up its turn and later goes on where it was, so that a reply nobody reads to
+    its end never blocks the model.
+    """
+
+    def __init__(self, weights: Path, *, name: str, context_tokens: int = 2048) -> None:
+        self.name = name
+        self.context_tokens = context_tokens
+        self._model = _load(weights, context_tokens)
+        self._template = _template_of(self._model, weights)
+        self._ends, self._marks = _special_tokens(self._model)
+        self._turn = threading.Condition()
+        self._writer: object | None = None
+        self._last_step_s = 0.0
+
+    def count_tokens(self, text: str) -> int:
+        """Count the tokens of a text as this model cuts it."""
+        return len(self._model.tokenize(text.encode(), add_bos=False, special=False))
+
+    def stream(self, messages: Sequence[Message], *, max_tokens: int) -> Iterator[str]:
+        """Yield the reply piece by piece, greedily decoded.
+
+        Raises:
+            ChatModelUnavailable: the prompt does not fit the context, or the model failed.
+        """
+        prompt = self._prompt(messages)
+        room = self.context_tokens - len(prompt)
+        if room < 1:
+            raise ChatModelUnavailable(
+                f"The prompt has {len(prompt)} tokens, {self.name} takes "
+                f"{self.context_tokens}. Ask with less evidence or a shorter chat."
+            )
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        for token in self._write(prompt, min(max_tokens, room)):
+            if piece := decoder.decode(self._model.detokenize([token])):
+                yield piece
+        if rest := decoder.decode(b"", final=True):
+            yield rest
+
+    def _prompt(self, messages: Sequence[Message]) -> list[int]:
+        """Lay out the turns; what a turn says can never pass for the template's own marks."""
+        turns = [{"role": m.role, "content": self._defuse(m.content)} for m in messages]
+        text = self._template(messages=turns).prompt
+        return list(self._model.tokenize(text.encode(), add_bos=False, special=True))
+
+    def _defuse(self, text: str) -> str:
+        return self._marks.sub(lambda mark: f"{mark[0][0]} {mark[0][1:]}", text)
+
+    def _write(self, tokens: list[int], max_tokens: int) -> Iterator[int]:
+        """Yield up to ``max_tokens`` tokens that follow ``tokens``, each in a turn of its own."""
+        writer = object()
+        steps: Iterator[int] = iter(())
+        try:
+            for _ in range(max_tokens):
+                with self._turn:
+                    if self._take_turn(writer):
+                        steps = self._model.generate(tokens, temp=0.0, repeat_penalty=1.0)
+                    token = self._step(steps)
+                if token in self._ends:
+                    return
+                tokens = [*tokens, token]
+                yield token
+        finally:
+            self._leave(writer)
+
+    def _take_turn(self, writer: object) -> bool:
+        """Wait for the turn (the lock is held); True if another one wrote since our last."""
+        while self._writer not in (None, writer):
+            idle_s = time.monotonic() - self._last_step_s
+            if idle_s >= _PATIENCE_S:
+                break
+            self._turn.wait(_PATIENCE_S - idle_s)
+        is_new = self._writer is not writer
+        self._writer = writer
+        return is_new
+
+    def _leave(self, writer: object) -> None:
+        with self._turn:
+            if self._writer is writer:
+                self._writer = None
+                self._turn.notify_all()
+
+    def _step(self, steps: Iterator[int]) -> int:
+        try:
+            return next(steps)
+        except (RuntimeError, ValueError, IndexError, StopIteration) as exc:
+            self._model.reset()
+            raise ChatModelUnavailable(
+                f"The language model {self.name} failed while writing: {exc}. Ask again."
+            ) from exc
+        finally:
+            self._last_step_s = time.monotonic()
+
+
+def _load(weights: Path, context_tokens: int) -> Any:
+    """Load llama.cpp's model; it comes untyped.
+
+    Writing takes half the CPUs: its threads wait for each other at every layer, and beside a
+    busy indexing worker on two cores two threads wrote 20 times slower than one.
+    """
+    import llama_cpp
+
+    try:
+        model = llama_cpp.Llama(
+            str(weights),
+            n_ctx=context_tokens,
+            n_threads=max(1, cpu_threads() // 2),
+            n_threads_batch=cpu_threads(),
+            flash_attn=True,
+            verbose=False,
+        )
+    except (OSError, ValueError, RuntimeError) as exc:
+        raise ModelNotFound(f"The language model in {weights} could not be loaded: {exc}.") from exc
+    # Left to the interpreter's own end, its destructor runs when llama_cpp is half gone and fails.
+    atexit.register(model.close)
+    return model
+
+
+def _template_of(model: Any, weights: Path) -> Any:
+    from llama_cpp.llama_chat_format import Jinja2ChatFormatter
+
+    template = model.metadata.get("tokenizer.chat_template")
+    if template is None:
+        raise ModelNotFound(
+            f"{weights} carries no chat template. Take an instruct (chat) version of the model."
+        )
+    bos, eos = (
+        model.detokenize([token], special=True).decode(errors="replace")
+        for token in (model.token_bos(), model.token_eos())
+    )
+    return Jinja2ChatFormatter(template, bos_token=bos, eos_token=eos)
+
+
+def _special_tokens(model: Any) -> tuple[frozenset[int], re.Pattern[str]]:
+    """The tokens that end a reply, and a pattern of all the marks that are not text."""
+    import llama_cpp
+
+    vocab = model._model.vocab  # the public class has no list of its special tokens
+    control = [t for t in range(model.n_vocab()) if llama_cpp.llama_vocab_is_control(vocab, t)]
+    ends = frozenset(t for t in control if llama_cpp.llama_vocab_is_eog(vocab, t))
+    marks = [model.detokenize([t], special=True).decode(errors="replace") for t in control]
+    spelled = sorted((m for m in marks if len(m) > 1), key=len, reverse=True)
+    return ends, re.compile("|".join(map(re.escape, spelled)) or r"(?!)")

@@ -1,0 +1,102 @@
+"""The ports: what memqa asks of a model that sees, reads, hears, embeds or speaks.
+
+Every port has one embedded implementation and a deterministic twin in ``tests/fakes.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
+
+from models.values import Features, Label, Message, Picture, Sound, TextLine, Utterance
+
+Metric: TypeAlias = Literal["cosine", "dot"]
+
+
+@runtime_checkable
+class ImageEncoder(Protocol):
+    """Turns pictures and questions into vectors that can be compared by ``metric``.
+
+    Cosine spaces hand out L2-normalised vectors. A class-probability space uses dot: a picture is
+    its distribution over classes, a question a weighting of the classes, the dot product their
+    expected agreement. ``signature`` changes whenever old vectors no longer fit new ones.
+    """
+
+    @property
+    def signature(self) -> str: ...
+    @property
+    def dim(self) -> int: ...
+    @property
+    def metric(self) -> Metric: ...
+
+    def encode(self, pictures: Sequence[Picture]) -> Features:
+        """Give the vectors [T, D] of T pictures of any sizes."""
+        ...
+
+    def encode_query(self, text: str) -> Features:
+        """Give the vector [D] of a word or sentence naming what to look for."""
+        ...
+
+    def labels(self, feature: Features, top: int = 5) -> list[Label]:
+        """Name what the vector [D] shows, most probable first; empty if it has no names."""
+        ...
+
+
+@runtime_checkable
+class TextEncoder(Protocol):
+    """Turns texts into L2-normalised vectors that are close when the meanings are."""
+
+    @property
+    def signature(self) -> str: ...
+    @property
+    def dim(self) -> int: ...
+
+    def encode(self, texts: Sequence[str]) -> Features:
+        """Give the vectors [N, D] of N texts."""
+        ...
+
+
+@runtime_checkable
+class Transcriber(Protocol):
+    """Writes down speech."""
+
+    @property
+    def signature(self) -> str: ...
+
+    def transcribe(self, sound: Sound, *, offset_s: float = 0.0) -> Iterator[Utterance]:
+        """Yield what is said in the mono samples [n] at 16 kHz, times shifted by ``offset_s``."""
+        ...
+
+
+@runtime_checkable
+class TextReader(Protocol):
+    """Reads text off a picture (OCR)."""
+
+    @property
+    def signature(self) -> str: ...
+
+    def read(self, picture: Picture) -> list[TextLine]:
+        """Give the lines of text in reading order."""
+        ...
+
+
+@runtime_checkable
+class LanguageModel(Protocol):
+    """Writes text after a conversation."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def context_tokens(self) -> int: ...
+
+    def count_tokens(self, text: str) -> int:
+        """Count the tokens of a text as this model cuts it."""
+        ...
+
+    def stream(self, messages: Sequence[Message], *, max_tokens: int) -> Iterator[str]:
+        """Yield the reply piece by piece, greedily decoded.
+
+        Raises:
+            ChatModelUnavailable: the model failed before or while writing.
+        """
+        ...

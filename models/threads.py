@@ -1,0 +1,22 @@
+"""Knows how many threads a model may use; the one place where torch is told."""
+
+from __future__ import annotations
+
+import os
+
+
+def cpu_threads() -> int:
+    """Give the number of CPUs this process may run on, at most 8: small models gain no more."""
+    try:
+        usable = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows have no affinity call
+        usable = os.cpu_count() or 1
+    return max(1, min(8, usable))
+
+
+def limit_torch_threads() -> None:
+    """Tell torch to use :func:`cpu_threads` threads within one operation."""
+    import torch
+
+    if torch.get_num_threads() != cpu_threads():
+        torch.set_num_threads(cpu_threads())

@@ -1,0 +1,89 @@
+"""Knows how a question is put to class probabilities: through the names of the classes."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from models.ports import Metric, TextEncoder
+from models.values import Features, Label, Picture
+from models.vision.efficientnet import CLASSES, EfficientNetLite0
+
+_SHARPNESS = 30.0  # of the softmax over classes; anything from 15 to 40 ranks alike
+
+_log = logging.getLogger(__name__)
+
+
+class ConSE:
+    """An ImageEncoder: EfficientNet-Lite0 class probabilities, asked through the class names.
+
+    ConSE (Norouzi et al. 2013, arXiv 1312.5650, eq. 2) blends the text vectors of the most
+    probable classes into a picture's vector. Here the probabilities themselves are the vector
+    [D = 1000] and the text side moves instead: a text t weighs class c by
+    softmax_c(30 cos(t, name_c)), so the dot product is the expected weight of what is seen.
+    Probabilities average linearly when a memory merges frames.
+    """
+
+    signature = "efficientnet-lite0/class-weights/1"
+    dim = CLASSES
+    metric: Metric = "dot"
+
+    def __init__(
+        self, network: EfficientNetLite0, names: Sequence[str], text: TextEncoder, *, cache: Path
+    ) -> None:
+        """``cache`` is a folder for the names' vectors, which take seconds to compute."""
+        if len(names) != CLASSES:
+            raise ValueError(f"{len(names)} class names for {CLASSES} classes")
+        self._network = network
+        self._names = tuple(names)
+        self._text = text
+        self._cache = cache
+        self._name_vectors: Features | None = None
+
+    def encode(self, pictures: Sequence[Picture]) -> Features:
+        """Give the class probabilities [T, D] of T pictures of any sizes.
+
+        Raises:
+            BackendError: the network failed.
+        """
+        return self._network.probabilities(pictures)
+
+    def encode_query(self, text: str) -> Features:
+        """Give the class weights [D] of a word or sentence; they sum to one."""
+        if self._name_vectors is None:
+            self._name_vectors = _vectors_of(self._names, self._text, self._cache)
+        cosines = self._name_vectors @ self._text.encode([text])[0]
+        weights = np.exp(_SHARPNESS * (cosines - cosines.max()))
+        return np.asarray(weights / weights.sum(), np.float32)
+
+    def labels(self, feature: Features, top: int = 5) -> list[Label]:
+        """Name the classes of the vector [D], most probable first."""
+        order = np.argsort(-feature, kind="stable")[:top]
+        return [Label(self._names[i], float(feature[i])) for i in order]
+
+
+def _vectors_of(names: Sequence[str], text: TextEncoder, cache: Path) -> Features:
+    """Give the names' vectors [C, D], kept in ``cache`` between processes."""
+    key = hashlib.sha256("\n".join([text.signature, *names]).encode()).hexdigest()[:32]
+    path = cache / f"{key}.npy"
+    try:
+        kept: Features = np.load(path)
+        if kept.shape == (len(names), text.dim) and np.isfinite(kept).all():
+            return kept
+    except (OSError, ValueError, EOFError) as exc:
+        _log.debug("class names are encoded anew: %s", exc)
+    vectors = text.encode(names)
+    draft = path.with_suffix(f".{os.getpid()}")
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with draft.open("wb") as file:
+            np.save(file, vectors)
+        draft.replace(path)
+    except OSError as exc:
+        _log.debug("class names' vectors not kept: %s", exc)
+    return vectors

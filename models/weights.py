@@ -1,0 +1,97 @@
+"""Knows where weight files lie, which sum each must have, and that it was checked before."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from models.errors import ModelNotFound
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """One weight file inside an installed package; ``sha256`` is of the file as published."""
+
+    package: str  # as pip names it
+    module: str  # as Python imports it
+    file: str  # inside the module's folder
+    sha256: str
+
+    def folder(self) -> Path:
+        """Give the module's folder without importing it.
+
+        Raises:
+            ModelNotFound: the package is not installed.
+        """
+        spec = importlib.util.find_spec(self.module)
+        if spec is None or not spec.submodule_search_locations:
+            raise ModelNotFound(
+                f"The package {self.package} is missing. Install it: pip install {self.package}"
+            )
+        return Path(spec.submodule_search_locations[0])
+
+    def path(self) -> Path:
+        """Give the file's path once it is there and its sum is right.
+
+        Raises:
+            ModelNotFound: the file is missing or is not the one published.
+        """
+        path = self.folder() / self.file
+        if not path.is_file():
+            raise ModelNotFound(f"{path} is missing. {self._advice()}")
+        if _sum_of(path) != self.sha256:
+            raise ModelNotFound(
+                f"{path} is not the file that {self.package} was published with "
+                f"(another SHA-256). {self._advice()}"
+            )
+        return path
+
+    def version(self) -> str:
+        """Give the package's installed version, empty where it is not installed."""
+        try:
+            return importlib.metadata.version(self.package)
+        except importlib.metadata.PackageNotFoundError:
+            return ""
+
+    def _advice(self) -> str:
+        return f"Install it anew: pip install --force-reinstall --no-deps {self.package}"
+
+
+def _sum_of(path: Path) -> str:
+    """Give the SHA-256 of a file, read anew only when path, size or time of change differ."""
+    status = path.stat()
+    key = f"{path.resolve()}\n{status.st_size}\n{status.st_mtime_ns}"
+    stamp = cache_folder() / "sums" / (hashlib.sha256(key.encode()).hexdigest()[:32] + ".json")
+    try:
+        return str(json.loads(stamp.read_text())["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # never checked, or the stamp is damaged: check now
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    _write_stamp(stamp, found)
+    return found
+
+
+def cache_folder() -> Path:
+    """Give the user's folder for what can be computed again at any time."""
+    return Path(platformdirs.user_cache_dir("memqa", appauthor=False))
+
+
+def _write_stamp(stamp: Path, found: str) -> None:
+    draft = stamp.with_suffix(f".{os.getpid()}")
+    try:
+        stamp.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(json.dumps({"sha256": found}))
+        draft.replace(stamp)
+    except OSError as exc:
+        _log.debug("sum not kept, it will be computed again: %s", exc)
