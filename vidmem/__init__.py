@@ -1,0 +1,1 @@
+"""A video becomes a memory of moments: decoding, perception, events and memories."""

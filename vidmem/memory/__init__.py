@@ -1,0 +1,1 @@
+"""One published memory method a file."""

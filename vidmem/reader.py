@@ -1,0 +1,177 @@
+"""The decoding child, ``python -m vidmem.reader``: knows one request, answers it over a pipe.
+
+The request is one JSON line on stdin. Each answer on stdout is two little-endian uint32 (lengths of
+header and payload), a JSON header with ``kind``, and raw bytes. It imports no model library, and
+it may crash, hang or run out of memory: `vidmem/child.py` outlives it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any, BinaryIO, TypeAlias
+
+import numpy as np
+
+from models.errors import DecodeFailed, MemqaError
+from vidmem.frame import Decoded
+from vidmem.sample import Sampled, SampleParams, Sampler
+from vidmem.video import decode_here, end_here, frame_here, probe_here, subtitles_here
+
+Answer: TypeAlias = tuple[dict[str, Any], bytes]
+
+_BEAT_S = 1.0
+
+
+def main() -> None:
+    """Answer the one request on stdin."""
+    out = _take_stdout()
+    request = json.loads(sys.stdin.readline())
+    _limit_memory(request["address_space_bytes"])
+    try:
+        for header, payload in _ANSWERS[request["do"]](request):
+            _send(out, header, payload)
+    except MemqaError as exc:
+        _send(out, {"kind": "error", "type": type(exc).__name__, "message": str(exc)})
+    except MemoryError:
+        _send(out, {"kind": "error", "type": "DecodeFailed", "message": "out of memory"})
+    out.flush()
+    os._exit(0)  # decoders' threads may hang in their destructors
+
+
+def _probe(request: dict[str, Any]) -> Iterator[Answer]:
+    yield {"kind": "info", "info": asdict(probe_here(request["path"]))}, b""
+
+
+def _frame(request: dict[str, Any]) -> Iterator[Answer]:
+    jpeg = frame_here(request["path"], request["t_s"], request["width_px"])
+    yield {"kind": "frame"}, jpeg
+
+
+def _subtitles(request: dict[str, Any]) -> Iterator[Answer]:
+    found, note = subtitles_here(request["path"])
+    said = [asdict(utterance) for utterance in found]
+    yield {"kind": "subtitles", "utterances": said, "note": note}, b""
+
+
+def _sound(request: dict[str, Any]) -> Iterator[Answer]:
+    from vidmem.audio import windows_here
+
+    wanted = {key: request[key] for key in ("start_s", "segment", "segment_s")}
+    for window in windows_here(request["path"], **wanted):
+        header = {"kind": "window", "last": window.last, "note": window.note}
+        yield header | {"start_s": window.start_s, "end_s": window.end_s}, window.samples.tobytes()
+
+
+def _frames(request: dict[str, Any]) -> Iterator[Answer]:
+    """Yield sampled frames, a ``segment`` mark before each next segment's first frame, ``end``."""
+    sampler = Sampler(SampleParams(**request["sample"]))
+    if request["state"]:
+        sampler.load_state_dict(request["state"])
+    yield from _Walk(request, sampler).answers()
+
+
+class _Walk:
+    """One pass over a video's frames; changes to PyAV where decord gives up."""
+
+    def __init__(self, request: dict[str, Any], sampler: Sampler) -> None:
+        self._request, self._sampler = request, sampler
+        self._border_s = (request["segment"] + 1) * request["segment_s"]
+        self._last_s, self._gap_s, self._beat = -1.0, 0.0, time.monotonic()
+        self._backend, self._notes = request["backend"], list[str]()
+
+    def answers(self) -> Iterator[Answer]:
+        for frame in self._decoded():
+            if self._last_s >= 0:
+                self._gap_s = frame.pts_s - self._last_s
+            self._last_s = frame.pts_s
+            yield from self._mark()
+            yield from self._pictures(self._sampler.push(frame))
+        yield from self._mark()
+        yield from self._pictures(self._sampler.finish())
+        end_s = self._last_s + self._gap_s
+        told_s = end_here(self._request["path"])
+        if (
+            not self._notes
+            and told_s is not None
+            and 0 <= told_s - self._last_s <= max(2.0, 2 * self._gap_s)
+        ):
+            end_s = max(told_s, self._last_s)
+        yield {"kind": "end", "end_s": end_s, "told_s": told_s, "notes": self._notes}, b""
+
+    def _decoded(self) -> Iterator[Decoded]:
+        path, start_s = self._request["path"], self._request["start_s"]
+        if self._backend == "decord":
+            try:
+                yield from decode_here(path, backend="decord", start_s=start_s)
+                return
+            except DecodeFailed as exc:
+                self._backend = "pyav"
+                self._notes.append(f"{exc}: PyAV took over.")
+                start_s = max(start_s, self._last_s + 1e-3)
+        try:
+            yield from decode_here(path, start_s=start_s, threads=self._request["threads"])
+        except DecodeFailed as exc:
+            self._notes.append(str(exc))
+
+    def _mark(self) -> Iterator[Answer]:
+        waiting_s = self._sampler.waiting_s
+        while waiting_s is not None and waiting_s >= self._border_s:
+            state = self._sampler.state_dict()
+            mark = {"kind": "segment", "resume_s": waiting_s, "state": state}
+            yield mark | {"backend": self._backend}, b""
+            self._border_s += self._request["segment_s"]
+
+    def _pictures(self, sampled: Iterator[Sampled]) -> Iterator[Answer]:
+        for item in sampled:
+            picture = item.frame.picture()
+            header = {
+                "kind": "frame", "index": item.index, "pts_s": item.frame.pts_s,
+                "is_cut": item.is_cut, "motion": item.motion, "change": item.change,
+                "shape": picture.shape,
+            }  # fmt: skip
+            yield header, np.ascontiguousarray(picture).tobytes()
+            self._beat = time.monotonic()
+        if time.monotonic() - self._beat > _BEAT_S:
+            self._beat = time.monotonic()
+            yield {"kind": "beat", "pts_s": self._last_s}, b""
+
+
+def _take_stdout() -> BinaryIO:
+    """Keep the pipe to ourselves: what libraries print to stdout goes to stderr instead."""
+    pipe = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return pipe
+
+
+def _send(out: BinaryIO, header: dict[str, Any], payload: bytes = b"") -> None:
+    head = json.dumps(header).encode()
+    out.write(struct.pack("<II", len(head), len(payload)))
+    out.write(head)
+    out.write(payload)
+    out.flush()
+
+
+def _limit_memory(limit_bytes: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit; the parent still watches the resident size
+        return
+    resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
+
+
+_ANSWERS = {
+    "probe": _probe,
+    "frame": _frame,
+    "subtitles": _subtitles,
+    "sound": _sound,
+    "frames": _frames,
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,450 @@
+"""Knows how a video file is opened, probed and decoded with true times, by PyAV or decord.
+
+The functions ending in ``_here`` run in the decoding child (`vidmem/reader.py`); ``probe``,
+``frame_at`` and ``subtitles`` are the doors for everyone else and ask that child, because a hostile
+file may crash, hang or fill the memory of whoever opens it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import DecodeFailed, EmptyMedia, UnreadableMedia, UnsupportedMedia
+from models.values import Picture, Utterance
+from vidmem.frame import PICTURE_SIDE_PX, TINY_PX, Decoded, jpeg, tiny
+from vidmem.values import Backend, MediaInfo
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+__all__ = ["MediaInfo", "decode_here", "frame_at", "probe", "subtitles"]
+
+logger = logging.getLogger(__name__)
+
+_LOOKS_PER_S = 31.0  # more would cost time and sharpen no border that a person could see
+_PROBE_PACKETS = 60
+_AHEAD_BYTES = 256 * 2**20
+_ARBITRARY_CLOCKS = {"mpegts", "mpeg"}  # their first time stamp means nothing
+_NOT_MEDIA = {"tty", "image2", "srt", "webvtt", "ass", "lrc"}
+_MAGIC = {b"ftyp": 4, b"moov": 4, b"mdat": 4, b"\x1aE\xdf\xa3": 0, b"RIFF": 0, b"OggS": 0}
+
+
+# --- doors -------------------------------------------------------------------------------------
+
+
+def probe(path: str | Path) -> MediaInfo:
+    """Look at a file's first packets and tell what it holds.
+
+    Raises:
+        UnsupportedMedia: not a video or a recording.
+        UnreadableMedia: the right kind of file, but nothing in it can be decoded.
+        EmptyMedia: no bytes, or no frame.
+        DecodeFailed: the decoder crashed or hung.
+    """
+    from vidmem.child import ask
+
+    answer, _ = ask({"do": "probe", "path": str(path)})
+    return MediaInfo(**answer["info"] | {"notes": tuple(answer["info"]["notes"])})
+
+
+def frame_at(path: str | Path, t_s: float, *, width_px: int = 320) -> bytes:
+    """Give the frame shown at ``t_s`` as a JPEG at most ``width_px`` wide; raises as ``probe``."""
+    from vidmem.child import ask
+
+    _, jpeg = ask({"do": "frame", "path": str(path), "t_s": t_s, "width_px": width_px})
+    return jpeg
+
+
+def subtitles(path: str | Path) -> tuple[list[Utterance], str]:
+    """Give what the first embedded text subtitle track says, and a note if it ends in damage.
+
+    Raises as ``probe``.
+    """
+    from vidmem.child import ask
+
+    answer, _ = ask({"do": "subtitles", "path": str(path)})
+    return [Utterance(**utterance) for utterance in answer["utterances"]], answer["note"]
+
+
+# --- in the child ------------------------------------------------------------------------------
+
+
+@contextmanager
+def open_media(path: str) -> Iterator[InputContainer]:
+    """Open a file with PyAV; its errors come out as ours.
+
+    Raises:
+        UnsupportedMedia, UnreadableMedia, EmptyMedia: as for ``probe``.
+    """
+    import av
+
+    name, file = Path(path).name, Path(path)
+    if not file.is_file():
+        raise UnreadableMedia(f"{name} is not there: {path}. Check the path.")
+    if file.stat().st_size == 0:
+        raise EmptyMedia(f"{name} is empty (0 bytes). Copy or download it again.")
+    try:
+        container = av.open(path, metadata_errors="ignore")
+    except (av.error.FFmpegError, ValueError) as exc:
+        if _looks_like_media(file):
+            raise UnreadableMedia(
+                f"{name} is damaged: its index is missing or broken, so nothing in it can be "
+                "decoded. Copy or download it again."
+            ) from exc
+        raise UnsupportedMedia(f"{name} is not a video or a recording.") from exc
+    with container:
+        yield container
+
+
+def probe_here(path: str) -> MediaInfo:
+    """Probe in this process; raises as ``probe``."""
+    import av
+
+    with open_media(path) as container:
+        video, sound = video_stream(container), sound_stream(container)
+        _refuse_other_kinds(container, path, video is None and sound is None)
+        texts = sum(1 for s in container.streams.subtitles if _is_text(s.codec_context.name))
+        facts: dict[str, Any] = {
+            "path": path,
+            "container": container.format.name.split(",")[0],
+            "has_audio": sound is not None,
+            "subtitle_tracks": texts,
+            "duration_s": _duration_s(container),
+        }
+        if video is None:
+            assert sound is not None
+            return MediaInfo(
+                **facts, kind="audio", width=0, height=0, rotation=0, fps=None,
+                variable_rate=False, codec=sound.codec_context.name, backend="pyav",
+            )  # fmt: skip
+        try:
+            first = next(iter(container.decode(video)), None)
+        except av.error.FFmpegError as exc:
+            raise UnreadableMedia(
+                f"{Path(path).name} is damaged: not even its first frame can be decoded."
+            ) from exc
+        if first is None:
+            raise EmptyMedia(f"{Path(path).name} holds a video track without a single frame.")
+        rotation, (width, height) = _rotation(first), (first.width, first.height)
+        fps = float(video.average_rate) if video.average_rate else None
+        info = MediaInfo(
+            **facts, kind="video", rotation=rotation, fps=fps, codec=video.codec_context.name,
+            width=height if rotation % 180 else width, height=width if rotation % 180 else height,
+            variable_rate=False, backend="pyav",
+        )  # fmt: skip
+    varies = _varies(path)
+    return MediaInfo(**asdict(info) | {"variable_rate": varies, "backend": _first_choice(info)})
+
+
+def decode_here(
+    path: str, *, backend: Backend = "pyav", start_s: float = 0.0, threads: int = 1
+) -> Iterator[Decoded]:
+    """Yield every frame with ``pts_s >= start_s``, in order of time (at most 31 a second).
+
+    Raises:
+        DecodeFailed: the data is damaged from here on; what was yielded is good.
+    """
+    frames = _by_decord(path) if backend == "decord" else _by_pyav(path, start_s, threads)
+    due = start_s
+    for frame in frames:
+        # Times that stand still or run backwards are untrue, and a slack of half a look keeps
+        # 30 frames a second whole.
+        if frame.pts_s >= due - 1e-6:
+            yield frame
+            due = max(frame.pts_s + 1e-4, frame.pts_s + 1 / _LOOKS_PER_S - 2e-3)
+
+
+def end_here(path: str) -> float | None:
+    """Give the end of the last video packet in seconds, None where the file does not tell."""
+    with open_media(path) as container:
+        video = video_stream(container)
+        if video is None or video.duration is None or video.time_base is None:
+            return _duration_s(container)
+        start = video.start_time or 0
+        return float((start + video.duration) * video.time_base) - origin_s(container)
+
+
+def frame_here(path: str, t_s: float, width_px: int) -> bytes:
+    """Give the frame on screen at ``t_s`` as JPEG, the nearest one at the ends; may raise."""
+    shown: Decoded | None = None
+    frames = _by_pyav(path, max(0.0, t_s - 1.0), 1, side_px=max(width_px, 16))
+    try:
+        for frame in frames:
+            if shown is not None and frame.pts_s > t_s + 1e-6:
+                break
+            shown = frame
+    except DecodeFailed:
+        logger.debug("frame_at: %s ends early", path)
+    if shown is None:
+        shown = _last_frame(path, width_px)
+    return jpeg(shown.picture(), width_px=width_px)
+
+
+def subtitles_here(path: str) -> tuple[list[Utterance], str]:
+    """Read the first text subtitle track, [] without one; the note tells of damage in it."""
+    import av
+
+    said, note = list[Utterance](), ""
+    with open_media(path) as container:
+        tracks = [s for s in container.streams.subtitles if _is_text(s.codec_context.name)]
+        if not tracks:
+            return said, note
+        origin = origin_s(container)
+        try:
+            for packet in container.demux(tracks[0]):
+                if packet.pts is None or packet.time_base is None:
+                    continue
+                start = float(packet.pts * packet.time_base) - origin
+                length = float((packet.duration or 0) * packet.time_base) or 2.0
+                if text := _spoken(packet.decode()):
+                    said.append(Utterance(max(0.0, start), max(0.0, start) + length, text))
+        except av.error.FFmpegError as exc:
+            good_s = max((one.end_s for one in said), default=0.0)
+            note = f"The subtitles are damaged after {good_s:.0f} s ({exc.strerror})."
+    return said, note
+
+
+def origin_s(container: InputContainer) -> float:
+    """Give the time that counts as zero: a transport stream's clock starts anywhere."""
+    arbitrary = bool(_ARBITRARY_CLOCKS & set(container.format.name.split(",")))
+    return (container.start_time or 0) / 1e6 if arbitrary else 0.0
+
+
+def video_stream(container: InputContainer) -> VideoStream | None:
+    """Give the first video stream that is more than a cover picture."""
+    from av.stream import Disposition
+
+    for stream in container.streams.video:
+        # a stream without a context is one that no decoder at hand understands
+        if stream.codec_context is not None and not stream.disposition & Disposition.attached_pic:
+            return stream
+    return None
+
+
+def sound_stream(container: InputContainer) -> AudioStream | None:
+    """Give the first audio stream that can be decoded."""
+    return next((s for s in container.streams.audio if s.codec_context is not None), None)
+
+
+def _by_pyav(
+    path: str, start_s: float, threads: int, *, side_px: int = PICTURE_SIDE_PX
+) -> Iterator[Decoded]:
+    from av.video.reformatter import VideoReformatter
+
+    with open_media(path) as container:
+        stream = video_stream(container)
+        if stream is None:
+            raise EmptyMedia(f"{Path(path).name} holds no video.")
+        stream.thread_type = "AUTO" if threads > 1 else "NONE"
+        stream.codec_context.thread_count = threads
+        if start_s > 0 and not _seek(container, stream, start_s):
+            container.seek(0)
+        scaler, origin, last = VideoReformatter(), origin_s(container), -1.0
+        good_s, damage = start_s, _Damage()
+        for frame in _good_frames(container, stream, damage):
+            pts_s = -1.0 if frame.time is None else frame.time - origin
+            good_s = max(good_s, pts_s)
+            if pts_s > last and pts_s >= max(0.0, start_s - 1e-6):
+                last = pts_s
+                small = _scaled(scaler, frame, *TINY_PX)
+                yield Decoded(pts_s, small, _Upright(scaler, frame, side_px))
+            damage.after(good_s)
+    damage.tell(Path(path).name, good_s)
+
+
+class _Damage:
+    """Where a file could not be decoded: times of the last good frame before each hole."""
+
+    def __init__(self) -> None:
+        self.fresh, self._holes, self._why = False, list[float](), ""
+
+    def note(self, exc: Exception) -> None:
+        """A packet could not be decoded."""
+        self.fresh, self._why = True, str(getattr(exc, "strerror", exc))
+
+    def after(self, good_s: float) -> None:
+        """A good frame came; damage noted since the one before lies in front of it."""
+        if self.fresh:
+            self._holes.append(good_s)
+            self.fresh = False
+
+    def tell(self, name: str, good_s: float) -> None:
+        """Raise DecodeFailed if there was damage."""
+        if self.fresh:
+            raise DecodeFailed(f"{name} is damaged after {good_s:.2f} s ({self._why}).")
+        if self._holes:
+            places = ", ".join(f"{hole:.2f} s" for hole in self._holes[:3])
+            raise DecodeFailed(
+                f"{name} is damaged before {places} ({self._why}); the rest is whole."
+            )
+
+
+def _good_frames(
+    container: InputContainer, stream: VideoStream, damage: _Damage
+) -> Iterator[VideoFrame]:
+    """Decode packet by packet; after a broken one go on at the next key frame."""
+    import av
+
+    lost = False
+    try:
+        for packet in container.demux(stream):
+            if lost and packet.size and not packet.is_keyframe:
+                continue
+            try:
+                yield from packet.decode()
+                lost = False
+            except av.error.FFmpegError as exc:
+                lost = True
+                # what the decoder still holds may lean on what is broken
+                stream.codec_context.flush_buffers()
+                damage.note(exc)
+    except av.error.FFmpegError as exc:
+        damage.note(exc)  # the container itself ends in the middle
+
+
+class _Upright:
+    """The picture of a frame, made when asked for: most frames are only looked at tiny."""
+
+    def __init__(self, scaler: Any, frame: VideoFrame, side_px: int) -> None:
+        self._scaler, self._frame, self._side_px = scaler, frame, side_px
+
+    def __call__(self) -> Picture:
+        frame = self._frame
+        shrink = min(1.0, self._side_px / max(frame.width, frame.height))
+        size = (max(2, round(frame.width * shrink)), max(2, round(frame.height * shrink)))
+        turned = np.rot90(_scaled(self._scaler, frame, *size), _rotation(frame) // 90)
+        return np.ascontiguousarray(turned)
+
+
+def _scaled(scaler: Any, frame: VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
+    small = scaler.reformat(frame, width, height, "rgb24", interpolation="AREA")
+    return np.asarray(small.to_ndarray(), np.uint8)
+
+
+def _by_decord(path: str) -> Iterator[Decoded]:
+    """Read a short video from its start, frame by frame.
+
+    decord 3.4 answers with wrong frames when it has to skip (it gives up after 10,000 polls, only
+    saying so on stderr), so nothing is ever skipped or sought; it also drops a late first frame's
+    offset, which is added back.
+    """
+    import decord  # type: ignore[import-untyped]
+
+    with open_media(path) as container:
+        stream = video_stream(container)
+        assert stream is not None
+        assert stream.time_base is not None
+        late_s = float((stream.start_time or 0) * stream.time_base) - origin_s(container)
+        wide = max(stream.width, stream.height)
+        shrink = min(1.0, PICTURE_SIDE_PX / wide)
+        size = (round(stream.width * shrink), round(stream.height * shrink))
+    asked = {} if shrink == 1.0 else {"width": size[0], "height": size[1]}
+    last = -1.0
+    try:
+        reader = decord.VideoReader(path, num_threads=1, **asked)
+        times = reader.get_frame_timestamp(range(len(reader)))[:, 0] + max(0.0, late_s)
+        for pts_s in (round(float(t), 6) for t in times):  # decord gives float32
+            picture = np.asarray(reader.next().asnumpy(), np.uint8)
+            last = pts_s
+            yield Decoded(pts_s, tiny(picture), picture.copy)
+    except (RuntimeError, decord.DECORDError, StopIteration) as exc:
+        raise DecodeFailed(f"decord fails on {Path(path).name} after {max(last, 0):.2f} s") from exc
+
+
+def _seek(container: InputContainer, stream: VideoStream, start_s: float) -> bool:
+    """Go to the key frame before ``start_s``; False where the file has no usable index."""
+    import av
+
+    try:
+        at_s = max(0.0, start_s - 0.5) + origin_s(container)
+        container.seek(int(at_s * 1e6), backward=True)
+        first = next(iter(container.decode(stream)), None)
+        if first is None or first.time is None or first.time - origin_s(container) > start_s:
+            return False
+        container.seek(int(at_s * 1e6), backward=True)
+    except av.error.FFmpegError:
+        return False
+    return True
+
+
+def _last_frame(path: str, side_px: int) -> Decoded:
+    with open_media(path) as container:
+        end_s = _duration_s(container) or 0.0
+    for start_s in (max(0.0, end_s - 5.0), 0.0):
+        last = None
+        try:
+            for frame in _by_pyav(path, start_s, 1, side_px=max(side_px, 16)):
+                last = frame
+        except DecodeFailed:
+            logger.debug("frame_at: %s ends early", path)
+        if last is not None:
+            return last
+    raise EmptyMedia(f"{Path(path).name} holds no frame that can be decoded.")
+
+
+def _first_choice(info: MediaInfo) -> Backend:
+    """Decord reads ahead without limit, so it may have what fits into memory as a whole."""
+    if info.duration_s is None or info.fps is None or info.rotation:
+        return "pyav"
+    shrink = min(1.0, PICTURE_SIDE_PX / max(info.width, info.height))
+    frame_bytes = info.width * info.height * shrink * shrink * 3
+    fits = info.duration_s * info.fps * frame_bytes <= _AHEAD_BYTES
+    return "decord" if fits else "pyav"
+
+
+def _varies(path: str) -> bool:
+    """Whether the first frames stand unevenly in time, judged by their packets."""
+    with open_media(path) as container:
+        stream = video_stream(container)
+        packets = islice(container.demux(stream), _PROBE_PACKETS)
+        stamps = sorted(p.pts for p in packets if p.pts is not None)
+        gaps = np.diff(np.asarray(stamps, np.float64))[:-8]  # the last few may be out of order
+        tick = float(stream.time_base or 0) if stream else 0.0
+    return bool(gaps.size > 2 and (gaps.max() - gaps.min()) * tick > max(2.5e-3, 2.1 * tick))
+
+
+def _duration_s(container: InputContainer) -> float | None:
+    return container.duration / 1e6 if container.duration and container.duration > 0 else None
+
+
+def _rotation(frame: VideoFrame) -> int:
+    return round((frame.rotation or 0) / 90) * 90
+
+
+def _refuse_other_kinds(container: InputContainer, path: str, silent_and_blind: bool) -> None:
+    names = set(container.format.name.split(","))
+    still = any(name.endswith("_pipe") for name in names)
+    if silent_and_blind or still or names & _NOT_MEDIA:
+        raise UnsupportedMedia(f"{Path(path).name} is not a video or a recording.")
+
+
+def _looks_like_media(file: Path) -> bool:
+    with file.open("rb") as opened:
+        head = opened.read(16)
+    return any(head[at : at + len(magic)] == magic for magic, at in _MAGIC.items())
+
+
+def _is_text(codec: str) -> bool:
+    return codec in {"subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text"}
+
+
+def _spoken(cues: Any) -> str:
+    """The plain words of decoded subtitle cues, without styling codes."""
+    import re
+
+    lines = (cue.dialogue for cue in cues if getattr(cue, "dialogue", None) is not None)
+    raw = " ".join(x.decode("utf-8", "replace") if isinstance(x, bytes) else x for x in lines)
+    raw = re.sub(r"\{[^}]*\}|<[^>]*>", "", raw).replace("\\N", " ").replace("\\n", " ")
+    return " ".join(raw.split())
