@@ -1,0 +1,1 @@
+"""A document becomes a memory of passages and a tree of summaries; knows no store and no video."""

@@ -1,0 +1,162 @@
+"""What a file is, told from its bytes and never from its name; refuses what is no document.
+
+Leaves to the readers of each format whether the file is whole.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from pathlib import Path
+
+from docmem.pages import Format
+from models.errors import EmptyMedia, UnreadableMedia, UnsupportedMedia
+
+MAX_PDF_BYTES = 2_000_000_000
+MAX_TEXT_BYTES = 50_000_000  # about 25,000 printed pages; beyond that it is data, not reading
+_HEAD_BYTES = 65_536
+_PDF_HEADER_WITHIN = 1_024  # readers accept junk before the header up to here
+
+# First bytes of what people rename or drop by mistake, with the words for the refusal.
+_SIGNATURES: tuple[tuple[bytes, str], ...] = (
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"\x89PNG\r\n\x1a\n", "a PNG picture"),
+    (b"GIF8", "a GIF picture"),
+    (b"II*\x00", "a TIFF picture"),
+    (b"MM\x00*", "a TIFF picture"),
+    (b"PK\x03\x04", "a ZIP archive or an Office document"),
+    (b"\xd0\xcf\x11\xe0", "an old Office document"),
+    (b"{\\rtf", "a rich text (RTF) document"),
+    (b"%!PS", "a PostScript file"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"7z\xbc\xaf'\x1c", "a 7-Zip archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a program"),
+    (b"RIFF", "a sound, picture or video file"),
+    (b"OggS", "a sound or video file"),
+    (b"ID3", "a sound file"),
+    (b"\x1aE\xdf\xa3", "a video file"),
+    (b"SQLite format 3\x00", "a database"),
+)
+_BOMS: tuple[tuple[bytes, str], ...] = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_HTML_START = re.compile(
+    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
+)
+_HTML_TAG = re.compile(r"</(?:p|div|h[1-6]|li|table|tr|td|span|a|ul|section|article)\s*>", re.I)
+_ATX_HEADING = re.compile(r"^#{1,6} +\S", re.M)
+_MARKDOWN_SIGN = re.compile(r"^(?:```|~~~|\|.+\|\s*$|[*+-] +\S|> \S)|\[[^\]\n]+\]\([^)\n]+\)", re.M)
+_CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{2,40})", re.I)
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
+
+
+def sniff(path: Path) -> Format:
+    """Tell what document a file is from its first bytes.
+
+    Raises:
+        UnsupportedMedia: a folder, or a file that holds no document.
+        EmptyMedia: zero bytes, or nothing but white space.
+        UnreadableMedia: the file is missing or may not be read.
+    """
+    head = _head(path)
+    if b"%PDF-" in head[:_PDF_HEADER_WITHIN]:
+        return "pdf"
+    for signature, words in _SIGNATURES:
+        if head.startswith(signature):
+            raise UnsupportedMedia(_not_a_document(path, words))
+    if head[4:8] == b"ftyp":
+        raise UnsupportedMedia(_not_a_document(path, "a video or picture file"))
+    text, _ = decode(head, path, is_part=True)
+    if not text.strip() and path.stat().st_size <= len(head):
+        raise EmptyMedia(f"{path.name} holds nothing but white space.")
+    return _text_format(text, path.suffix.lower())
+
+
+def read_text(path: Path) -> tuple[str, tuple[str, ...]]:
+    """Give the decoded text of a file, line ends as newlines, and notes on how it was read.
+
+    Raises:
+        UnsupportedMedia: the bytes are no text, or too many.
+        UnreadableMedia: the file is missing or may not be read.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_TEXT_BYTES:
+            raise UnsupportedMedia(
+                f"{path.name} has {size / 1e6:.0f} MB of text; memqa reads up to "
+                f"{MAX_TEXT_BYTES / 1e6:.0f} MB: split it first."
+            )
+        text, notes = decode(path.read_bytes(), path)
+    except OSError as exc:
+        raise UnreadableMedia(f"{path.name} cannot be read: {exc.strerror}.") from exc
+    return text.replace("\r\n", "\n").replace("\r", "\n"), notes
+
+
+def decode(data: bytes, path: Path, *, is_part: bool = False) -> tuple[str, tuple[str, ...]]:
+    """Decode text by its byte order mark, as UTF-8, by its declared charset, or as Windows-1252.
+
+    Raises:
+        UnsupportedMedia: the bytes are no text.
+    """
+    for encoding, note in _candidates(data):
+        try:
+            # A head that was cut out of a file may end inside a character: incremental, not final.
+            text = codecs.getincrementaldecoder(encoding)().decode(data, final=not is_part)
+        except (UnicodeDecodeError, LookupError):
+            continue
+        if len(_CONTROL.findall(text)) > len(text) * 0.01:
+            break
+        return text, (note,) if note else ()
+    raise UnsupportedMedia(_not_a_document(path, "binary data"))
+
+
+def _candidates(data: bytes) -> list[tuple[str, str]]:
+    for bom, encoding in _BOMS:
+        if data.startswith(bom):
+            return [(encoding, "")]
+    candidates = [("utf-8", "")]
+    if match := _CHARSET.search(data[:2_048]):
+        name = match.group(1).decode("ascii")
+        candidates.append((name, f"The text is {name}, as it declares."))
+    # cp1252 leaves five bytes undefined; binary data nearly always hits one of them or a control.
+    candidates.append(("cp1252", "The text is not UTF-8; it was read as Windows-1252."))
+    return candidates
+
+
+def _head(path: Path) -> bytes:
+    if path.is_dir():
+        raise UnsupportedMedia(f"{path} is a folder; name the files in it, or add it recursively.")
+    try:
+        size = path.stat().st_size
+        if size == 0:
+            raise EmptyMedia(f"{path.name} is empty (0 bytes).")
+        if size > MAX_PDF_BYTES:
+            raise UnsupportedMedia(f"{path.name} is larger than {MAX_PDF_BYTES / 1e9:.0f} GB.")
+        with path.open("rb") as file:
+            return file.read(_HEAD_BYTES)
+    except OSError as exc:
+        raise UnreadableMedia(f"{path.name} cannot be read: {exc.strerror}.") from exc
+
+
+def _text_format(text: str, suffix: str) -> Format:
+    if _HTML_START.match(text) or len(_HTML_TAG.findall(text)) >= 5:
+        return "html"
+    headings = len(_ATX_HEADING.findall(text))
+    # A lone "# …" may be a comment; the suffix only settles what the content leaves open.
+    is_script = text.startswith("#!")
+    if headings and not is_script and (headings > 1 or _MARKDOWN_SIGN.search(text)):
+        return "markdown"
+    return "markdown" if suffix in (".md", ".markdown") else "text"
+
+
+def _not_a_document(path: Path, words: str) -> str:
+    claim = f" although its name ends in {path.suffix}" if path.suffix else ""
+    return (
+        f"{path.name} is {words}{claim}; memqa reads PDF, plain text, Markdown and HTML documents."
+    )
