@@ -1,0 +1,202 @@
+"""The answering loop: understand, find, tell, tie. Knows no page, no command line and no files.
+
+The program decides what is true and quotes it; the language model phrases it; the model's words
+stand only where every sentence of them is borne out by the evidence (tier C of the document
+memory, document-memory design §6). A weak finding is no answer: the state is then "unanswered",
+with the closest places as evidence.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from memqa import chronicle
+from memqa.cite import Source, citations, misquotes, names, numbers, rambles, stems, supports
+from memqa.findings import Finding, finding
+from memqa.fuse import Found
+from memqa.prompts import answer_messages
+from memqa.question import Question, Turn, asks_number, understand
+from memqa.retrieve import Finder
+from memqa.trust import state_of
+from memqa.values import Answer, AnswerMode, Citation, Step, Token, clock
+from memqa.walks import down_the_tree
+from models.errors import ChatModelUnavailable, InputError, SetupError
+from models.ports import TextEncoder
+
+if TYPE_CHECKING:
+    from memqa.library import Library
+
+_MOST_TOKENS = 64
+_CLOSEST = 3  # places shown with "unanswered"
+_REMEMBERED_TURNS = 6
+_NO_MEDIA = "There is nothing to ask yet: add a video or a document first."
+_UNANSWERED = "Nothing in your media supports an answer."
+
+
+@dataclass(slots=True)
+class _Course:
+    """What piles up while an answer is made."""
+
+    started: float = field(default_factory=time.perf_counter)
+    steps: list[Step] = field(default_factory=list)
+    timings_s: dict[str, float] = field(default_factory=dict)
+    models: dict[str, str] = field(default_factory=dict)
+    tier: str = "C"
+
+    def mark(self, name: str) -> float:
+        """Note how long the question has been under way when a stage ends."""
+        elapsed = time.perf_counter() - self.started
+        self.timings_s[name] = elapsed
+        return elapsed
+
+    def step(self, name: str, detail: str, scores: Mapping[str, float] | None = None) -> Step:
+        """Note a step that ends now."""
+        return self.add(Step(name, detail, scores or {}, self.mark(name)))
+
+    def add(self, step: Step) -> Step:
+        """Note a step taken elsewhere."""
+        self.steps.append(step)
+        return step
+
+    def end(self, answer: Answer) -> Answer:
+        """Give the answer with everything noted on the way."""
+        self.mark("total")
+        return replace(
+            answer,
+            walk=tuple(self.steps),
+            tier=self.tier,
+            models=self.models,
+            timings_s=self.timings_s,
+        )
+
+
+def stream(
+    library: Library,
+    question: str,
+    *,
+    media_ids: Sequence[str] | None = None,
+    at_s: float | None = None,
+    mode: AnswerMode = "auto",
+    options: Sequence[str] | None = None,
+    chat: str | None = None,
+) -> Iterator[Step | Token | Answer]:
+    """Answer a question: steps as they are taken, then tokens as written, then the Answer.
+
+    The Answer's text is what counts: where the model's words are not borne out by the evidence,
+    it is the program's own finding instead of what was streamed.
+
+    Raises:
+        InputError: ``mode`` is "moment" and neither ``at_s`` nor the words name one.
+    """
+    course = _Course()
+    media = [item for item in library.media() if media_ids is None or item.id in media_ids]
+    asked = understand(question, at_s=at_s, mode=mode, before=_last_turn(library, chat))
+    if mode == "moment" and asked.at_s is None:
+        raise InputError("a question about a moment needs its time; give it with --at or at_s")
+    yield course.step("understood", _understood(asked))
+    if not media:
+        yield course.end(Answer(_NO_MEDIA, "unanswered"))
+        return
+    engines = library.engines
+    finder = Finder(library.store.read, engines.image_encoder(), engines.text_encoder())
+    course.models |= {"image": finder.image.signature, "text": finder.text.signature}
+    found = chronicle.locate(asked, finder, media)
+    yield course.step(
+        "found", _summed_up(found), {item.memory.id: item.score for item in found[:8]}
+    )
+    for step in down_the_tree(finder.reader, found, asked.text):
+        yield course.add(step)
+    told = finding(asked, found)
+    state = state_of(asked, found) if told.text else "unanswered"
+    if state == "grounded":
+        written = yield from _phrase(library, course, asked, told)
+        answer = _tie(asked, told, written)
+    else:
+        text = told.text if state == "ungrounded" else _UNANSWERED
+        answer = Answer(text, state, told.evidence[:_CLOSEST])
+    # An option is the nearest one, whatever the state: choosing is asked for, the state warns.
+    option = _choose(finder.text, options, told.text) if options and told.text else None
+    yield course.end(replace(answer, option=option))
+
+
+def _phrase(
+    library: Library, course: _Course, asked: Question, told: Finding
+) -> Generator[Token | Step, None, str]:
+    """Have the language model phrase a finding; without one, or if it fails, say so and go on."""
+    pieces: list[str] = []
+    try:
+        model = library.engines.language_model()
+        course.models["language"] = model.name
+        messages = answer_messages(asked.text, [note.text for note in told.notes])
+        for piece in model.stream(messages, max_tokens=_MOST_TOKENS) if told.notes else ():
+            if not pieces:
+                course.mark("first_word")
+            pieces.append(piece)
+            yield Token(piece)
+    except (ChatModelUnavailable, SetupError) as exc:
+        course.tier = "D"
+        yield course.step("no language model", f"{exc} The finding is quoted as it stands.")
+    course.mark("written")
+    return "".join(pieces).strip().removeprefix("- ")
+
+
+def _tie(asked: Question, told: Finding, written: str) -> Answer:
+    """Keep the model's words where all of them are borne out, else take the finding's own."""
+    # Only what the model was shown can bear its words out.
+    sources = [*told.notes, *(Source(one.evidence_id, told.text) for one in told.notes[:1])]
+    found = supports(written, asked.text, sources)
+    sound = written and not rambles(written) and not misquotes(written, sources)
+    sound = sound and names(written, told.key)
+    sound = sound and not (asks_number(asked.text) and not numbers(written))
+    if sound and all(item.borne_out for item in found):
+        cited = [_whole(citation, told) for citation in citations(found)]
+        return Answer(written, "grounded", told.evidence, tuple(cited))
+    whole = Citation(0, len(told.text), told.rests_on)
+    return Answer(told.text, "grounded", told.evidence, (whole,))
+
+
+def _whole(citation: Citation, told: Finding) -> Citation:
+    """Let a sentence that rests on the finding's best place rest on all that the finding names."""
+    best = citation.evidence == told.rests_on[:1]
+    return replace(citation, evidence=told.rests_on) if best else citation
+
+
+def _choose(text: TextEncoder, options: Sequence[str], answer: str) -> int:
+    """Give the 0-based option that says most nearly what the answer says; the first on ties."""
+    vectors = text.encode([answer, *options])
+    shared = [
+        len(set(stems(option)) & set(stems(answer))) / max(1, len(set(stems(option))))
+        for option in options
+    ]
+    return int(np.argmax(vectors[1:] @ vectors[0] + np.asarray(shared, np.float32)))
+
+
+def _last_turn(library: Library, chat: str | None) -> Turn | None:
+    """Give what a follow-up may lean on: the last turn, itself completed from those before it."""
+    before: Turn | None = None
+    for turn in library.turns(chat)[-_REMEMBERED_TURNS:] if chat else ():
+        question = understand(turn.question, before=before)
+        cited = turn.answer.evidence if turn.answer.state != "unanswered" else ()
+        before = Turn(question.text, question.focus, cited[0].id if cited else None)
+    return before
+
+
+def _understood(asked: Question) -> str:
+    parts = [f"asks for: {asked.wants}"]
+    if asked.focus:
+        parts.append(f"looks for: {asked.focus}" + (f" and {asked.other}" if asked.other else ""))
+    if asked.at_s is not None:
+        parts.append(f"at {clock(asked.at_s)}")
+    return "; ".join(parts)
+
+
+def _summed_up(found: Sequence[Found]) -> str:
+    if not found:
+        return "nothing"
+    best = found[0].evidence()
+    return f"{len(found)} places, best {best.label} in {found[0].media.name}"

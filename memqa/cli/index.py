@@ -1,0 +1,106 @@
+"""The command ``index``: files go in, one line of what became of each comes out."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from memqa.cli import exits, words
+from memqa.cli.options import AsJson, Home, open_library
+from memqa.cli.progress import display, stopped_by_ctrl_c
+from memqa.values import Outcome
+
+if TYPE_CHECKING:
+    from memqa.library import Library
+
+
+def index(
+    context: typer.Context,
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Files, or folders with files.")
+    ],
+    recursive: Annotated[
+        bool,
+        typer.Option("--recursive", "-r", help="Also folders in folders.", show_default=False),
+    ] = False,
+    method: Annotated[
+        str, typer.Option(metavar="NAME", help="How a video is remembered.")
+    ] = "auto",
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Watch, hear and read files, and remember them. Files already known are passed over.
+
+    Ctrl-C stops cleanly: what is remembered so far can be asked, and the next run goes on there.
+
+    \b
+    Examples:
+      memqa index talk.mp4 report.pdf
+      memqa index ~/Videos --recursive
+      memqa index talk.mp4 --json
+    """
+    started = time.monotonic()
+    outcomes: list[Outcome] = []
+    with open_library(context, home) as library:
+        for outcome in run(library, paths, recursive=recursive, method=method):
+            outcomes.append(outcome)
+            if as_json:
+                words.print_json(outcome.as_json())
+            else:
+                print(words.outcome_line(outcome), flush=True)
+    elapsed_s = time.monotonic() - started
+    if as_json:
+        words.print_json({"summary": summary(outcomes, elapsed_s)})
+    elif len(outcomes) != 1:
+        counts = Counter(outcome.status for outcome in outcomes)
+        print(", ".join(f"{n} {status}" for status, n in counts.items()) or "no files found")
+    raise typer.Exit(exits.code_of_batch(outcomes))
+
+
+def run(
+    library: Library, paths: Sequence[Path], *, recursive: bool = False, method: str = "auto"
+) -> Iterator[Outcome]:
+    """Index files with progress on stderr; the first Ctrl-C stops after the current step."""
+    from memqa.ingest import files_of
+
+    # The library names a file only when it is done; this list tells which one comes next.
+    names = [file.name for path in paths for file in files_of(path, recursive=recursive)]
+    with stopped_by_ctrl_c() as wish, display() as shown:
+        outcomes = library.index(
+            paths,
+            recursive=recursive,
+            method=method,
+            on_progress=shown.update,
+            should_stop=wish.is_set,
+        )
+        shown.begin(_title(names, 0))
+        for number, outcome in enumerate(outcomes, 1):
+            shown.begin(_title(names, number))
+            yield outcome
+
+
+def summary(outcomes: Sequence[Outcome], elapsed_s: float) -> dict[str, Any]:
+    """Count what became of the files of a run."""
+    counts = Counter(outcome.status for outcome in outcomes)
+    kept = [outcome.media for outcome in outcomes if outcome.media is not None]
+    return {
+        "files": len(outcomes),
+        **{
+            status: counts[status]
+            for status in ("indexed", "unchanged", "partial", "failed", "skipped", "cancelled")
+        },
+        "memories": sum(media.memories for media in kept),
+        "bytes": sum(media.bytes for media in kept),
+        "elapsed_s": round(elapsed_s, 3),
+    }
+
+
+def _title(names: Sequence[str], number: int) -> str:
+    if number >= len(names):
+        return ""
+    return names[number] if len(names) == 1 else f"[{number + 1}/{len(names)}] {names[number]}"

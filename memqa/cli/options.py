@@ -1,0 +1,62 @@
+"""The options that several commands share, and how a command opens the library they name."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from memqa.library import Library
+
+_CLOCK = re.compile(r"(?:(?P<h>\d+):)?(?P<m>\d{1,2}):(?P<s>[0-5]?\d(?:\.\d+)?)")
+
+Home = Annotated[
+    Path | None,
+    typer.Option(
+        "--home",
+        metavar="DIR",
+        help="The library to use (default: MEMQA_HOME, else your user data folder).",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.", show_default=False)]
+OfMedia = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--media",
+        "-m",
+        metavar="ID_OR_PATH",
+        help="Only this media: id, start of an id, file name or path. May be repeated.",
+        show_default=False,
+    ),
+]
+
+
+def open_library(context: typer.Context, home: Path | None) -> Library:
+    """Open the library named by the command's own ``--home``, else by the one before it."""
+    import memqa
+
+    return memqa.open(home or context.obj)
+
+
+def seconds(text: str) -> float:
+    """Read a time as ``751``, ``12:31`` or ``1:02:11.5``.
+
+    Raises:
+        typer.BadParameter: the text is no time.
+    """
+    try:
+        found = _CLOCK.fullmatch(text.strip())
+        value = (
+            int(found["h"] or 0) * 3600 + int(found["m"]) * 60 + float(found["s"])
+            if found
+            else float(text)
+        )
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise typer.BadParameter(f"{text!r} is no time; write seconds (751) or a clock (12:31).")
+    return value

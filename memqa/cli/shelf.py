@@ -1,0 +1,152 @@
+"""The commands about what is remembered: ``list``, ``show``, ``forget``, ``stats``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from memqa.cli import words
+from memqa.cli.options import AsJson, Home, open_library
+
+if TYPE_CHECKING:
+    from docmem.tree import Tree
+    from memqa.values import Media
+
+_ID = typer.Argument(metavar="ID", help="Id, start of an id, file name or path.")
+
+
+def list_media(context: typer.Context, home: Home = None, as_json: AsJson = False) -> None:
+    """List what the library remembers.
+
+    \b
+    Examples:
+      memqa list
+      memqa list --json
+    """
+    with open_library(context, home) as library:
+        media = library.media()
+    if as_json:
+        words.print_json([asdict(item) for item in media])
+    elif media:
+        titles = ("id", "kind", "length", "state", "path")
+        words.print_table(titles, [words.media_row(item) for item in media])
+    else:
+        typer.echo("This library is empty. Add something: memqa index FILE", err=True)
+
+
+def show(
+    context: typer.Context,
+    name: Annotated[str, _ID],
+    memory: Annotated[
+        bool, typer.Option("--memory", help="Also print the outline.", show_default=False)
+    ] = False,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what is known of one file; with --memory also the outline it is remembered by.
+
+    \b
+    Examples:
+      memqa show talk.mp4
+      memqa show 3fa9c1 --memory
+    """
+    with open_library(context, home) as library:
+        media = library.show(name)
+        tree = library.outline(media.id) if memory else None
+    if as_json:
+        words.print_json(asdict(media) | ({"outline": _outline(tree)} if tree else {}))
+        return
+    _print_media(media)
+    if tree is not None:
+        _print_outline(tree)
+
+
+def forget(
+    context: typer.Context,
+    names: Annotated[list[str], _ID],
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Forget media: every memory of them leaves the disk. The files themselves stay untouched.
+
+    \b
+    Examples:
+      memqa forget talk.mp4
+      memqa forget 3fa9c1 77b0e2
+    """
+    with open_library(context, home) as library:
+        # All names are looked up first: a wrong one must not leave the job half done.
+        chosen = {media.id: media for media in map(library.show, names)}
+        for media_id, media in chosen.items():
+            library.forget(media_id)
+            if not as_json:
+                print(f"forgot {media.path}")
+    if as_json:
+        words.print_json({"forgotten": list(chosen)})
+
+
+def stats(context: typer.Context, home: Home = None, as_json: AsJson = False) -> None:
+    """Say how much is remembered and how much room it takes.
+
+    \b
+    Examples:
+      memqa stats
+    """
+    with open_library(context, home) as library:
+        figures = asdict(library.stats())
+    if as_json:
+        words.print_json(figures)
+        return
+    for name, value in figures.items():
+        print(f"{name.replace('_', ' '):24} {_figure(name, value)}")
+
+
+def _figure(name: str, value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_figure(name, part)}" for key, part in value.items()) or "none"
+    return words.size(value) if "bytes" in name and isinstance(value, int | float) else str(value)
+
+
+def _outline(tree: Tree) -> dict[str, Any]:
+    return {"root": tree.root, "nodes": [asdict(node) for node in tree.nodes]}
+
+
+def _print_media(media: Media) -> None:
+    facts = {
+        "id": media.id,
+        "path": media.path,
+        "kind": media.kind,
+        "length": words.length(media),
+        "state": words.state(media),
+        "memories": str(media.memories),
+        "size": words.size(media.bytes),
+        "method": media.method,
+        "added": media.added_at,
+        "error": media.error or "",
+    }
+    for name, value in facts.items():
+        if value:
+            print(f"{name:9} {value}")
+    for note in media.notes:
+        print(f"note      {note}")
+
+
+def _print_outline(tree: Tree) -> None:
+    from rich.console import Console
+    from rich.text import Text
+    from rich.tree import Tree as Branches
+
+    nodes = {node.id: node for node in tree.nodes}
+
+    def grow(node_id: str, branches: Branches) -> None:
+        for child in nodes[node_id].children:
+            if child in nodes:
+                node = nodes[child]
+                grow(child, branches.add(Text(f"{words.place(node.locator)}  {node.text}")))
+
+    if tree.root in nodes:
+        top = Branches(Text(nodes[tree.root].text))
+        grow(tree.root, top)
+        Console().print(top)

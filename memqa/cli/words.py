@@ -1,0 +1,151 @@
+"""How values read in a terminal: evidence lines, steps as a tree, media as a table, sizes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from docmem.sentences import sentence_spans
+from memqa.cite import stems
+from memqa.values import Answer, Evidence, Media, Outcome, Step, clock
+from models.values import Locator, TimeSpan
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
+
+SHORT_ID = 8
+
+_STATES = {
+    "grounded": "grounded: rests on",
+    "ungrounded": "ungrounded: your media may not bear this out, look for yourself",
+    "unanswered": "unanswered: not found in your media",
+}
+
+
+def print_json(value: Any) -> None:
+    """Write one value as one line of JSON to stdout."""
+    print(json.dumps(value, ensure_ascii=False), flush=True)
+
+
+def evidence_line(item: Evidence, about: str) -> str:
+    """Write where something is and what is there: ``▶ 2:31–2:38 clip.mp4  "quote"``.
+
+    Where the text is longer than the line, the sentence nearest to the words ``about`` is quoted.
+    """
+    name = item.path.replace("\\", "/").rsplit("/", 1)[-1]
+    where = f"{place(item.locator)} {name}"
+    room = shutil.get_terminal_size((100, 24)).columns - len(where) - 6
+    return f"  {where}  {_quote(item.text, about, max(40, room))}"
+
+
+def place(locator: Locator) -> str:
+    """Write a place as a person looks it up: ``▶ 2:31–2:38``, ``p. 4``, ``pp. 4–6``."""
+    if isinstance(locator, TimeSpan):
+        return f"▶ {clock(locator.start_s)}–{clock(locator.end_s)}"
+    first, last = locator.page, locator.page_end
+    return f"p. {first}" if first == last else f"pp. {first}–{last}"
+
+
+def _quote(text: str, about: str, width: int) -> str:
+    line = " ".join(text.split())
+    if len(line) <= width - 2:
+        return f'"{line}"'
+    wanted = set(stems(about))
+    parts = [" ".join(text[start:end].split()) for start, end in sentence_spans(text)]
+    best = max(parts, key=lambda part: len(wanted & set(stems(part))), default=line)
+    return f'"{best}"' if len(best) <= width - 2 else f'"{best[: width - 3].rstrip()}…"'
+
+
+def print_answer(answer: Answer, *, steps: bool = False) -> None:
+    """Write an answer, how far to trust it, its places and, if wanted, how it was found."""
+    print(answer.text)
+    if answer.option is not None:
+        print(f"option {answer.option + 1}")
+    cited = {name for citation in answer.citations for name in citation.evidence}
+    rests_on = [item for item in answer.evidence if item.id in cited]
+    others = [item for item in answer.evidence if item.id not in cited]
+    _print_places(_STATES[answer.state], rests_on, answer.text)
+    if others:
+        closest = "closest places" if answer.state == "unanswered" else "see also"
+        _print_places(closest, others, answer.text)
+    if steps:
+        from rich.console import Console
+
+        Console().print(steps_tree(answer.walk))
+
+
+def _print_places(title: str, items: Sequence[Evidence], about: str) -> None:
+    print(title)
+    for item in items:
+        print(evidence_line(item, about), flush=True)
+
+
+def steps_tree(steps: Sequence[Step]) -> Tree:
+    """Draw the steps on the way to an answer, each with the best scores it saw."""
+    from rich.text import Text
+    from rich.tree import Tree
+
+    tree = Tree("how it was found")
+    for step in steps:
+        branch = tree.add(Text(f"{step.name}: {step.detail} ({step.elapsed_s:.2f} s)"))
+        best = sorted(step.scores.items(), key=lambda pair: -pair[1])[:5]
+        for name, score in best:
+            branch.add(Text(f"{score:7.3f}  {name}"))
+    return tree
+
+
+def media_row(media: Media) -> tuple[str, str, str, str, str]:
+    """Give id, kind, length, state and path of a media as words."""
+    return (media.id[:SHORT_ID], media.kind, length(media), state(media), media.path)
+
+
+def length(media: Media) -> str:
+    """Say how long a media is: a clock time or a number of pages."""
+    if media.kind == "document":
+        return "" if media.pages is None else f"{media.pages} p."
+    return "" if media.duration_s is None else clock(media.duration_s)
+
+
+def state(media: Media) -> str:
+    """Say how far a media is remembered."""
+    if media.status == "indexed":
+        return "ready"
+    if media.remembered_s:
+        return f"{media.status}, first {clock(media.remembered_s)}"
+    if media.remembered_pages:
+        return f"{media.status}, first {media.remembered_pages} p."
+    return media.status
+
+
+def outcome_line(outcome: Outcome) -> str:
+    """Say in one line what became of a file."""
+    media, name = outcome.media, outcome.path
+    if outcome.error is not None:
+        return f"{outcome.status:9} {name}: {outcome.error}"
+    if media is None:
+        return f"{outcome.status:9} {name}"
+    known = [length(media), f"{media.memories} memories", size(media.bytes)]
+    if outcome.status in ("indexed", "partial"):
+        known.append(f"{outcome.elapsed_s:.1f} s")
+    line = f"{outcome.status:9} {name}  {', '.join(filter(None, known))}"
+    return "\n".join([line, *(f"          note: {note}" for note in media.notes)])
+
+
+def size(count: float) -> str:
+    """Write a number of bytes as a person reads it."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write rows under titles, columns aligned; the last column is never cut."""
+    widths = [max(len(row[k]) for row in [titles, *rows]) for k in range(len(titles) - 1)]
+    for row in [titles, *rows]:
+        cells = [cell.ljust(wide) for cell, wide in zip(row, widths, strict=False)]
+        sys.stdout.write("  ".join([*cells, row[-1]]).rstrip() + "\n")

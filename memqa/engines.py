@@ -1,0 +1,63 @@
+"""The models a library works with, by the names in its settings; each loads on first use."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from memqa.settings import ModelNames
+from models import catalog
+from models.ports import ImageEncoder, LanguageModel, TextEncoder, TextReader, Transcriber
+
+
+class Engines(Protocol):
+    """What perceives, embeds and speaks for a library."""
+
+    def image_encoder(self) -> ImageEncoder:
+        """Give the model that sees."""
+        ...
+
+    def text_encoder(self) -> TextEncoder:
+        """Give the model that compares texts."""
+        ...
+
+    def transcriber(self) -> Transcriber:
+        """Give the model that writes down speech."""
+        ...
+
+    def text_reader(self) -> TextReader:
+        """Give the model that reads text off pictures."""
+        ...
+
+    def language_model(self) -> LanguageModel:
+        """Give the model that writes answers."""
+        ...
+
+
+class CatalogEngines:
+    """The engines that the settings name, out of the catalogue, which keeps each loaded once.
+
+    Every method raises SetupError where the name is unknown or the model is missing.
+    """
+
+    def __init__(self, names: ModelNames) -> None:
+        self._names = names
+
+    def image_encoder(self) -> ImageEncoder:
+        """Give the model that sees."""
+        return catalog.image_encoder(self._names.image_encoder)
+
+    def text_encoder(self) -> TextEncoder:
+        """Give the model that compares texts."""
+        return catalog.text_encoder(self._names.text_encoder)
+
+    def transcriber(self) -> Transcriber:
+        """Give the model that writes down speech."""
+        return catalog.transcriber(self._names.transcriber)
+
+    def text_reader(self) -> TextReader:
+        """Give the model that reads text off pictures."""
+        return catalog.text_reader(self._names.text_reader)
+
+    def language_model(self) -> LanguageModel:
+        """Give the model that writes answers."""
+        return catalog.language_model(self._names.language_model)

@@ -1,0 +1,268 @@
+"""What the program itself can say from what was found, in plain sentences: the floor of an answer.
+
+With a small language model the program decides and quotes and the model only phrases; so every
+question gets a finding that is right or absent, never guessed. Times, orders and counts are read
+off the stored events.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from docmem.sentences import sentence_spans
+from memqa.cite import Source, numbers, stems
+from memqa.fuse import Found
+from memqa.question import Question, asks_number
+from memqa.values import Evidence, clock
+from models.values import TimeSpan
+
+MOST_EVIDENCE = 5
+# An event counts as showing the thing as well when it scores this share of the best one.
+ALSO_SHOWN = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A plain statement with the evidence it rests on, best first.
+
+    ``notes`` are what a language model may phrase the answer from; ``text`` stands as the answer
+    where the model's words are not borne out, and rests on the first ``places`` pieces of evidence.
+    ``key`` is what any wording must name: the times, the count, the words on the sign. An empty
+    text: nothing was found.
+    """
+
+    text: str
+    evidence: tuple[Evidence, ...] = ()
+    notes: tuple[Source, ...] = ()
+    places: int = 1
+    key: str = ""
+
+    @property
+    def rests_on(self) -> tuple[str, ...]:
+        """The ids of the evidence that the text names."""
+        return tuple(item.id for item in self.evidence[: self.places])
+
+
+def _stated(
+    text: str, found: Sequence[Found], note: str = "", *, places: int = 1, key: str = ""
+) -> Finding:
+    """State something of the best place found; with a note, a model may phrase it anew."""
+    notes = (Source(found[0].memory.id, note),) if note else ()
+    return Finding(text, _evidence(found), notes, places, key)
+
+
+def finding(question: Question, found: Sequence[Found]) -> Finding:
+    """State what was found for a question; ``found`` is best first."""
+    if not found:
+        return Finding("")
+    if question.wants == "summary":
+        return _summary(found)
+    if not isinstance(found[0].memory.locator, TimeSpan):
+        return _told_on_page(question, found)
+    return _BY_WANTS.get(question.wants, _told)(question, found)
+
+
+def times(spans: Sequence[TimeSpan]) -> str:
+    """Write spans of time as a person would: ``2:31–2:38 and 5:50–5:52``."""
+    written = [
+        f"{clock(span.start_s)}–{clock(span.end_s)}"
+        if int(span.end_s) > int(span.start_s)
+        else clock(span.start_s)
+        for span in spans
+    ]
+    return " and ".join([", ".join(written[:-1]), written[-1]] if len(written) > 1 else written)
+
+
+def parts_of(text: str) -> dict[str, str]:
+    """Take the text of an event apart into what was seen, read and said."""
+    parts: dict[str, str] = {}
+    for line in text.splitlines():
+        sense, colon, rest = line.partition(": ")
+        if colon and sense in ("Seen", "Read", "Said"):
+            parts.setdefault(sense.lower(), rest)
+    return parts
+
+
+def best_sentences(question: Question, text: str, *, most: int) -> str:
+    """Quote the sentences of a text that share most words with the question, in their order.
+
+    Where a number is asked for, to hold one counts as much as another word.
+    """
+    asked, counted = set(stems(question.text)), asks_number(question.text)
+    parts = [" ".join(text[start:end].split()) for start, end in sentence_spans(text)]
+
+    def worth(index: int) -> tuple[int, int]:
+        holds_number = counted and bool(numbers(parts[index]))
+        return -len(asked & set(stems(parts[index]))) - holds_number, index
+
+    return " ".join(parts[index] for index in sorted(sorted(range(len(parts)), key=worth)[:most]))
+
+
+def appearances(found: Sequence[Found]) -> list[tuple[TimeSpan, Found]]:
+    """Give every span of the best item's media that shows the thing, in time order.
+
+    Events that follow each other without a gap and both show it are one appearance.
+    """
+    best = found[0]
+    shown = [
+        item
+        for item in found
+        if item.memory.media_id == best.memory.media_id and item.score >= ALSO_SHOWN * best.score
+    ]
+    spans: list[tuple[TimeSpan, Found]] = []
+    for item in sorted(shown, key=lambda item: item.memory.order):
+        span = _span(item)
+        if spans and item.memory.order == spans[-1][1].memory.order + 1:
+            last, kept = spans[-1]
+            spans[-1] = (TimeSpan(last.start_s, span.end_s), max(kept, item, key=_score))
+        else:
+            spans.append((span, item))
+    return spans
+
+
+def _summary(found: Sequence[Found]) -> Finding:
+    """Give the highest summary of each media in question; extracts, so nothing to phrase."""
+    told = [_gist(item) for item in found[:MOST_EVIDENCE]]
+    if len(found) > 1:
+        told = [f"{item.media.name}: {gist}" for item, gist in zip(found, told, strict=False)]
+    if len(found) > MOST_EVIDENCE:
+        told.append(f"And {len(found) - MOST_EVIDENCE} more; ask of fewer to hear of each.")
+    return _stated("\n".join(told), found, places=len(found))
+
+
+def _gist(item: Found) -> str:
+    """Put the extracts of a video's events together by sense; a document's stay as they are."""
+    text = " ".join(item.memory.text.split())
+    by_sense: dict[str, list[str]] = {}
+    for sense, words in _EXTRACT.findall(text) if item.media.kind != "document" else ():
+        by_sense.setdefault(sense, []).append(words.strip())
+    told = [f"{sense}: {_JOINTS[sense].join(words)}" for sense, words in by_sense.items()]
+    return " ".join(_ended(one) for one in told) or text
+
+
+def _when(question: Question, found: Sequence[Found]) -> Finding:
+    spans = appearances(found)
+    thing = question.focus or "It"
+    text = f"{_capital(thing)}: {times([span for span, _ in spans])}."
+    note = f"{_capital(thing)} is found at {times([span for span, _ in spans])}."
+    order = sorted((item for _, item in spans), key=_score, reverse=True)
+    return _stated(text, order, note, places=len(order), key=times([span for span, _ in spans]))
+
+
+def _count(question: Question, found: Sequence[Found]) -> Finding:
+    spans = appearances(found)
+    many = f"{len(spans)} time{'s' if len(spans) != 1 else ''}"
+    when = times([span for span, _ in spans])
+    note = f"{_capital(question.focus)} is found {many}, at {when}."
+    shown = [item for _, item in spans]
+    return _stated(f"{many}: at {when}.", shown, note, places=len(spans), key=str(len(spans)))
+
+
+def _order(question: Question, found: Sequence[Found]) -> Finding:
+    first, second = found[0], found[-1]
+    one, two = (question.focus, first), (question.other, second)
+    early, late = sorted((one, two), key=lambda pair: _span(pair[1]).start_s)
+    chosen = late if question.later else early
+    text = (
+        f"{_capital(chosen[0])}: {early[0]} comes at {times([_span(early[1])])}, "
+        f"{late[0]} at {times([_span(late[1])])}."
+    )
+    return _stated(text, [chosen[1], (late if chosen is early else early)[1]], places=2)
+
+
+def _next_to(question: Question, found: Sequence[Found]) -> Finding:
+    """State what an event beside the one asked about shows; retrieval has put it first."""
+    text = f"{_capital(_shown(found[0]))}, at {times([_span(found[0])])}."
+    return _stated(text, found[:2])  # small models turn "after" round, so nothing to phrase
+
+
+def _now(question: Question, found: Sequence[Found]) -> Finding:
+    shown = _shown(found[0])
+    at = clock(question.at_s if question.at_s is not None else _span(found[0]).start_s)
+    return _stated(f"At {at}: {shown}.", found[:1], f"At {at} one sees {shown}.")
+
+
+def _told(question: Question, found: Sequence[Found]) -> Finding:
+    """Quote what was said, read or seen at the best moment.
+
+    Only text can say what a sign says: then the best moment with any text on screen counts.
+    """
+    if question.sense == "read":
+        found = [item for item in found[:MOST_EVIDENCE] if "read" in parts_of(item.memory.text)]
+    if not found:
+        return Finding("")
+    parts = parts_of(found[0].memory.text)
+    for sense in _SENSES.get(question.sense, ("said", "read", "seen")):
+        if words := parts.get(sense):
+            quote = best_sentences(question, words, most=2) if sense == "said" else words
+            at = clock(_span(found[0]).start_s)
+            text = f"{_VERBS[sense].format(at=at)} “{quote}”"
+            note = f"{_NOTES[sense].format(at=at)} {quote}"
+            return _stated(_ended(text), found[:3], note, key=words if sense == "read" else "")
+    return Finding("")
+
+
+def _told_on_page(question: Question, found: Sequence[Found]) -> Finding:
+    """Quote the two sentences of the best passage that answer; a small model gets the first only.
+
+    Given several, it mixes them up.
+    """
+    best = found[0]
+    quote = best_sentences(question, best.memory.text, most=2)
+    text = _ended(f"{_capital(best.evidence().label)}: “{quote}”")
+    return _stated(text, found, best_sentences(question, best.memory.text, most=1))
+
+
+def _evidence(found: Sequence[Found]) -> tuple[Evidence, ...]:
+    unique: dict[object, Evidence] = {}
+    for item in found:
+        evidence = item.evidence()
+        unique.setdefault((evidence.media_id, evidence.locator), evidence)
+    return tuple(unique.values())[:MOST_EVIDENCE]
+
+
+def _shown(item: Found) -> str:
+    parts = parts_of(item.memory.text)
+    seen = parts.get("seen", "").split(", ")[0]
+    if seen and "read" in parts:
+        return f"{seen} (“{parts['read']}” on screen)"
+    return seen or parts.get("read") or parts.get("said") or "nothing that has a name"
+
+
+def _span(item: Found) -> TimeSpan:
+    locator = item.memory.locator
+    assert isinstance(locator, TimeSpan)
+    return locator
+
+
+def _score(item: Found) -> float:
+    return item.score
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _ended(text: str) -> str:
+    return text if text.rstrip("”\"'").endswith((".", "!", "?")) else f"{text}."
+
+
+_JOINTS = {"Seen": ", ", "Read": "; ", "Said": " "}
+_EXTRACT = re.compile(r"(?:^|\s)(Seen|Read|Said): (.*?)(?=\s(?:Seen|Read|Said): |$)")
+_VERBS = {"said": "At {at} it is said:", "read": "At {at} it reads:", "seen": "At {at} one sees:"}
+_NOTES = {"said": "At {at} someone says:", "read": "At {at} the text reads:", "seen": "At {at}:"}
+_SENSES: Mapping[str, tuple[str, ...]] = {
+    "read": ("read",),
+    "said": ("said", "read", "seen"),
+    "seen": ("seen", "said", "read"),
+}
+_BY_WANTS: Mapping[str, Callable[[Question, Sequence[Found]], Finding]] = {
+    "when": _when,
+    "count": _count,
+    "order": _order,
+    "after": _next_to,
+    "before": _next_to,
+    "now": _now,
+}

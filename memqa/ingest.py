@@ -1,0 +1,311 @@
+"""Taking one file in: known or new, what kind, who may work on it, and how the work ended.
+
+The memories themselves are made in ``ingest_video`` and ``ingest_document``. Whatever happens, and
+whenever the process dies, the library holds whole segments only, and the next run goes on from the
+last of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from memqa.engines import Engines
+from memqa.kinds import identify
+from memqa.listening import Listener
+from memqa.settings import Settings
+from memqa.store.lock import locked
+from memqa.store.schema import NOTHING_COMMITTED, MediaRow
+from memqa.values import Media, Outcome, OutcomeStatus
+from models.errors import IngestCancelled, InputError, StoreConflict, UnreadableMedia
+from vidmem.values import MediaInfo
+
+if TYPE_CHECKING:
+    from memqa.kinds import Found
+    from memqa.store.store import Store
+
+_FINISHED = ("indexed", "partial")
+_METHODS = ("moviechat",)
+_BLOCK_BYTES = 8 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One media being taken in: how far its last commit came, the opened file, whom to tell."""
+
+    row: MediaRow
+    found: Found
+    states: Mapping[str, bytes]
+    listener: Listener
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What tells cheaply whether a file changed."""
+
+    path: Path
+    size_bytes: int
+    mtime_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> FileFacts:
+        """Look at a file.
+
+        Raises:
+            UnreadableMedia: it is not there or may not be looked at.
+        """
+        try:
+            stat = path.stat()
+        except OSError as exc:
+            raise UnreadableMedia(f"there is no file {path}; check its name") from exc
+        whole = path.resolve()
+        try:
+            str(whole).encode()
+        except UnicodeEncodeError as exc:
+            raise UnreadableMedia(
+                f"the name {str(path)!a} is not written in UTF-8; rename the file or its folder"
+            ) from exc
+        return cls(whole, stat.st_size, stat.st_mtime_ns)
+
+    def fits(self, row: MediaRow) -> bool:
+        """Say whether a media was made from this file, by all appearances."""
+        same = (str(self.path), self.size_bytes, self.mtime_ns)
+        return same == (row.media.path, row.size_bytes, row.mtime_ns)
+
+
+class Ingest:
+    """Takes files into one library."""
+
+    def __init__(self, store: Store, engines: Engines, settings: Settings) -> None:
+        self._store = store
+        self._engines = engines
+        self._settings = settings
+
+    def take(self, path: Path, *, method: str, listener: Listener) -> Outcome:
+        """Take a file in, or find that it is in already.
+
+        Raises:
+            InputError: the file or the method is at fault; nothing of the file is kept.
+            SetupError: a model is missing.
+            StoreConflict: another process is taking the same file in.
+            IngestCancelled: the listener wished it; what is remembered so far stays.
+        """
+        started = time.monotonic()
+        method = self._method(method)
+        try:
+            facts = FileFacts.of(path)
+            media = self._unchanged(facts)
+            is_new = media is None
+            if media is None:
+                found = self._identified(facts.path)
+                media_id = _sha256(facts, listener)
+                media = self._same_bytes(media_id, facts)
+                is_new = media is None
+            if media is None:
+                media = self._take(media_id, facts, (found, method), listener)
+        except InputError:
+            drop_upload(self._store.home, path)
+            raise
+        listener.found(media)
+        ended: OutcomeStatus = "partial" if media.status == "partial" else "indexed"
+        status = ended if is_new else "unchanged"
+        return Outcome(str(path), status, media, elapsed_s=time.monotonic() - started)
+
+    # Is it in already?
+
+    def _unchanged(self, facts: FileFacts) -> Media | None:
+        """Find the finished media of a file that has not changed since, without reading it."""
+        for row in self._store.read.media_rows():
+            if row.media.status in _FINISHED and not row.forgetting and facts.fits(row):
+                return row.media
+        return None
+
+    def _same_bytes(self, media_id: str, facts: FileFacts) -> Media | None:
+        """Find the finished media of the same bytes, and note that they lie here too."""
+        row = self._store.read.media_row(media_id)
+        if row is None or row.forgetting or row.media.status not in _FINISHED:
+            return None
+        older = Path(row.media.path)
+        if _is_upload(self._store.home, facts.path) and older != facts.path and older.exists():
+            drop_upload(self._store.home, facts.path)
+            return row.media
+        row = self._store.write.relocate(
+            media_id, str(facts.path), size_bytes=facts.size_bytes, mtime_ns=facts.mtime_ns
+        )
+        return row.media
+
+    # It is not
+
+    def _method(self, method: str) -> str:
+        chosen = self._settings.video.method if method == "auto" else method
+        if chosen not in _METHODS:
+            raise InputError(f"no memory method {chosen!r}; there are: {', '.join(_METHODS)}")
+        return chosen
+
+    def _identified(self, path: Path) -> Found:
+        found = identify(path)
+        limit_h = self._settings.limits.max_video_hours
+        if isinstance(found, MediaInfo) and (found.duration_s or 0) > limit_h * 3600:
+            raise InputError(
+                f"{path.name} runs for {(found.duration_s or 0) / 3600:.1f} hours, the settings "
+                f"allow {limit_h:g}; raise limits.max_video_hours"
+            )
+        return found
+
+    def _take(
+        self, media_id: str, facts: FileFacts, what: tuple[Found, str], listener: Listener
+    ) -> Media:
+        found, method = what
+        with leased(self._store.home, media_id):
+            # Another process may have finished it between our look and our lease.
+            if (media := self._same_bytes(media_id, facts)) is not None:
+                return media
+            listener.progress("Loading models", 0)
+            row = self._store.write.begin(self._fresh(media_id, facts, found, method))
+            listener.found(row.media)
+            try:
+                media = self._remember(
+                    Task(row, found, self._store.read.states(media_id), listener)
+                )
+            except BaseException as exc:
+                self._unfinished(media_id, exc)
+                raise
+            self._replace_earlier(media)
+        return media
+
+    def _fresh(self, media_id: str, facts: FileFacts, found: Found, method: str) -> MediaRow:
+        is_video = isinstance(found, MediaInfo)
+        media = Media(
+            id=media_id,
+            path=str(facts.path),
+            kind=found.kind if isinstance(found, MediaInfo) else "document",
+            status="indexing",
+            duration_s=found.duration_s if isinstance(found, MediaInfo) else None,
+            pages=None if isinstance(found, MediaInfo) else found.pages,
+            method=method if is_video else "",
+            added_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            notes=found.notes,
+        )
+        return MediaRow(
+            media,
+            size_bytes=facts.size_bytes,
+            mtime_ns=facts.mtime_ns,
+            signatures=self._signatures(is_video=is_video),
+        )
+
+    def _signatures(self, *, is_video: bool) -> dict[str, str]:
+        """Name what the states of an unfinished media depend on, so that a change is noticed."""
+        signatures = {"text": self._engines.text_encoder().signature}
+        if not is_video:
+            from docmem.passages import PassageParams
+
+            settings = f"{self._settings.document.model_dump_json()} {PassageParams()}"
+            return signatures | {"settings": settings}
+        signatures["image"] = self._engines.image_encoder().signature
+        if self._settings.video.listen:
+            signatures["speech"] = self._engines.transcriber().signature
+        if self._settings.video.read_screen:
+            signatures["reader"] = self._engines.text_reader().signature
+        from memqa.ingest_video import manner
+
+        return signatures | {"settings": manner(self._settings.video)}
+
+    def _remember(self, task: Task) -> Media:
+        if isinstance(task.found, MediaInfo):
+            from memqa.ingest_video import VideoIngest
+
+            return VideoIngest(self._store, self._engines, self._settings.video).run(task)
+        from memqa.ingest_document import DocumentIngest
+
+        return DocumentIngest(self._store, self._engines, self._settings.document).run(task)
+
+    # How it ended
+
+    def _unfinished(self, media_id: str, error: BaseException) -> None:
+        """Keep what was committed for the next run; of a file that is at fault, keep nothing."""
+        row = self._store.read.media_row(media_id)
+        if row is None or row.forgetting:
+            return
+        if isinstance(error, InputError) or row.committed_segment == NOTHING_COMMITTED:
+            self._store.upkeep.forget(media_id)
+        elif isinstance(error, Exception) and not isinstance(error, IngestCancelled):
+            text = str(error) or type(error).__name__
+            self._store.write.settle(replace(row.media, status="failed", error=text))
+        else:
+            self._store.write.settle(replace(row.media, status="cancelled"))
+
+    def _replace_earlier(self, media: Media) -> None:
+        """Forget the media that the same path held before its file was changed."""
+        for row in self._store.read.media_rows():
+            if row.media.path != media.path or row.media.id == media.id:
+                continue
+            if others := [alias for alias in row.aliases if Path(alias).exists()]:
+                self._store.write.relocate(row.media.id, others[0], size_bytes=0, mtime_ns=0)
+            else:
+                self._store.upkeep.forget(row.media.id, chats_too=False)
+
+
+def files_of(path: Path, *, recursive: bool) -> list[Path]:
+    """Give the files that a path stands for: itself, or those in the folder; hidden ones not."""
+    if not path.is_dir():
+        return [path]
+    found = path.rglob("*") if recursive else path.iterdir()
+    return sorted(
+        file
+        for file in found
+        if file.is_file() and not any(p.startswith(".") for p in file.relative_to(path).parts)
+    )
+
+
+@contextmanager
+def leased(home: Path, media_id: str, *, timeout_s: float = 0.0) -> Iterator[None]:
+    """Be the only one, over all processes, who works on a media.
+
+    Raises:
+        StoreConflict: another process does.
+    """
+    path = home / "locks" / f"media-{media_id[:16]}.lock"
+    with locked(path, timeout_s=timeout_s) as held:
+        if not held:
+            raise StoreConflict("this file is being indexed by another process; wait for that one")
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # Windows keeps a file that is open; an empty one may stay.
+                path.unlink()
+
+
+def drop_upload(home: Path, path: Path) -> None:
+    """Delete a file that was uploaded into this library; any other file is left alone."""
+    if _is_upload(home, path):
+        folder = path.resolve().relative_to((home / "uploads").resolve()).parts[0]
+        shutil.rmtree(home / "uploads" / folder, ignore_errors=True)
+
+
+def _is_upload(home: Path, path: Path) -> bool:
+    try:
+        return (home / "uploads").resolve() in path.resolve().parents
+    except (OSError, RuntimeError):  # a link that leads to itself, as pathlib before 3.13 says it
+        return False
+
+
+def _sha256(facts: FileFacts, listener: Listener) -> str:
+    digest, done = hashlib.sha256(), 0
+    try:
+        with facts.path.open("rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                if listener.stops():
+                    raise IngestCancelled(f"stopped while checking {facts.path.name}")
+                digest.update(block)
+                done += len(block)
+                listener.progress("Checking the file", done, facts.size_bytes, "bytes")
+    except OSError as exc:
+        raise UnreadableMedia(f"{facts.path.name} cannot be read: {exc.strerror}") from exc
+    return digest.hexdigest()

@@ -1,0 +1,343 @@
+"""A video or recording, segment by segment, into memories: what was said, read and seen.
+
+Every utterance and text on screen becomes an observation, every event a passage with a time for a
+place, and what the memory method keeps of the pictures becomes ``long`` rows. A segment's rows, the
+watcher's state and the method's state are committed together, so the next run goes on after it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from memqa.embedding import text_batch
+from memqa.engines import Engines
+from memqa.ingest import Task
+from memqa.listening import Listener
+from memqa.outline import outline_commit
+from memqa.settings import VideoSettings
+from memqa.store.schema import Commit, Memory, VectorBatch, memory_id
+from memqa.values import Media, MediaStatus
+from models.errors import EmptyMedia, IngestCancelled
+from models.values import TimeSpan, Utterance
+from vidmem.values import Event, MediaInfo, Segment, Senses
+
+if TYPE_CHECKING:
+    from memqa.store.store import Store
+    from vidmem.memory.moviechat import MovieChat, MovieChatParams
+    from vidmem.watch import WatchParams
+
+_WATCH, _COUNTS, _METHOD = "watch", "ingest", "moviechat"
+# Labels less probable than this name what is not there more often than what is.
+_LEAST_PROBABILITY = 0.08
+# The end of a note on a change of decoder, after which nothing is missing.
+_HARMLESS = "PyAV took over."
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many utterances and texts were numbered so far, and whether all was watched."""
+
+    said: int = 0
+    read: int = 0
+    watched: bool = False
+    is_whole: bool = True
+
+    def dump(self) -> bytes:
+        """Write it as a state."""
+        return json.dumps([self.said, self.read, self.watched, self.is_whole]).encode()
+
+    @classmethod
+    def load(cls, blob: bytes | None) -> Counts:
+        """Read it from a state."""
+        return cls(*json.loads(blob)) if blob else cls()
+
+
+def manner(settings: VideoSettings) -> str:
+    """Say all that the states of an unfinished video depend on, besides the models."""
+    return f"{settings.model_dump_json()} {_watch_params(settings)} {_method_params()}"
+
+
+class VideoIngest:
+    """Takes videos and recordings into one library."""
+
+    def __init__(self, store: Store, engines: Engines, settings: VideoSettings) -> None:
+        self._store = store
+        self._engines = engines
+        self._settings = settings
+
+    def run(self, task: Task) -> Media:
+        """Watch from where the last commit stopped, outline the whole, and settle it.
+
+        Raises:
+            EmptyMedia: nothing was seen or heard.
+            IngestCancelled: the listener wished it.
+        """
+        assert isinstance(task.found, MediaInfo)
+        counts = Counts.load(task.states.get(_COUNTS))
+        media, committed = task.row.media, task.row.committed_segment
+        if not counts.watched:
+            media, counts, committed = self._watch(task, counts)
+        events = self._store.read.memories(media.id, levels=["event"])
+        if not events:
+            raise EmptyMedia(f"{media.name} holds nothing that could be seen or heard")
+        if not self._has_outline(media):
+            self._outline(media, events, committed + 1, task.listener)
+        status: MediaStatus = "indexed" if counts.is_whole else "partial"
+        row = self._store.write.settle(replace(media, status=status), done_states=(_WATCH, _COUNTS))
+        self._store.upkeep.compact()
+        return row.media
+
+    def _has_outline(self, media: Media) -> bool:
+        return bool(self._store.read.memories(media.id, levels=["summary"]))
+
+    def _outline(
+        self, media: Media, events: Sequence[Memory], segment: int, listener: Listener
+    ) -> None:
+        encoder = self._engines.text_encoder()
+        commit = outline_commit(media, events, segment=segment, encoder=encoder, listener=listener)
+        self._store.write.commit(commit)
+
+    def _watch(self, task: Task, counts: Counts) -> tuple[Media, Counts, int]:
+        from vidmem.watch import watch
+
+        assert isinstance(task.found, MediaInfo)
+        method = self._method(task.states.get(_METHOD))
+        writing = _Writing(self._engines, self._open_utterances(task.row.media.id), task.listener)
+        media, committed = task.row.media, task.row.committed_segment
+        segments = watch(
+            task.found,
+            self._senses(),
+            params=_watch_params(self._settings),
+            resume=task.states.get(_WATCH),
+            on_progress=task.listener.on_progress,
+            should_stop=task.listener.should_stop,
+        )
+        for segment in segments:
+            for seen in segment.observations:
+                method.observe(seen.feature[None, :], seen.pts_s)
+            media = _after(media, segment)
+            counts = replace(
+                counts,
+                watched=bool(segment.last),
+                is_whole=counts.is_whole and _is_whole(segment),
+            )
+            commit, counts = writing.commit(media, segment, method, counts)
+            media = self._store.write.commit(commit).media
+            committed = segment.index
+            self._store.upkeep.after_commit()
+        if not counts.watched:
+            raise IngestCancelled(f"stopped while watching {media.name}")
+        return media, counts, committed
+
+    def _method(self, state: bytes | None) -> MovieChat:
+        from vidmem.memory.moviechat import MovieChat
+
+        method = MovieChat(_method_params())
+        if state is not None:
+            with np.load(io.BytesIO(state), allow_pickle=False) as arrays:
+                method.load_state_dict(dict(arrays))
+        return method
+
+    def _senses(self) -> Senses:
+        return Senses(
+            image=self._engines.image_encoder(),
+            reader=self._engines.text_reader() if self._settings.read_screen else None,
+            ears=self._engines.transcriber() if self._settings.listen else None,
+        )
+
+    def _open_utterances(self, media_id: str) -> dict[Utterance, str]:
+        """Give the ids of what was said so far and has no event yet."""
+        found = self._store.read.memories(media_id, levels=["observation"])
+        return {_utterance(m): m.id for m in found if m.modality == "said" and m.parent_id is None}
+
+
+class _Writing:
+    """Turns segments into commits, one after another."""
+
+    def __init__(self, engines: Engines, waiting: dict[Utterance, str], listener: Listener) -> None:
+        self._engines = engines
+        self._waiting = waiting
+        self._listener = listener
+
+    def commit(
+        self, media: Media, segment: Segment, method: MovieChat, counts: Counts
+    ) -> tuple[Commit, Counts]:
+        said = [
+            _said(media.id, segment.index, counts.said + i, utterance)
+            for i, utterance in enumerate(segment.utterances)
+        ]
+        self._waiting.update({_utterance(memory): memory.id for memory in said})
+        parents = self._parents(media.id, segment.events)
+        said = [replace(one, parent_id=parents.pop(one.id, None)) for one in said]
+        read = _read(media.id, segment, first=counts.read)
+        seen = [_event(media, segment.index, event) for event in segment.events]
+        counts = replace(counts, said=counts.said + len(said), read=counts.read + len(read))
+        long, pictures = self._long(media, segment.index, method)
+        texts = [*said, *read, *seen]
+        commit = Commit(
+            segment=segment.index,
+            media=media,
+            memories=[*texts, *long],
+            thumbnails={
+                memory_id(media.id, f"e{event.index}"): event.thumbnail
+                for event in segment.events
+                if event.thumbnail is not None
+            },
+            vectors=[text_batch(self._engines.text_encoder(), texts, self._listener), pictures],
+            parents=parents,
+            states={
+                _WATCH: segment.state,
+                _COUNTS: counts.dump(),
+                _METHOD: _dump(method),
+            },
+        )
+        return commit, counts
+
+    def _parents(self, media_id: str, events: Sequence[Event]) -> dict[str, str]:
+        """Find for each utterance of these events its row, whichever segment wrote that."""
+        parents = {}
+        for event in events:
+            for utterance in event.said:
+                if (row := self._waiting.pop(_key(utterance), None)) is not None:
+                    parents[row] = memory_id(media_id, f"e{event.index}")
+        return parents
+
+    def _long(
+        self, media: Media, segment: int, method: MovieChat
+    ) -> tuple[list[Memory], VectorBatch]:
+        """Write what the method keeps now; the rows of the last commit are replaced by it."""
+        eyes = self._engines.image_encoder()
+        elements = method.elements()
+        rows = [
+            Memory(
+                id=memory_id(media.id, f"m{segment}-{order}"),
+                media_id=media.id,
+                segment=segment,
+                level="long",
+                modality="seen",
+                locator=element.span,
+                text="",
+                order=order,
+                method=media.method,
+                count=element.count,
+            )
+            for order, element in enumerate(elements)
+        ]
+        features = [element.feature.mean(axis=0) for element in elements]
+        vectors = np.stack(features) if features else np.zeros((0, eyes.dim), np.float32)
+        ids = tuple(row.id for row in rows)
+        return rows, VectorBatch(eyes.signature, eyes.metric, ids, vectors.astype(np.float32))
+
+
+def _watch_params(settings: VideoSettings) -> WatchParams:
+    from vidmem.sample import SampleParams
+    from vidmem.watch import WatchParams
+
+    return WatchParams(sample=SampleParams(every_s=1 / settings.frames_per_s))
+
+
+def _method_params() -> MovieChatParams:
+    from vidmem.memory.moviechat import MovieChatParams
+
+    # The paper's two frames out of sixteen blend neighbouring shots; eight keep them apart, and the
+    # cap of the long memory bounds it all the same.
+    return MovieChatParams(target=8)
+
+
+def event_text(event: Event) -> str:
+    """Write an event as a passage: what was seen, read and said, a line each."""
+    seen = [label.name for label in event.labels if label.probability >= _LEAST_PROBABILITY]
+    lines = {
+        "Seen": ", ".join(seen),
+        "Read": " / ".join(dict.fromkeys(one.text for one in event.read)),
+        "Said": " ".join(one.text.strip() for one in event.said),
+    }
+    return "\n".join(f"{sense}: {words}" for sense, words in lines.items() if words)
+
+
+def _said(media_id: str, segment: int, number: int, utterance: Utterance) -> Memory:
+    return Memory(
+        id=memory_id(media_id, f"u{number}"),
+        media_id=media_id,
+        segment=segment,
+        level="observation",
+        modality="said",
+        locator=TimeSpan(utterance.start_s, utterance.end_s),
+        text=utterance.text.strip(),
+        order=number,
+    )
+
+
+def _read(media_id: str, segment: Segment, *, first: int) -> list[Memory]:
+    texts = [(event, one) for event in segment.events for one in event.read]
+    return [
+        Memory(
+            id=memory_id(media_id, f"r{number}"),
+            media_id=media_id,
+            segment=segment.index,
+            level="observation",
+            modality="read",
+            locator=one.span,
+            text=one.text,
+            order=number,
+            parent_id=memory_id(media_id, f"e{event.index}"),
+        )
+        for number, (event, one) in enumerate(texts, first)
+    ]
+
+
+def _event(media: Media, segment: int, event: Event) -> Memory:
+    return Memory(
+        id=memory_id(media.id, f"e{event.index}"),
+        media_id=media.id,
+        segment=segment,
+        level="event",
+        modality="said" if media.kind == "audio" else "seen",
+        locator=event.span,
+        text=event_text(event),
+        order=event.index,
+    )
+
+
+def _utterance(memory: Memory) -> Utterance:
+    """Give what tells one utterance from another, as an event's list and a row both know it."""
+    assert isinstance(memory.locator, TimeSpan)
+    return Utterance(memory.locator.start_s, memory.locator.end_s, memory.text)
+
+
+def _key(utterance: Utterance) -> Utterance:
+    return Utterance(utterance.start_s, utterance.end_s, utterance.text.strip())
+
+
+def _after(media: Media, segment: Segment) -> Media:
+    """Say how far memory reaches now; notes are kept once each."""
+    notes = tuple(dict.fromkeys((*media.notes, *segment.notes)))
+    end_s = max(media.remembered_s or 0.0, float(segment.span.end_s))
+    if not segment.last:
+        return replace(media, remembered_s=end_s, notes=notes)
+    # A file may not tell how long it is, or less than it shows; or end in silence.
+    duration_s = max(media.duration_s or 0.0, end_s)
+    return replace(
+        media,
+        remembered_s=duration_s if _is_whole(segment) else end_s,
+        duration_s=duration_s,
+        notes=notes,
+    )
+
+
+def _is_whole(segment: Segment) -> bool:
+    """Say whether all of the segment could be perceived; what it notes is damage but for one."""
+    return all(note.rstrip().endswith(_HARMLESS) for note in segment.notes)
+
+
+def _dump(method: MovieChat) -> bytes:
+    out = io.BytesIO()
+    arrays: dict[str, Any] = method.state_dict()
+    np.savez(out, **arrays)
+    return out.getvalue()

@@ -1,0 +1,275 @@
+"""The queue of a library's background work: one small SQLite file that every process can see.
+
+Progress is written thousands of times, so it lives here and not in versions of a Lance table. The
+worker (``python -m memqa.jobs --home DIR``) is one process per library; what it leaves unfinished,
+however it dies, goes back to the queue.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+from uuid import uuid4
+
+from memqa.values import Kind, Media
+from models.errors import InputError, SetupError
+from models.values import Progress
+
+JobState: TypeAlias = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
+Wish: TypeAlias = Literal["", "pause", "cancel"]
+
+_BUSY_S = 30.0
+_KEEP_FINISHED = 200
+_TABLE = """
+CREATE TABLE IF NOT EXISTS jobs (
+    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE, path TEXT NOT NULL, method TEXT NOT NULL,
+    media_id TEXT, kind TEXT, state TEXT NOT NULL, wish TEXT NOT NULL DEFAULT '',
+    stage TEXT, done REAL, total REAL, unit TEXT, stage_at REAL, stage_from REAL, updated_at REAL,
+    error TEXT, notes TEXT NOT NULL DEFAULT '[]', attempts INTEGER NOT NULL DEFAULT 0,
+    started_at REAL
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One file to be indexed in the background.
+
+    ``started_at`` is in seconds since the epoch; ``eta_s`` is how long the stage that ``progress``
+    names will still take at its pace so far, None where that cannot be told yet.
+    """
+
+    id: str
+    path: str
+    state: JobState
+    media_id: str | None = None
+    kind: Kind | None = None
+    progress: Progress | None = None
+    error: str | None = None
+    notes: tuple[str, ...] = ()
+    started_at: float | None = None
+    eta_s: float | None = None
+    method: str = "auto"
+    attempts: int = 0
+
+
+class Queue:
+    """The jobs of the library under ``home``; every call is one short transaction.
+
+    Raises:
+        SetupError: ``home`` is no folder that can be written to.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._path = home / "jobs.sqlite"
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            with self._open() as db:
+                db.execute(_TABLE)
+        except (OSError, sqlite3.Error) as exc:
+            raise SetupError(
+                f"the library {home} cannot be opened: {exc}; choose another folder: "
+                "memqa --home DIR …, or set MEMQA_HOME"
+            ) from exc
+
+    # For whoever wants something done
+
+    def submit(self, path: str, *, method: str = "auto") -> Job:
+        """Queue a file; a job of the same path that is still open is given back instead."""
+        with self._open() as db:
+            row = db.execute(
+                "SELECT * FROM jobs WHERE path = ? AND state IN ('queued', 'running', 'paused')",
+                (path,),
+            ).fetchone()
+            if row is None:
+                job_id = uuid4().hex[:12]
+                db.execute(
+                    "INSERT INTO jobs (id, path, method, state) VALUES (?, ?, ?, 'queued')",
+                    (job_id, path, method),
+                )
+                row = db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
+                self._prune(db)
+        return _job(row)
+
+    def all(self) -> list[Job]:
+        """Give every job, in the order they were queued."""
+        with self._open() as db:
+            return [_job(row) for row in db.execute("SELECT * FROM jobs ORDER BY place")]
+
+    def get(self, job_id: str) -> Job:
+        """Give one job.
+
+        Raises:
+            InputError: there is no such job.
+        """
+        with self._open() as db:
+            row = db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        if row is None:
+            raise InputError(f"there is no job {job_id!r} in this library")
+        return _job(row)
+
+    def pause(self, job_id: str) -> None:
+        """Stop a job after its current step, to go on later."""
+        self._stop(job_id, wish="pause", state="paused")
+
+    def cancel(self, job_id: str) -> None:
+        """Stop a job for good; what it remembered so far stays."""
+        self._stop(job_id, wish="cancel", state="cancelled")
+
+    def resume(self, job_id: str) -> None:
+        """Queue a paused, failed or cancelled job again; it goes on where it stopped."""
+        self.get(job_id)
+        self._run(
+            "UPDATE jobs SET state = 'queued', wish = '', error = NULL, attempts = 0 "
+            "WHERE id = ? AND state IN ('paused', 'failed', 'cancelled')",
+            job_id,
+        )
+
+    def forget(self, media_id: str, path: str) -> None:
+        """Remove the jobs of a media; one that runs is told to stop."""
+        open_ = "state = 'running' AND (media_id = ? OR path = ?)"
+        self._run(f"UPDATE jobs SET wish = 'cancel' WHERE {open_}", media_id, path)
+        gone = "state != 'running' AND (media_id = ? OR path = ?)"
+        self._run(f"DELETE FROM jobs WHERE {gone}", media_id, path)
+
+    # For the worker
+
+    def claim(self) -> Job | None:
+        """Take the oldest queued job and mark it as running."""
+        with self._open() as db:
+            row = db.execute(
+                "UPDATE jobs SET state = 'running', wish = '', attempts = attempts + 1, "
+                "started_at = ?, stage = NULL WHERE place = "
+                "(SELECT min(place) FROM jobs WHERE state = 'queued') RETURNING *",
+                (time.time(),),
+            ).fetchall()
+        return _job(row[0]) if row else None
+
+    def report(self, job_id: str, progress: Progress) -> None:
+        """Note how far a job has come."""
+        now = time.time()
+        self._run(
+            "UPDATE jobs SET "
+            "stage_from = CASE WHEN stage IS ? THEN stage_from ELSE ? END, "
+            "stage_at = CASE WHEN stage IS ? THEN stage_at ELSE ? END, "
+            "stage = ?, done = ?, total = ?, unit = ?, updated_at = ? WHERE id = ?",
+            *(progress.stage, progress.done, progress.stage, now),
+            *(progress.stage, progress.done, progress.total, progress.unit, now, job_id),
+        )
+
+    def identify(self, job_id: str, media: Media) -> None:
+        """Note which media a job's file turned out to be."""
+        self._run(
+            "UPDATE jobs SET media_id = ?, kind = ? WHERE id = ?", media.id, media.kind, job_id
+        )
+
+    def wish(self, job_id: str) -> Wish:
+        """Say whether somebody wants a running job to stop."""
+        with self._open() as db:
+            row = db.execute("SELECT wish FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        wish: Wish = row["wish"] if row else "cancel"
+        return wish
+
+    def finish(
+        self, job_id: str, state: JobState, *, error: str | None = None, notes: tuple[str, ...] = ()
+    ) -> None:
+        """Note how a job ended, or that it is put aside."""
+        self._run(
+            "UPDATE jobs SET state = ?, wish = '', error = ?, notes = ? WHERE id = ?",
+            *(state, error, json.dumps(notes), job_id),
+        )
+
+    def recover(self, *, max_attempts: int) -> None:
+        """Put what a dead worker left running back into the queue; only for the living worker.
+
+        A file that took the worker down ``max_attempts`` times is given up.
+        """
+        gave_up = (
+            f"the worker died {max_attempts} times while working on this file; it may need more "
+            "memory than there is. Retry it, or see worker.log in the library's folder"
+        )
+        self._run(
+            "UPDATE jobs SET state = CASE wish WHEN 'pause' THEN 'paused' "
+            "WHEN 'cancel' THEN 'cancelled' ELSE 'failed' END, wish = '', "
+            "error = CASE wish WHEN '' THEN ? ELSE NULL END "
+            "WHERE state = 'running' AND (wish != '' OR attempts >= ?)",
+            *(gave_up, max_attempts),
+        )
+        self._run("UPDATE jobs SET state = 'queued' WHERE state = 'running'")
+
+    # Within
+
+    def _stop(self, job_id: str, *, wish: Wish, state: JobState) -> None:
+        self.get(job_id)
+        waiting = ("queued",) if wish == "pause" else ("queued", "paused")
+        marks = ", ".join("?" for _ in waiting)
+        self._run("UPDATE jobs SET wish = ? WHERE id = ? AND state = 'running'", wish, job_id)
+        self._run(
+            f"UPDATE jobs SET state = ? WHERE id = ? AND state IN ({marks})",
+            *(state, job_id, *waiting),
+        )
+
+    def _run(self, statement: str, *values: Any) -> None:
+        with self._open() as db:
+            db.execute(statement, values)
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self._path, timeout=_BUSY_S)) as db:
+            db.row_factory = sqlite3.Row
+            # What is forgotten must not stay readable in a freed page.
+            db.execute("PRAGMA secure_delete = ON")
+            db.execute("PRAGMA synchronous = NORMAL")
+            with db:
+                db.execute("BEGIN IMMEDIATE")
+                yield db
+
+    @staticmethod
+    def _prune(db: sqlite3.Connection) -> None:
+        db.execute(
+            "DELETE FROM jobs WHERE state IN ('done', 'failed', 'cancelled') AND place <= "
+            "(SELECT max(place) FROM jobs) - ?",
+            (_KEEP_FINISHED,),
+        )
+
+
+def _job(row: sqlite3.Row) -> Job:
+    progress = None
+    if row["stage"] is not None and row["state"] in ("running", "paused"):
+        progress = Progress(row["stage"], row["done"], row["total"], row["unit"])
+    return Job(
+        id=row["id"],
+        path=row["path"],
+        state=row["state"],
+        media_id=row["media_id"],
+        kind=row["kind"],
+        progress=progress,
+        error=row["error"],
+        notes=tuple(json.loads(row["notes"])),
+        started_at=row["started_at"],
+        eta_s=_eta_s(row) if progress is not None and row["state"] == "running" else None,
+        method=row["method"],
+        attempts=row["attempts"],
+    )
+
+
+def _eta_s(row: sqlite3.Row) -> float | None:
+    """How long the stage still takes at the pace since it began."""
+    done = row["done"] - row["stage_from"]
+    elapsed_s = row["updated_at"] - row["stage_at"]
+    if row["total"] is None or done <= 0 or elapsed_s < 1:
+        return None
+    return float((row["total"] - row["done"]) * elapsed_s / done)
+
+
+if __name__ == "__main__":
+    from memqa.worker import main
+
+    main()

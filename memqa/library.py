@@ -1,0 +1,434 @@
+"""The library: the thin door that the command line, the page and every script use.
+
+What happens behind it lives elsewhere: ``ingest`` takes files in, ``worker`` does so in the
+background, ``retrieve`` and ``answer`` find and tell, ``store`` keeps.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import shutil
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, overload
+from uuid import uuid4
+
+from memqa import settings as settings_
+from memqa.chats import Chat, Turn, chats_of, turn_from, turn_row
+from memqa.engines import CatalogEngines, Engines
+from memqa.jobs import Job, Queue
+from memqa.listening import Listener
+from memqa.settings import Settings
+from memqa.values import Answer, AnswerMode, Evidence, Media, Outcome, Step, Token
+from models.errors import IngestCancelled, InputError, MemqaError, UnsupportedMedia
+from models.values import OnProgress, ShouldStop
+
+if TYPE_CHECKING:
+    from docmem.tree import Tree
+    from memqa.doctor import Check
+    from memqa.store.store import Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What the library holds and takes on disk."""
+
+    home: str
+    media: int
+    videos: int
+    documents: int
+    duration_s: float
+    pages: int
+    memories: int
+    tables_bytes: int
+    uploads_bytes: int
+
+
+class Library:
+    """The library under ``home``; several processes may have it open at once.
+
+    Raises:
+        SetupError: the settings are wrong, ``home`` cannot be written to, or the library was
+            written by another schema.
+    """
+
+    def __init__(
+        self,
+        home: str | Path | None = None,
+        settings: Settings | None = None,
+        *,
+        engines: Engines | None = None,
+    ) -> None:
+        base = settings or settings_.load(home=home)
+        chosen = Path(home).expanduser().resolve() if home else base.home
+        self.settings = base.model_copy(update={"home": chosen})
+        self.home = chosen
+        self.engines = engines or CatalogEngines(self.settings.models)
+        self._queue = Queue(chosen)
+        self._opened: Store | None = None
+        self._opening = threading.Lock()
+
+    # Opening and closing
+
+    @property
+    def store(self) -> Store:
+        """The library's store, opened on first use."""
+        with self._opening:
+            if self._opened is None:
+                from memqa.store.store import Store
+
+                self._opened = Store(self.home)
+                self._opened.upkeep.repair()
+            return self._opened
+
+    def close(self) -> None:
+        """Let go of the store; jobs in the background go on."""
+        with self._opening:
+            self._opened = None
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # Taking files in
+
+    def index(
+        self,
+        paths: Iterable[str | Path],
+        *,
+        recursive: bool = False,
+        method: str = "auto",
+        on_progress: OnProgress | None = None,
+        should_stop: ShouldStop | None = None,
+    ) -> Iterator[Outcome]:
+        """Take files in one after another, and say of each what became of it.
+
+        A folder stands for the files in it, with ``recursive`` also for those in its folders; what
+        is no media in a folder is skipped. A file that fails does not stop the others.
+        """
+        from memqa.ingest import files_of
+
+        listener = Listener(on_progress, should_stop)
+        for path in paths:
+            found = files_of(Path(path), recursive=recursive)
+            for file in found:
+                outcome = self._outcome(file, method, listener)
+                if file != Path(path) and isinstance(outcome.error, UnsupportedMedia):
+                    outcome = Outcome(outcome.path, "skipped", error=outcome.error)
+                yield outcome
+                if outcome.status == "cancelled":
+                    return
+
+    @overload
+    def add(
+        self,
+        path: str | Path,
+        *,
+        method: str = "auto",
+        on_progress: OnProgress | None = None,
+        wait: Literal[True] = True,
+    ) -> Media: ...
+
+    @overload
+    def add(
+        self,
+        path: str | Path,
+        *,
+        method: str = "auto",
+        on_progress: OnProgress | None = None,
+        wait: Literal[False],
+    ) -> Job: ...
+
+    def add(
+        self,
+        path: str | Path,
+        *,
+        method: str = "auto",
+        on_progress: OnProgress | None = None,
+        wait: bool = True,
+    ) -> Media | Job:
+        """Take one file in, here and now, or with ``wait=False`` as a job in the background.
+
+        Raises:
+            InputError: the file is at fault; nothing of it was kept.
+        """
+        file = Path(path).expanduser().resolve()
+        if wait:
+            media = self._ingest(file, method, Listener(on_progress)).media
+            assert media is not None, "a file that was taken in is a media"
+            return media
+        if not file.is_file():
+            raise InputError(f"there is no file {file}; check its name")
+        job = self._queue.submit(str(file), method=method)
+        self._start_worker()
+        return job
+
+    def keep_upload(self, path: str | Path, name: str = "") -> Path:
+        """Move an uploaded file into the library's own folder, and give its new place.
+
+        Raises:
+            InputError: the file is larger than the settings allow.
+        """
+        source, limit = Path(path), self.settings.limits.max_upload_bytes
+        size = source.stat().st_size
+        if size > limit:
+            raise InputError(
+                f"{name or source.name} is {size / 1e9:.1f} GB, uploads may have up to "
+                f"{limit / 1e9:.1f} GB; add it by its path on this machine instead"
+            )
+        folder = self.home / "uploads" / uuid4().hex[:12]
+        folder.mkdir(parents=True)
+        target = folder / (Path(name).name or source.name)
+        shutil.move(source, target)
+        return target
+
+    # Jobs in the background
+
+    def jobs(self) -> list[Job]:
+        """Give the jobs, oldest first; a worker is started where some wait and none runs."""
+        jobs = self._queue.all()
+        if any(job.state in ("queued", "running") for job in jobs):
+            self._start_worker()
+        return jobs
+
+    def pause(self, job_id: str) -> None:
+        """Put a job aside; ``resume`` goes on with it."""
+        self._queue.pause(job_id)
+
+    def cancel(self, job_id: str) -> None:
+        """Stop a job; what it remembered so far stays and can be asked."""
+        self._queue.cancel(job_id)
+
+    def resume(self, job_id: str) -> None:
+        """Go on with a paused job, or try a failed or cancelled one again."""
+        self._queue.resume(job_id)
+        self._start_worker()
+
+    # What there is
+
+    def media(self) -> list[Media]:
+        """Give every media, the newest first."""
+        return self.store.read.media()
+
+    def show(self, media: str) -> Media:
+        """Give one media by its id, the beginning of its id, its path or its file name.
+
+        Raises:
+            InputError: no such media, or several fit.
+        """
+        found = self.store.read.find_media(media)
+        if found is None:
+            fitting = [
+                one
+                for one in self.media()
+                if one.name == media or (len(media) >= 4 and one.id.startswith(media.lower()))
+            ]
+            if len(fitting) > 1:
+                ids = ", ".join(one.id[:12] for one in fitting)
+                raise InputError(f"{media!r} fits {len(fitting)} media; name one by its id: {ids}")
+            raise InputError(f"{media!r} is not in the library {self.home}; see `memqa list`")
+        return found
+
+    def outline(self, media: str) -> Tree:
+        """Give the tree of summaries over a media, its passages or events as leaves ``p0, p1, …``.
+
+        Raises:
+            InputError: no such media, or its outline is not made yet.
+        """
+        from memqa.outline import load_outline
+
+        return load_outline(self.store.read, self.show(media))
+
+    def thumbnail(self, item: Evidence | str) -> bytes | None:
+        """Give the JPEG that belongs to evidence or to a memory's id, if there is one."""
+        return self.store.read.thumbnail(item if isinstance(item, str) else item.id)
+
+    def stats(self) -> Stats:
+        """Count what the library holds and measure what it takes on disk."""
+        media, disk = self.media(), self.store.upkeep.disk()
+        return Stats(
+            home=str(self.home),
+            media=len(media),
+            videos=sum(one.kind != "document" for one in media),
+            documents=sum(one.kind == "document" for one in media),
+            duration_s=sum(one.duration_s or 0.0 for one in media),
+            pages=sum(one.pages or 0 for one in media),
+            memories=sum(one.memories for one in media),
+            tables_bytes=disk.tables_bytes,
+            uploads_bytes=disk.uploads_bytes,
+        )
+
+    def doctor(self) -> list[Check]:
+        """Look at what has to be in place, one check each; loads no model."""
+        from memqa import doctor
+
+        return doctor.checks(self.home)
+
+    def forget(self, media: str) -> Media:
+        """Delete a media and every trace of it: memories, chat turns that quote it, its upload.
+
+        A file that lies elsewhere on this machine stays where it is.
+
+        Raises:
+            InputError: no such media.
+            StoreConflict: it is being indexed and did not stop within a minute.
+        """
+        from memqa.ingest import drop_upload, leased
+
+        found = self.show(media)
+        self._queue.forget(found.id, found.path)
+        with leased(self.home, found.id, timeout_s=60):
+            row = self.store.read.media_row(found.id)
+            self.store.upkeep.forget(found.id)
+        for path in {found.path, *(row.aliases if row else ())}:
+            self._queue.forget(found.id, path)
+            drop_upload(self.home, Path(path))
+        return found
+
+    # Asking
+
+    def search(
+        self, query: str, *, media: Sequence[str] | str | None = None, limit: int = 10
+    ) -> list[Evidence]:
+        """Find the moments and pages that fit a query best; no language model is used.
+
+        Raises:
+            InputError: an empty query, or a media that is not in the library.
+        """
+        from memqa import retrieve
+
+        if not query.strip():
+            raise InputError("the query is empty; search for something")
+        return retrieve.search(self, query, media_ids=self._ids(media), limit=limit)
+
+    def ask(
+        self,
+        question: str,
+        *,
+        media: Sequence[str] | str | None = None,
+        at_s: float | None = None,
+        mode: AnswerMode = "auto",
+        options: Sequence[str] | None = None,
+        chat: str | None = None,
+    ) -> Answer:
+        """Answer a question from what is remembered; see ``stream``."""
+        pieces = self.stream(
+            question, media=media, at_s=at_s, mode=mode, options=options, chat=chat
+        )
+        answer = None
+        for piece in pieces:
+            answer = piece if isinstance(piece, Answer) else answer
+        assert answer is not None, "a stream ends with its answer"
+        return answer
+
+    def stream(
+        self,
+        question: str,
+        *,
+        media: Sequence[str] | str | None = None,
+        at_s: float | None = None,
+        mode: AnswerMode = "auto",
+        options: Sequence[str] | None = None,
+        chat: str | None = None,
+    ) -> Iterator[Step | Token | Answer]:
+        """Yield the steps, then the words as they are written, then the one Answer that counts.
+
+        ``at_s`` asks as of that second of a video, ``options`` makes it multiple choice, ``chat``
+        names a chat whose turns a follow-up may lean on and which this turn joins.
+
+        Raises:
+            InputError: an empty question, a media that is not in the library, or a time that no
+                video asked about has.
+        """
+        from memqa import answer
+
+        if not question.strip():
+            raise InputError("the question is empty; ask something")
+        media_ids = self._ids(media)
+        if at_s is not None:
+            self._check_time(at_s, media_ids)
+        pieces = answer.stream(
+            self,
+            question,
+            media_ids=media_ids,
+            at_s=at_s,
+            mode=mode,
+            options=options,
+            chat=chat,
+        )
+        for piece in pieces:
+            if isinstance(piece, Answer) and chat is not None:
+                self.store.write.add_turn(turn_row(chat, question, piece))
+            yield piece
+
+    def chats(self) -> list[Chat]:
+        """List the chats, the latest used first."""
+        return chats_of([turn_from(row) for row in self.store.read.turns()])
+
+    def turns(self, chat: str) -> list[Turn]:
+        """Give the turns of a chat in the order they were asked."""
+        return [turn_from(row) for row in self.store.read.turns(chat)]
+
+    def drop_chat(self, chat: str) -> None:
+        """Delete a chat."""
+        self.store.write.drop_turns(chat)
+
+    # Within
+
+    def _ids(self, media: Sequence[str] | str | None) -> list[str] | None:
+        if media is None:
+            return None
+        wanted = [media] if isinstance(media, str) else media
+        return [self.show(one).id for one in wanted]
+
+    def _check_time(self, at_s: float, media_ids: Sequence[str] | None) -> None:
+        """Refuse a time that is none, or that lies beyond the end of all that is asked about."""
+        if not 0 <= at_s < math.inf:
+            raise InputError(f"{at_s} is no time in a video; give seconds from its start")
+        asked = [one for one in self.media() if media_ids is None or one.id in media_ids]
+        timed = [one for one in asked if one.kind != "document"]
+        ends = [one.duration_s for one in timed if one.duration_s is not None]
+        # A player's last moment may lie a little behind the end that the file states.
+        if ends and len(ends) == len(timed) and at_s > max(ends) + 1:
+            raise InputError(
+                f"there is no second {at_s:g}: what is asked about ends at {max(ends):.1f} s"
+            )
+
+    def _ingest(self, file: Path, method: str, listener: Listener) -> Outcome:
+        from memqa.ingest import Ingest
+
+        return Ingest(self.store, self.engines, self.settings).take(
+            file, method=method, listener=listener
+        )
+
+    def _outcome(self, file: Path, method: str, listener: Listener) -> Outcome:
+        started = time.monotonic()
+        path = str(file)
+        try:
+            return self._ingest(file, method, listener)
+        except IngestCancelled as exc:
+            return Outcome(path, "cancelled", error=exc, elapsed_s=time.monotonic() - started)
+        except MemqaError as exc:
+            return Outcome(path, "failed", error=exc, elapsed_s=time.monotonic() - started)
+        except Exception as exc:  # one file must never stop the batch
+            log.exception("unexpected while indexing")
+            return Outcome(path, "failed", error=exc, elapsed_s=time.monotonic() - started)
+
+    def _start_worker(self) -> None:
+        from memqa.worker import start_worker
+
+        start_worker(self.settings)

@@ -1,0 +1,125 @@
+"""The settings of memqa: what may be chosen, within which bounds, and where a choice comes from.
+
+A flag (given by the caller) wins over ``MEMQA_*`` in the environment (two underscores between the
+parts: ``MEMQA_VIDEO__FRAMES_PER_S=2``), that over the TOML file, that over the default. The file is
+``memqa.toml`` in the platform's configuration folder, or the one that ``MEMQA_CONFIG`` names.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from platformdirs import user_config_path, user_data_path
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from models.errors import SetupError
+
+CONFIG_VARIABLE = "MEMQA_CONFIG"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelNames(_Part):
+    """Which model serves each port, by its name in ``models/catalog.py``."""
+
+    image_encoder: str = "embedded"
+    text_encoder: str = "embedded"
+    transcriber: str = "embedded"
+    text_reader: str = "embedded"
+    language_model: str = "embedded"
+
+
+class VideoSettings(_Part):
+    """How a video is watched."""
+
+    frames_per_s: float = Field(default=1.0, ge=0.2, le=30)
+    method: Literal["moviechat"] = "moviechat"
+    listen: bool = True
+    read_screen: bool = True
+
+
+class DocumentSettings(_Part):
+    """How a document is read; ``read_scans`` reads pages that are pictures."""
+
+    read_scans: bool = True
+
+
+class LimitSettings(_Part):
+    """What the program refuses to take in."""
+
+    max_upload_bytes: int = Field(default=20_000_000_000, ge=1)
+    max_video_hours: float = Field(default=24.0, gt=0)
+
+
+class JobSettings(_Part):
+    """How the background worker behaves."""
+
+    idle_exit_s: float = Field(default=300.0, ge=0)
+    max_attempts: int = Field(default=3, ge=1, le=100)
+
+
+class Settings(BaseSettings):
+    """All settings; an unknown key or a number out of bounds is refused when they are loaded."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="MEMQA_", env_nested_delimiter="__"
+    )
+
+    home: Path = Field(default_factory=lambda: user_data_path("memqa", appauthor=False))
+    models: ModelNames = ModelNames()
+    video: VideoSettings = VideoSettings()
+    document: DocumentSettings = DocumentSettings()
+    limits: LimitSettings = LimitSettings()
+    jobs: JobSettings = JobSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the sources in order, the strongest first."""
+        file = TomlConfigSettingsSource(settings_cls, toml_file=config_path())
+        return init_settings, env_settings, file
+
+
+def load(**flags: Any) -> Settings:
+    """Load the settings; a flag that is None was not given.
+
+    Raises:
+        SetupError: an unknown key, a number out of bounds, or a file that is no TOML.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        settings = Settings(**given)
+    except ValidationError as exc:
+        raise SetupError(_told(exc)) from exc
+    except ValueError as exc:  # tomllib's and pydantic-settings' own errors are ValueErrors
+        raise SetupError(f"the settings cannot be read: {exc}; look at {config_path()}") from exc
+    return settings.model_copy(update={"home": settings.home.expanduser().resolve()})
+
+
+def config_path() -> Path:
+    """Say where the settings file lies, or would lie."""
+    named = os.environ.get(CONFIG_VARIABLE)
+    return Path(named) if named else user_config_path("memqa", appauthor=False) / "memqa.toml"
+
+
+def _told(error: ValidationError) -> str:
+    wrong = [
+        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()
+    ]
+    return f"wrong settings ({'; '.join(wrong)}); look at MEMQA_* and {config_path()}"

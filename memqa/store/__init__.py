@@ -1,0 +1,1 @@
+"""The library on disk: tables, writes, queries and upkeep; the only room that knows LanceDB."""

@@ -1,0 +1,246 @@
+"""What a library remembers, read: media, memories, thumbnails, and the two searches over them.
+
+Only what is committed is seen. A media that is being written or deleted gets a filter of its own;
+of ``long`` memories only those that were written last count.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import numpy as np
+from lancedb.expr import Expr, col, lit
+from lancedb.query import LanceVectorQueryBuilder, MatchQuery
+
+from memqa.store.rows import Row, media_from, memory_from
+from memqa.store.schema import MEMORY_COLUMNS, NOTHING_COMMITTED, Hit, MediaRow, Memory
+from memqa.store.tables import Tables
+from memqa.values import Level, Media, Modality
+from models.ports import Metric
+from models.values import Features
+
+log = logging.getLogger(__name__)
+P = ParamSpec("P")
+T = TypeVar("T")
+_MOST_ROWS = 10_000_000  # A plain query without limit may be cut; this asks for all.
+
+
+def _again_if_purged(method: Callable[P, T]) -> Callable[P, T]:
+    """Read once more where another process removed the version under our feet."""
+
+    @functools.wraps(method)
+    def read(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(*args, **kwargs)
+        except (OSError, RuntimeError) as exc:
+            log.info("reading again after %s", exc)
+            return method(*args, **kwargs)
+
+    return read
+
+
+class Reader:
+    """Reads what is committed, from this process or any other."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+
+    # Media
+
+    def media(self) -> list[Media]:
+        """Give every media, the newest first."""
+        rows = [row.media for row in self.media_rows() if not row.forgetting]
+        return sorted(rows, key=lambda media: media.added_at, reverse=True)
+
+    @_again_if_purged
+    def media_rows(self) -> list[MediaRow]:
+        """Give every media as stored, those included that are being forgotten."""
+        rows = self._tables.media.search().limit(_MOST_ROWS).to_list()
+        return [media_from(row) for row in rows]
+
+    @_again_if_purged
+    def media_row(self, media_id: str) -> MediaRow | None:
+        """Give one media as stored."""
+        query = self._tables.media.search().where(col("id") == lit(media_id))
+        rows = query.limit(1).to_list()
+        return media_from(rows[0]) if rows else None
+
+    def find_media(self, wanted: str) -> Media | None:
+        """Find a media by id, by the beginning of its id, or by its path or file name.
+
+        Where a beginning or a file name fits several media, none is meant. Where a file was changed
+        and its path fits two, the later one is what lies there.
+        """
+        known = {row.media.id: row for row in self.media_rows() if not row.forgetting}
+        if wanted in known:
+            return known[wanted].media
+        path = str(Path(wanted).expanduser().resolve()) if wanted else ""
+        there = [row.media for row in known.values() if path in (row.media.path, *row.aliases)]
+        if there:
+            return max(there, key=lambda media: media.added_at)
+        tests: list[Callable[[MediaRow], bool]] = [
+            lambda row: len(wanted) >= 4 and row.media.id.startswith(wanted.lower()),
+            lambda row: row.media.name == wanted,
+        ]
+        for test in tests:
+            fitting = [row.media for row in known.values() if test(row)]
+            if len(fitting) == 1:
+                return fitting[0]
+        return None
+
+    # Memories
+
+    @_again_if_purged
+    def memories(self, media_id: str, *, levels: Sequence[Level] | None = None) -> list[Memory]:
+        """Give the committed memories of a media, level by level as asked, each in its order."""
+        where = _all(col("media_id") == lit(media_id), *self._hidden())
+        if levels is not None:
+            where = where & col("level").isin(list(levels))
+        query = self._tables.memories.search().where(where).select(MEMORY_COLUMNS)
+        found = [memory_from(row) for row in query.limit(_MOST_ROWS).to_list()]
+        rank = {level: i for i, level in enumerate(levels or ())}
+        return sorted(found, key=lambda memory: (rank.get(memory.level, 0), memory.order))
+
+    @_again_if_purged
+    def memories_by_id(self, ids: Iterable[str]) -> dict[str, Memory]:
+        """Give those of the memories that exist and are committed, by id."""
+        wanted = list(dict.fromkeys(ids))
+        if not wanted:
+            return {}
+        where = _all(col("id").isin(wanted), *self._hidden())
+        query = self._tables.memories.search().where(where).select(MEMORY_COLUMNS)
+        found = [memory_from(row) for row in query.limit(len(wanted)).to_list()]
+        return {memory.id: memory for memory in found}
+
+    @_again_if_purged
+    def thumbnail(self, memory_id: str) -> bytes | None:
+        """Give the JPEG of a memory, if it has one."""
+        where = _all(col("id") == lit(memory_id), *self._hidden())
+        rows = self._tables.memories.search().where(where).select(["thumbnail"]).limit(1).to_list()
+        return rows[0]["thumbnail"] if rows else None
+
+    @_again_if_purged
+    def states(self, media_id: str) -> dict[str, bytes]:
+        """Give the states that belong to a media's last commit, by name."""
+        row = self.media_row(media_id)
+        if row is None:
+            return {}
+        where = (col("media_id") == lit(media_id)) & (col("segment") <= lit(row.committed_segment))
+        query = self._tables.states.search().where(where).limit(_MOST_ROWS)
+        rows = sorted(query.to_list(), key=lambda state: int(state["segment"]))
+        return {state["name"]: state["blob"] for state in rows}
+
+    # Chats
+
+    @_again_if_purged
+    def turns(self, chat: str | None = None) -> list[Row]:
+        """Give the turns of one chat, or of all, in the order they were asked."""
+        query = self._tables.chats.search()
+        if chat is not None:
+            query = query.where(col("chat") == lit(chat))
+        rows = query.limit(_MOST_ROWS).to_list()
+        return sorted(rows, key=lambda row: str(row["at"]))
+
+    # Searches
+
+    @_again_if_purged
+    def search_text(
+        self,
+        query: str,
+        *,
+        media_ids: Sequence[str] | None = None,
+        limit: int = 10,
+        levels: Sequence[Level] | None = None,
+        modalities: Sequence[Modality] | None = None,
+    ) -> list[Hit]:
+        """Find the memories that share words with the query (BM25), best first.
+
+        The query is plain words, any of which may match; nothing in it is an operator.
+        """
+        words = query.replace("\0", " ").strip()
+        if not words or limit < 1 or _nothing(media_ids, levels, modalities):
+            return []
+        # pydantic fills the other arguments; its field declarations hide that from mypy.
+        matching = MatchQuery(words, "words")  # type: ignore[call-arg]
+        search = self._tables.memories.search(matching, query_type="fts")
+        where = self._filter(media_ids, levels, modalities)
+        if where is not None:
+            search = search.where(where)
+        rows = search.select([*MEMORY_COLUMNS, "_score"]).limit(limit).to_list()
+        return [Hit(memory_from(row), float(row["_score"])) for row in rows]
+
+    @_again_if_purged
+    def search_vectors(
+        self,
+        signature: str,
+        vector: Features,
+        *,
+        metric: Metric,
+        media_ids: Sequence[str] | None = None,
+        limit: int = 10,
+        levels: Sequence[Level] | None = None,
+        modalities: Sequence[Modality] | None = None,
+    ) -> list[Hit]:
+        """Find the memories whose vectors lie nearest to the vector [D], best first.
+
+        The score is the cosine or the dot product, as ``metric`` says.
+        """
+        table = self._tables.vectors(signature)
+        # A zero vector has no direction; NaN would be refused by the store.
+        usable = np.isfinite(vector).all() and bool(np.any(vector))
+        if table is None or not usable or limit < 1 or _nothing(media_ids, levels, modalities):
+            return []
+        search = table.search(vector.astype(np.float32), vector_column_name="vector")
+        assert isinstance(search, LanceVectorQueryBuilder)
+        search = search.distance_type(metric)
+        where = self._filter(media_ids, levels, modalities)
+        if where is not None:
+            search = search.where(where)
+        rows = search.select(["id", "_distance"]).limit(limit).to_list()
+        memories = self.memories_by_id(row["id"] for row in rows)
+        found = ((row["id"], 1.0 - float(row["_distance"])) for row in rows)
+        return [Hit(memories[id_], score) for id_, score in found if id_ in memories]
+
+    # Filters
+
+    def _filter(
+        self,
+        media_ids: Sequence[str] | None,
+        levels: Sequence[Level] | None,
+        modalities: Sequence[Modality] | None,
+    ) -> Expr | None:
+        parts = self._hidden()
+        wanted: Mapping[str, Sequence[str] | None] = {
+            "media_id": media_ids,
+            "level": levels,
+            "modality": modalities,
+        }
+        parts += [col(name).isin(list(one)) for name, one in wanted.items() if one is not None]
+        return _all(*parts) if parts else None
+
+    def _hidden(self) -> list[Expr]:
+        """Say what must not be seen, for the few media that are being written or deleted."""
+        parts: list[Expr] = []
+        for row in self.media_rows():
+            if row.settled and not row.forgetting:
+                continue
+            mine = col("media_id") == lit(row.media.id)
+            if row.forgetting or row.committed_segment == NOTHING_COMMITTED:
+                parts.append(~mine)
+                continue
+            beyond = col("segment") > lit(row.committed_segment)
+            replaced = (col("level") == lit("long")) & (col("segment") < lit(row.long_segment))
+            parts.append(~(mine & (beyond | replaced)))
+        return parts
+
+
+def _all(first: Expr, *others: Expr) -> Expr:
+    return functools.reduce(lambda left, right: left & right, others, first)
+
+
+def _nothing(*wanted: Sequence[str] | None) -> bool:
+    return any(one is not None and not one for one in wanted)

@@ -1,0 +1,25 @@
+"""One library's store: what reads it, what writes it, what keeps it in order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from memqa.store.read import Reader
+from memqa.store.tables import Tables
+from memqa.store.upkeep import Upkeep
+from memqa.store.write import Writer
+
+
+class Store:
+    """The tables under ``home`` behind three parts: ``read``, ``write`` and ``upkeep``.
+
+    Raises:
+        StoreMismatch: the library was written with another schema.
+    """
+
+    def __init__(self, home: Path, *, consistency_s: float = 0.0) -> None:
+        tables = Tables(home, consistency_s=consistency_s)
+        self.home = home
+        self.read = Reader(tables)
+        self.write = Writer(tables, self.read)
+        self.upkeep = Upkeep(tables, self.read)

@@ -1,0 +1,136 @@
+"""The database of a library: opens and creates its tables, checks whom they were written by.
+
+The only door to LanceDB for the other files here; every table is handed out fresh enough to see
+what other processes wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import lancedb
+import pyarrow as pa  # type: ignore[import-untyped]
+from lancedb.index import FTS, BTree
+from lancedb.table import LanceTable, Table
+
+from memqa.store import schema
+from memqa.store.lock import locked
+from models.errors import StoreConflict, StoreMismatch
+from models.ports import Metric
+
+# With positions and stop words, phrases can be found; ICU also cuts scripts without spaces.
+TEXT_INDEX = FTS(base_tokenizer="icu/split", with_position=True, remove_stop_words=False, stem=True)
+_WRITE_TIMEOUT_S = 120.0
+
+
+class Tables:
+    """The open tables under ``home``; opening creates what is missing.
+
+    Raises:
+        StoreMismatch: the library was written with another schema.
+    """
+
+    def __init__(self, home: Path, *, consistency_s: float = 0.0) -> None:
+        home.mkdir(parents=True, exist_ok=True)
+        self.home = home
+        self._lock_path = home / "locks" / "writing.lock"
+        self._db = lancedb.connect(
+            home / "tables", read_consistency_interval=timedelta(seconds=consistency_s)
+        )
+        self._vectors: dict[str, Table] = {}
+        with self.writing():
+            self.media = self._open("media", schema.MEDIA)
+            self.memories = self._open("memories", schema.MEMORIES)
+            self.states = self._open("states", schema.STATES)
+            self.chats = self._open("chats", schema.CHATS)
+            self._index(self.memories)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the library's only write permission, over threads and processes.
+
+        Raises:
+            StoreConflict: another process kept it for two minutes.
+        """
+        with locked(self._lock_path, timeout_s=_WRITE_TIMEOUT_S) as held:
+            if not held:
+                raise StoreConflict(
+                    f"another process keeps writing to the library {self.home}; try again later"
+                )
+            yield
+
+    def vectors(self, signature: str) -> Table | None:
+        """Give the vectors of one encoder, or None where there are none yet."""
+        name = schema.vectors_table(signature)
+        if name not in self._vectors:
+            if name not in self._names():
+                return None
+            self._vectors[name] = self._checked(self._db.open_table(name))
+        return self._vectors[name]
+
+    def make_vectors(self, signature: str, metric: Metric, dim: int) -> Table:
+        """Give the vectors table of one encoder, made on first use.
+
+        Raises:
+            StoreMismatch: the encoder now gives vectors of another length or metric.
+        """
+        declared = schema.vectors_schema(signature, metric, dim)
+        table = self.vectors(signature)
+        if table is None:
+            name = schema.vectors_table(signature)
+            self._vectors[name] = table = self._open(name, declared)
+        if table.schema.field("vector").type != declared.field("vector").type:
+            raise StoreMismatch(
+                f"the library {self.home} keeps vectors of another length for {signature}; "
+                "index into a new --home"
+            )
+        return table
+
+    def all_vectors(self) -> list[Table]:
+        """Give every vectors table, whichever encoder it belongs to."""
+        names = [name for name in self._names() if name.startswith("vectors_")]
+        return [self._db.open_table(name) for name in names]
+
+    def rebuild_text_index(self) -> None:
+        """Build the text index anew, so that words of deleted rows are in no file of it."""
+        self.memories.create_index("words", config=TEXT_INDEX, replace=True)
+
+    def _names(self) -> list[str]:
+        names: list[str] = []
+        page: str | None = None
+        while True:
+            answer = self._db.list_tables(page_token=page)
+            names += answer.tables
+            page = answer.page_token
+            if not page:
+                return names
+
+    def _open(self, name: str, declared: pa.Schema) -> Table:
+        if name in self._names():
+            return self._checked(self._db.open_table(name))
+        table = self._db.create_table(name, schema=declared, exist_ok=True)
+        # Without it, two processes merging the same new ids double the rows.
+        assert isinstance(table, LanceTable)
+        table.set_unenforced_primary_key("id")
+        return table
+
+    def _checked(self, table: Table) -> Table:
+        written = (table.schema.metadata or {}).get(schema.VERSION_KEY, b"?").decode()
+        if written != str(schema.SCHEMA_VERSION):
+            raise StoreMismatch(
+                f"the library {self.home} has schema {written}, this memqa reads schema "
+                f"{schema.SCHEMA_VERSION}; index your files again into a new --home"
+            )
+        return table
+
+    @staticmethod
+    def _index(memories: Table) -> None:
+        """Index the still empty table: searching a table without index is an error."""
+        present = {column for index in memories.list_indices() for column in index.columns}
+        if "words" not in present:
+            memories.create_index("words", config=TEXT_INDEX)
+        if "id" not in present:
+            memories.create_index("id", config=BTree())

@@ -1,0 +1,121 @@
+"""Keeping a library small, fast and honest: compaction, forgetting for good, repair."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from lancedb.expr import col, lit
+from lancedb.table import Table
+
+from memqa.store.read import Reader
+from memqa.store.rows import media_table
+from memqa.store.tables import Tables
+
+log = logging.getLogger(__name__)
+
+# Readers hold a version for the milliseconds of one query; a minute is plenty.
+_KEEP_VERSIONS = timedelta(minutes=1)
+# Not zero: LanceDB warns at zero, and a millisecond ago means the same.
+_KEEP_NOTHING = timedelta(milliseconds=1)
+# So many small files a table may gather before it is compacted; each costs a query about 0.1 ms.
+_MOST_COMMITS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """What the library takes on disk, in bytes: its tables, and the uploads it keeps."""
+
+    tables_bytes: int
+    uploads_bytes: int
+
+
+class Upkeep:
+    """Compacts, forgets and repairs; holds the write permission while it does."""
+
+    def __init__(self, tables: Tables, reader: Reader) -> None:
+        self._tables = tables
+        self._reader = reader
+        self._commits = 0
+
+    def after_commit(self) -> None:
+        """Compact now and then, so that a long ingest does not pile up versions."""
+        self._commits += 1
+        if self._commits % _MOST_COMMITS == 0:
+            self.compact()
+
+    def compact(self) -> None:
+        """Merge small files, index new rows, drop versions that no reader can still hold."""
+        with self._tables.writing():
+            for table in self._everything():
+                table.optimize(cleanup_older_than=_KEEP_VERSIONS)
+
+    def forget(self, media_id: str, *, chats_too: bool = True) -> bool:
+        """Delete a media with all that was remembered of it, and purge it from the disk.
+
+        Chat turns that rest on it go too unless told otherwise, since they quote it. Gives False
+        where it is unknown.
+        """
+        with self._tables.writing():
+            row = self._reader.media_row(media_id)
+            if row is None:
+                return False
+            hidden = replace(row, forgetting=True)
+            merge = self._tables.media.merge_insert("id").when_matched_update_all()
+            merge.execute(media_table(hidden))
+            self._delete(media_id, chats_too=chats_too)
+            self._tables.media.optimize(cleanup_older_than=_KEEP_NOTHING, delete_unverified=True)
+        return True
+
+    def repair(self) -> list[str]:
+        """Finish what a killed process left half forgotten; give a line for each thing done."""
+        done = []
+        for row in self._reader.media_rows():
+            if row.forgetting:
+                self.forget(row.media.id)
+                done.append(f"finished forgetting {row.media.name}")
+        return done
+
+    def disk(self) -> Disk:
+        """Measure what the library takes on disk."""
+        home = self._tables.home
+        return Disk(_folder_bytes(home / "tables"), _folder_bytes(home / "uploads"))
+
+    def _delete(self, media_id: str, *, chats_too: bool) -> None:
+        mine = col("media_id") == lit(media_id)
+        for table in (self._tables.memories, *self._tables.all_vectors(), self._tables.states):
+            table.delete(mine)
+        turns = self._reader.turns() if chats_too else []
+        quoting = [turn["id"] for turn in turns if media_id in (turn["media_ids"] or ())]
+        if quoting:
+            self._tables.chats.delete(col("id").isin(quoting))
+        self._purge()
+        # Last, so that a forgetting cut short is found and finished by ``repair``.
+        self._tables.media.delete(col("id") == lit(media_id))
+
+    def _purge(self) -> None:
+        """Rewrite what is left and remove every older version and every abandoned file.
+
+        The write permission is held: no file that looks abandoned is still being written.
+        """
+        self._tables.rebuild_text_index()
+        for table in self._everything():
+            table.optimize(cleanup_older_than=_KEEP_NOTHING, delete_unverified=True)
+
+    def _everything(self) -> Iterator[Table]:
+        tables = self._tables
+        yield from (tables.memories, tables.states, tables.media, tables.chats)
+        yield from tables.all_vectors()
+
+
+def _folder_bytes(folder: Path) -> int:
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.stat().st_size if path.is_file() else 0
+        except FileNotFoundError:  # Compaction may remove it while we count.
+            continue
+    return total

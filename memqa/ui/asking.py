@@ -1,0 +1,136 @@
+"""Questions that are being answered: each runs in a thread of its own, whoever is watching.
+
+A page that is reloaded in mid-answer finds the answer still being written, and one that goes away
+does not stop it. What is finished lies in the library; here is only what runs or was stopped.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from memqa.ui.turns import ShownTurn
+from memqa.values import Answer, Step, Token
+from models.errors import InputError, MemqaError
+
+if TYPE_CHECKING:
+    from memqa.library import Library
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Run:
+    """One answer in the making; ``version`` rises with every change of ``turn``."""
+
+    turn: ShownTurn
+    version: int = 0
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+class Asking:
+    """At most one answer in the making per chat."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._runs: dict[str, _Run] = {}
+        self._changed = threading.Condition()
+
+    def start(
+        self,
+        chat: str,
+        question: str,
+        *,
+        media: Sequence[str] | None,
+        at_s: float | None = None,
+        scope: str = "",
+    ) -> ShownTurn:
+        """Begin to answer a question over some media, or over all where None.
+
+        Raises:
+            InputError: nothing was asked, or this chat's last question is still being answered.
+        """
+        question = question.strip()
+        if not question:
+            raise InputError("The question is empty; write what you want to know.")
+        run = _Run(ShownTurn(id=uuid4().hex[:12], question=question, running=True, scope=scope))
+        with self._changed:
+            before = self._runs.get(chat)
+            if before is not None and before.turn.running:
+                raise InputError("The last question is still being answered; stop it first.")
+            self._runs[chat] = run
+        chosen = list(media) if media is not None else None
+        threading.Thread(
+            target=self._work,
+            args=(run, chat, chosen, at_s),
+            name=f"ask-{run.turn.id}",
+            daemon=True,
+        ).start()
+        return run.turn
+
+    def now(self, chat: str) -> tuple[ShownTurn | None, int]:
+        """Give the chat's last turn that began here, and its version."""
+        with self._changed:
+            run = self._runs.get(chat)
+            return (run.turn, run.version) if run is not None else (None, 0)
+
+    def follow(
+        self, chat: str, version: int, *, patience_s: float = 15.0
+    ) -> tuple[ShownTurn | None, int]:
+        """Wait until the chat's turn has changed since ``version``, or for so long."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_news(chat, version), timeout=patience_s)
+        return self.now(chat)
+
+    def stop(self, chat: str) -> None:
+        """Stop answering; what was written so far stays readable."""
+        with self._changed:
+            run = self._runs.get(chat)
+            if run is None or not run.turn.running:
+                return
+            run.stop.set()
+            self._set(run, replace(run.turn, running=False, stopped=True))
+
+    def _is_news(self, chat: str, version: int) -> bool:
+        run = self._runs.get(chat)
+        return run is None or run.version != version or not run.turn.running
+
+    def _work(self, run: _Run, chat: str, media: list[str] | None, at_s: float | None) -> None:
+        try:
+            pieces = self._library.stream(run.turn.question, media=media, at_s=at_s, chat=chat)
+            for piece in pieces:
+                if run.stop.is_set():
+                    break
+                self._take(run, piece)
+        except MemqaError as exc:
+            self._fail(run, str(exc))
+        except Exception:
+            log.exception("answering failed")
+            self._fail(run, "Answering failed; the log of memqa says why.")
+
+    def _take(self, run: _Run, piece: Step | Token | Answer) -> None:
+        with self._changed:
+            turn = run.turn
+            if not turn.running:
+                return
+            if isinstance(piece, Step):
+                turn = replace(turn, steps=(*turn.steps, piece))
+            elif isinstance(piece, Token):
+                turn = replace(turn, text=turn.text + piece.text)
+            else:
+                turn = replace(turn, answer=piece, running=False)
+            self._set(run, turn)
+
+    def _fail(self, run: _Run, message: str) -> None:
+        with self._changed:
+            if run.turn.running:
+                self._set(run, replace(run.turn, error=message, running=False))
+
+    def _set(self, run: _Run, turn: ShownTurn) -> None:
+        run.turn = turn
+        run.version += 1
+        self._changed.notify_all()

@@ -1,0 +1,83 @@
+"""What the page itself keeps between two visits: what is not asked, what was dismissed, which chat.
+
+One small JSON file under the library's home, so that a reload and a second tab see the same desk.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DeskState:
+    """Media are ticked until they are unticked, so a new one counts at once."""
+
+    unticked: tuple[str, ...] = ()
+    dismissed: tuple[str, ...] = ()
+    chat: str = ""
+
+
+class Desk:
+    """Reads and keeps the desk's state; safe to use from several threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
+        self._state = _read(path)
+
+    @property
+    def state(self) -> DeskState:
+        """How the desk stands."""
+        return self._state
+
+    def tick(self, media_id: str, ticked: bool) -> None:
+        """Let a media count for questions, or not."""
+        with self._lock:
+            unticked = tuple(one for one in self._state.unticked if one != media_id)
+            self._keep(replace(self._state, unticked=unticked if ticked else (*unticked, media_id)))
+
+    def dismiss(self, key: str) -> None:
+        """Do not show a failed or stopped card again."""
+        with self._lock:
+            others = tuple(one for one in self._state.dismissed if one != key)
+            self._keep(replace(self._state, dismissed=(*others, key)[-500:]))
+
+    def recall(self, key: str) -> None:
+        """Show a card again, since it was tried once more."""
+        with self._lock:
+            others = tuple(one for one in self._state.dismissed if one != key)
+            self._keep(replace(self._state, dismissed=others))
+
+    def turn_to(self, chat: str) -> None:
+        """Open a chat."""
+        with self._lock:
+            self._keep(replace(self._state, chat=chat))
+
+    def _keep(self, state: DeskState) -> None:
+        self._state = state
+        draft = self._path.with_suffix(".part")
+        draft.write_text(json.dumps(asdict(state)), encoding="utf-8")
+        os.replace(draft, self._path)
+
+
+def _read(path: Path) -> DeskState:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return DeskState(
+            unticked=tuple(map(str, found["unticked"])),
+            dismissed=tuple(map(str, found["dismissed"])),
+            chat=str(found["chat"]),
+        )
+    except FileNotFoundError:
+        return DeskState()
+    except (OSError, ValueError, KeyError, TypeError):
+        log.warning("the page's own state in %s cannot be read; it starts anew", path)
+        return DeskState()

@@ -1,0 +1,82 @@
+"""Who may talk to the page: only the page itself, and never with anyone else's help.
+
+Gradio lets a request of a foreign web site through and only hides the answer from it; for a server
+that can forget media that is not enough. The policy sent along keeps the browser from asking any
+other machine for anything, whatever text a media may hold.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# Gradio compiles its templates at run time, hence 'unsafe-eval'.
+_POLICY = "; ".join(
+    (
+        "default-src 'self' data: blob:",
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
+        "style-src 'self' 'unsafe-inline'",
+        "object-src 'none'",
+        "frame-ancestors 'self'",
+        "form-action 'self'",
+    )
+)
+
+
+class Guard:
+    """ASGI middleware that turns foreign requests away and sends the page's policy."""
+
+    def __init__(self, app: ASGIApp, *, loopback_only: bool) -> None:
+        self._app = app
+        self._loopback_only = loopback_only
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 403 to a request of a foreign site or under a foreign name."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if not is_welcome(Headers(scope=scope), loopback_only=self._loopback_only):
+            refusal = PlainTextResponse("This page answers only to itself.", status_code=403)
+            await refusal(scope, receive, send)
+            return
+
+        async def send_with_policy(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Content-Security-Policy"] = _POLICY
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Referrer-Policy"] = "no-referrer"
+            await send(message)
+
+        await self._app(scope, receive, send_with_policy)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on is reached from this machine only."""
+    bare = host.strip("[]").lower()
+    try:
+        return bare == "localhost" or ip_address(bare).is_loopback
+    except ValueError:  # a name, which may lead anywhere: 127.evil.test
+        return False
+
+
+def is_welcome(headers: Headers, *, loopback_only: bool) -> bool:
+    """Whether a request comes from the page itself, judged by ``Host`` and ``Origin``.
+
+    A proxy on this machine names the host it was asked for in ``X-Forwarded-Host``, which no
+    foreign site can set without a preflight. A name that was rebound to this machine can, so
+    ``Host`` has to be this machine's own nevertheless.
+    """
+    host = headers.get("host", "")
+    try:
+        if loopback_only and not is_loopback(urlsplit(f"//{host}").hostname or ""):
+            return False
+        origin = headers.get("origin")
+        asked = headers.get("x-forwarded-host") or host
+        return origin is None or urlsplit(origin).netloc.lower() == asked.lower()
+    except ValueError:  # no host at all, such as "["
+        return False

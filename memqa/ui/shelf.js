@@ -1,0 +1,216 @@
+// The shelf: adding files, the cards and what their buttons do. Cards are written by Python and
+// asked for anew while something is going on; only what changed is redrawn.
+const { call, morph, tell, hear } = window.memqa;
+const one = (selector) => element.querySelector(selector);
+const list = one(".cards");
+const sending = one(".sending");
+const status = one(".shelf-status");
+let version = "";
+let busy = true;
+let timer = 0;
+
+const look = async () => {
+  clearTimeout(timer);
+  try {
+    const found = await call(server, "look", { version });
+    if (!found.same) draw(found);
+  } catch (error) {
+    console.warn(error);
+  }
+  clearTimeout(timer);
+  timer = setTimeout(look, document.hidden ? 8000 : busy ? 900 : 4000);
+};
+
+const draw = (found) => {
+  version = found.version;
+  busy = found.busy;
+  morph(list, found.html);
+  morph(one(".shelf-foot"), found.foot);
+  element.querySelector(".shelf").classList.toggle("empty", found.empty && !sending.children.length);
+  fillPosters();
+  tell("shelf", found.scope);
+};
+
+// Posters are asked for one after another, so that a long shelf does not crowd out an answer.
+const posters = new Map();
+const fillPosters = async () => {
+  for (const frame of list.querySelectorAll("[data-poster]:not([data-filled])")) {
+    const id = frame.dataset.poster;
+    if (!posters.has(id)) {
+      posters.set(id, null);
+      const { url } = await call(server, "poster", { media: id }).catch(() => ({ url: null }));
+      posters.set(id, url);
+      if (!url) setTimeout(() => posters.delete(id), 5000);
+    }
+    if (!posters.get(id)) continue;
+    const picture = new Image();
+    picture.alt = "";
+    picture.src = posters.get(id);
+    frame.replaceChildren(picture);
+    frame.setAttribute("data-filled", "");
+  }
+};
+
+const say = (text, isError = false) => {
+  status.textContent = text;
+  status.classList.toggle("error", isError);
+};
+const attempt = async (name, data) => {
+  try {
+    const done = await call(server, name, data);
+    say(done.said ?? "");
+    return done;
+  } catch (error) {
+    say(error.message, true);
+    return null;
+  } finally {
+    version = "";
+    look();
+  }
+};
+
+// Files from the browser go up one after another, each with a card of its own.
+const queue = [];
+let isSending = false;
+const send = async (files) => {
+  for (const file of files) queue.push([file, drawSending(file)]);
+  if (queue.length) memqaOpenLibrary();
+  if (isSending) return;
+  isSending = true;
+  while (queue.length) await sendOne(...queue.shift());
+  isSending = false;
+};
+const memqaOpenLibrary = () => window.memqa.openTab("library");
+
+const drawSending = (file) => {
+  const card = document.createElement("li");
+  card.className = "card working";
+  const name = Object.assign(document.createElement("span"), { className: "name", textContent: file.name });
+  const line = Object.assign(document.createElement("p"), { className: "line", textContent: "waiting to be copied" });
+  const bar = document.createElement("progress");
+  bar.max = 1;
+  bar.setAttribute("aria-label", `copying ${file.name}`);
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Cancel" });
+  button.setAttribute("aria-label", `Cancel: ${file.name}`);
+  button.onclick = () => card.remove();  // until its turn comes; then it stops the copying
+  const actions = Object.assign(document.createElement("div"), { className: "actions" });
+  actions.append(button);
+  card.append(name, line, bar, actions);
+  sending.append(card);
+  element.querySelector(".shelf").classList.remove("empty");
+  return { card, line, bar, button };
+};
+
+const sendOne = (file, { card, line, bar, button }) =>
+  new Promise((resolve) => {
+    const request = new XMLHttpRequest();
+    const end = () => { card.remove(); resolve(); };
+    const fail = (words) => {
+      line.textContent = words;
+      line.className = "error";
+      line.setAttribute("role", "alert");
+      bar.remove();
+      card.className = "card failed";
+      button.textContent = "Dismiss";
+      button.onclick = () => card.remove();
+      resolve();
+    };
+    button.onclick = () => { request.abort(); end(); };
+    if (!card.isConnected) return end();
+    if (!file.size) return fail(`${file.name} is empty: there is nothing in it to remember.`);
+    request.upload.onprogress = (event) => {
+      const share = event.loaded / event.total;
+      bar.value = share;
+      line.textContent = `copying ${Math.round(100 * share)}\u00a0%`;
+    };
+    request.onload = async () => {
+      if (request.status === 413) return fail(`${file.name} is larger than this page takes; put it on this machine and give its path instead.`);
+      if (request.status !== 200) return fail(`${file.name} could not be copied (the server said ${request.status}); try again.`);
+      const [path] = JSON.parse(request.responseText);
+      try {
+        const done = await call(server, "add_upload", { path, name: file.name });
+        say(done.said ?? "");
+        version = "";
+        await look();
+        end();
+      } catch (error) {
+        fail(error.message);
+      }
+    };
+    request.onerror = () => fail(`${file.name} could not be copied; is memqa still running?`);
+    request.open("POST", new URL("gradio_api/upload", document.baseURI));
+    const form = new FormData();
+    form.append("files", file, file.name);
+    line.textContent = "copying";
+    request.send(form);
+  });
+
+one("input[type=file]").addEventListener("change", (event) => {
+  send([...event.target.files]);
+  event.target.value = "";
+});
+
+// Drop anywhere on the page, files as well as whole folders.
+const filesOf = async (entry) => {
+  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) {
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!some.length) return found;
+    for (const inner of some) if (!inner.name.startsWith(".")) found.push(...(await filesOf(inner)));
+  }
+};
+const carriesFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+let depth = 0;
+const hover = (change) => {
+  depth = Math.max(0, depth + change);
+  document.querySelector("#memqa-desk")?.classList.toggle("dropping", depth > 0);
+};
+addEventListener("dragenter", (event) => { if (carriesFiles(event)) hover(1); });
+addEventListener("dragleave", (event) => { if (carriesFiles(event)) hover(-1); });
+addEventListener("dragover", (event) => { if (carriesFiles(event)) event.preventDefault(); });
+addEventListener("drop", async (event) => {
+  if (!carriesFiles(event)) return;
+  event.preventDefault();
+  hover(-depth);
+  const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  const files = entries.length
+    ? (await Promise.all(entries.map(filesOf))).flat()
+    : [...event.dataTransfer.files];
+  send(files);
+});
+
+one(".path-box")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const input = one(".path-box input");
+  if (await attempt("add_path", { path: input.value })) input.value = "";
+});
+
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-do]");
+  if (button) {
+    const { do: verb, of: key, job, path } = button.dataset;
+    attempt(verb, { key, job, path }).then((done) => {
+      if (done && verb === "forget") tell("forgotten", { media: key });
+    });
+  }
+  if (event.target.closest(".keep")) {
+    event.target.closest(".forget").open = false;
+    event.target.closest(".more").open = false;
+  }
+  if (event.target.closest(".unfold-shelf")) {
+    const unfolded = one(".shelf").classList.toggle("unfolded");
+    one(".unfold-shelf").setAttribute("aria-expanded", String(unfolded));
+  }
+  if (event.target.closest(".open") && one(".shelf").classList.contains("unfolded")) {
+    one(".shelf").classList.remove("unfolded");
+  }
+});
+element.addEventListener("change", (event) => {
+  const { tick } = event.target.dataset;
+  if (tick) attempt("tick", { media: tick, ticked: event.target.checked });
+});
+hear("sample", () => { memqaOpenLibrary(); attempt("sample"); });
+document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
+look();

@@ -1,0 +1,215 @@
+"""The values a person gets back: media, evidence, answers and the steps on the way to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from models.values import Box, Locator, PageSpan, TimeSpan
+
+Kind: TypeAlias = Literal["video", "audio", "document"]
+Modality: TypeAlias = Literal["seen", "said", "read", "text", "summary"]
+Level: TypeAlias = Literal[
+    "observation", "event", "short", "long", "prototype", "passage", "fact", "summary"
+]
+MediaStatus: TypeAlias = Literal["queued", "indexing", "indexed", "partial", "failed", "cancelled"]
+OutcomeStatus: TypeAlias = Literal[
+    "indexed", "unchanged", "partial", "failed", "skipped", "cancelled"
+]
+AnswerState: TypeAlias = Literal["grounded", "ungrounded", "unanswered"]
+AnswerMode: TypeAlias = Literal["auto", "global", "moment"]
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One added file, known by the SHA-256 of its bytes.
+
+    ``remembered_s`` (or ``remembered_pages``) says how far memory reaches while indexing runs.
+    """
+
+    id: str
+    path: str
+    kind: Kind
+    status: MediaStatus
+    duration_s: float | None = None
+    pages: int | None = None
+    remembered_s: float | None = None
+    remembered_pages: int | None = None
+    memories: int = 0
+    bytes: int = 0
+    method: str = ""
+    added_at: str = ""
+    notes: tuple[str, ...] = ()
+    error: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The file's own name."""
+        return self.path.replace("\\", "/").rsplit("/", 1)[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one file in ``index``; prints as one JSON line of the command."""
+
+    path: str
+    status: OutcomeStatus
+    media: Media | None = None
+    error: Exception | None = None
+    elapsed_s: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the object promised for ``memqa index --json``."""
+        media = self.media
+        is_document = media is not None and media.kind == "document"
+        length = (
+            {"pages": media.pages if media else None}
+            if is_document
+            else {"duration_s": media.duration_s if media else None}
+        )
+        worked = self.status in ("indexed", "partial") and self.elapsed_s > 0
+        realtime = (
+            round(media.duration_s / self.elapsed_s, 2)
+            if media and media.duration_s and worked
+            else None
+        )
+        error = self.error and {"type": type(self.error).__name__, "message": str(self.error)}
+        return {
+            "path": self.path,
+            "media_id": media.id if media else None,
+            "kind": media.kind if media else None,
+            "status": self.status,
+            "error": error or None,
+            "notes": list(media.notes) if media else [],
+            **length,
+            "memories": media.memories if media else 0,
+            "bytes": media.bytes if media else 0,
+            "elapsed_s": round(self.elapsed_s, 3),
+            "realtime_x": realtime,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A moment or a stretch of pages that an answer rests on, with what was found there.
+
+    ``id`` is the id of the memory it was made from and fits into a URL fragment.
+    """
+
+    id: str
+    media_id: str
+    path: str
+    kind: Kind
+    modality: Modality
+    locator: Locator
+    text: str
+    score: float
+    boxes: tuple[Box, ...] = ()
+    thumbnail: bool = False
+    node_id: str | None = None
+
+    @property
+    def label(self) -> str:
+        """A short name for where it is: ``12:04`` or ``p. 37``."""
+        if isinstance(self.locator, TimeSpan):
+            return clock(self.locator.start_s)
+        first, last = self.locator.page, self.locator.page_end
+        return f"p. {first}" if first == last else f"pp. {first}–{last}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the object promised for ``--json``."""
+        where: dict[str, Any]
+        if isinstance(self.locator, TimeSpan):
+            where = {
+                "start_s": round(self.locator.start_s, 3),
+                "end_s": round(self.locator.end_s, 3),
+            }
+        else:
+            assert isinstance(self.locator, PageSpan)
+            where = asdict(self.locator) | {"boxes": [asdict(box) for box in self.boxes]}
+        return {
+            "id": self.id,
+            "media_id": self.media_id,
+            "path": self.path,
+            "kind": self.kind,
+            "modality": self.modality,
+            **where,
+            "text": self.text,
+            "score": round(self.score, 4),
+            "thumbnail": self.thumbnail,
+            "node_id": self.node_id,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Characters ``[char_start, char_end)`` of an answer rest on these evidence ids."""
+
+    char_start: int
+    char_end: int
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step on the way to an answer: what was done, what it showed, what it cost."""
+
+    name: str
+    detail: str = ""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    elapsed_s: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the object that stands in ``walk`` of an answer."""
+        return {
+            "name": self.name,
+            "detail": self.detail,
+            "scores": {key: round(value, 4) for key, value in self.scores.items()},
+            "elapsed_s": round(self.elapsed_s, 4),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of the answer as the language model writes it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was asked for: text, its state, and the evidence that each part of it rests on."""
+
+    text: str
+    state: AnswerState
+    evidence: tuple[Evidence, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    option: int | None = None
+    walk: tuple[Step, ...] = ()
+    tier: str = ""
+    models: Mapping[str, str] = field(default_factory=dict)
+    timings_s: Mapping[str, float] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the object promised for ``memqa ask --json``."""
+        return {
+            "answer": self.text,
+            "state": self.state,
+            "option": self.option,
+            "evidence": [item.as_json() for item in self.evidence],
+            "citations": [asdict(citation) for citation in self.citations],
+            "walk": [step.as_json() for step in self.walk],
+            "tier": self.tier,
+            "models": dict(self.models),
+            "timings_s": {key: round(value, 3) for key, value in self.timings_s.items()},
+        }
+
+
+def clock(seconds: float) -> str:
+    """Write a time as a person reads it on a player: ``0:07``, ``12:04``, ``1:02:11``."""
+    hours, rest = divmod(int(seconds), 3600)
+    minutes, seconds_left = divmod(rest, 60)
+    if hours:
+        return f"{hours}:{minutes:02d}:{seconds_left:02d}"
+    return f"{minutes}:{seconds_left:02d}"

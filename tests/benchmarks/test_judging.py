@@ -1,0 +1,61 @@
+"""How the benchmarks judge: what counts as found, as named, as the right page."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.docs import Gold, f1, turn_characters
+from benchmarks.shares import share
+from benchmarks.video import found, names
+from memqa.values import Evidence
+from models.values import PageSpan, TimeSpan
+
+
+def moment(start_s: float, end_s: float) -> Evidence:
+    span = TimeSpan(start_s, end_s)
+    return Evidence("m.e1", "m", "/v.mp4", "video", "seen", span, "", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "right"),
+    [(10, 14, True), (14, 18, True), (16, 18, False), (0, 100, False), (7.9, 8.1, True)],
+)
+def test_a_moment_is_found_by_its_centre(start_s: float, end_s: float, right: bool) -> None:
+    assert found(moment(start_s, end_s), [[10.0, 14.0]]) is right
+
+
+def test_an_answer_must_name_all_gold_words() -> None:
+    assert names("At 2:05 it reads “PLATFORM 19”.", "PLATFORM 19")
+    assert not names("At 2:05 it reads “PLATFORM 18”.", "PLATFORM 19")
+    assert not names("Anything", "")
+
+
+def test_gold_pages_are_found_if_any_is_read() -> None:
+    gold = Gold(pages=frozenset({3, 9}))
+    assert gold.found_in([PageSpan(2, 3, 0, 9)]) == 1.0
+    assert gold.found_in([PageSpan(4, 8, 0, 9)]) == 0.0
+
+
+def test_gold_turns_are_found_by_their_share() -> None:
+    gold = Gold(spans=((0, 10), (50, 60)))
+    assert gold.found_in([PageSpan(1, 1, 0, 20)]) == 0.5
+    assert Gold().found_in([PageSpan(1, 1, 0, 20)]) is None
+
+
+def test_turns_are_placed_in_their_transcript_in_order() -> None:
+    turns = [{"text": "Yes."}, {"text": "No."}, {"text": "Yes."}]
+    assert turn_characters("A: Yes.\nB: No.\nA: Yes.", turns) == [(3, 7), (11, 14), (18, 22)]
+
+
+def test_f1_counts_shared_words() -> None:
+    assert f1("black swan", "black swan") == 1.0
+    assert f1("black", "white") == 0.0
+
+
+def test_a_share_comes_with_its_interval() -> None:
+    figures = share("recall", [True] * 8 + [False] * 2)
+    assert (figures["recall"], figures["recall_n"]) == (0.8, 10)
+    low, high = figures["recall_ci95"]
+    assert low == pytest.approx(0.4902, abs=1e-3)
+    assert high == pytest.approx(0.9433, abs=1e-3)
+    assert share("recall", [])["recall"] is None

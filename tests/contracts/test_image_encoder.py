@@ -1,0 +1,78 @@
+"""What every ImageEncoder promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from models import catalog
+from models.ports import ImageEncoder
+from models.values import Picture
+from tests.fakes import FakeImageEncoder
+
+BUILDERS = [
+    pytest.param(FakeImageEncoder, id="fake"),
+    pytest.param(catalog.image_encoder, id="embedded", marks=pytest.mark.real_model),
+]
+
+
+@pytest.fixture(params=BUILDERS)
+def encoder(request: pytest.FixtureRequest) -> ImageEncoder:
+    build: Callable[[], ImageEncoder] = request.param
+    return build()
+
+
+def test_it_is_an_image_encoder(encoder: ImageEncoder) -> None:
+    assert isinstance(encoder, ImageEncoder)
+    assert encoder.signature
+    assert encoder.metric in ("cosine", "dot")
+
+
+def test_vectors_have_the_promised_shape_and_are_finite(
+    encoder: ImageEncoder, pictures: list[Picture]
+) -> None:
+    features = encoder.encode(pictures)
+    assert features.shape == (len(pictures), encoder.dim)
+    assert features.dtype == np.float32
+    assert np.isfinite(features).all()
+
+
+def test_no_pictures_give_no_vectors(encoder: ImageEncoder) -> None:
+    assert encoder.encode([]).shape == (0, encoder.dim)
+
+
+def test_a_picture_gives_the_same_vector_alone_and_in_company(
+    encoder: ImageEncoder, pictures: list[Picture]
+) -> None:
+    together = encoder.encode(pictures)
+    alone = np.concatenate([encoder.encode([picture]) for picture in pictures])
+    np.testing.assert_allclose(alone, together, atol=1e-5)
+
+
+def test_vectors_are_distributions_or_of_length_one(
+    encoder: ImageEncoder, pictures: list[Picture]
+) -> None:
+    features, query = encoder.encode(pictures), encoder.encode_query("a dog on a beach")
+    assert query.shape == (encoder.dim,)
+    assert query.dtype == np.float32
+    if encoder.metric == "dot":
+        np.testing.assert_allclose(features.sum(1), 1, atol=1e-4)
+        np.testing.assert_allclose(query.sum(), 1, atol=1e-4)
+        assert features.min() >= 0
+    else:
+        np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, atol=1e-4)
+        np.testing.assert_allclose(np.linalg.norm(query), 1, atol=1e-4)
+
+
+def test_labels_come_most_probable_first(encoder: ImageEncoder, pictures: list[Picture]) -> None:
+    labels = encoder.labels(encoder.encode(pictures)[1], top=3)
+    assert len(labels) in (0, 3)
+    shares = [label.probability for label in labels]
+    assert shares == sorted(shares, reverse=True)
+
+
+@pytest.mark.parametrize("text", ["", "   ", "?!", "é 你好", "word " * 600])
+def test_any_text_can_be_asked_for(encoder: ImageEncoder, text: str) -> None:
+    assert np.isfinite(encoder.encode_query(text)).all()

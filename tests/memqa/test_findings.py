@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from memqa.findings import appearances, finding, parts_of, times
+from memqa.fuse import Found, Parts
+from memqa.question import understand
+from memqa.store.schema import Memory
+from memqa.values import Media
+from models.values import PageSpan, TimeSpan
+
+CLIP = Media("a" * 64, "/v/clip.mp4", "video", "indexed", duration_s=60)
+REPORT = Media("b" * 64, "/d/report.pdf", "document", "indexed", pages=4)
+
+
+def event(order: int, text: str, score: float) -> Found:
+    span = TimeSpan(10.0 * order, 10.0 * order + 10)
+    memory = Memory(f"aaaa.e{order}", CLIP.id, 0, "event", "seen", span, text, order)
+    return Found(memory, CLIP, score, Parts())
+
+
+def test_parts_of_an_event_are_told_apart() -> None:
+    text = "Seen: bus, tram\nRead: GATE 5\nSaid: Mind the gap."
+    assert parts_of(text) == {"seen": "bus, tram", "read": "GATE 5", "said": "Mind the gap."}
+
+
+def test_events_in_a_row_are_one_appearance() -> None:
+    found = [event(4, "Seen: bus", 0.9), event(5, "Seen: bus", 0.8), event(1, "Seen: bus", 0.85)]
+    assert [span for span, _ in appearances(found)] == [TimeSpan(10, 20), TimeSpan(40, 60)]
+
+
+def test_a_faint_showing_is_no_appearance() -> None:
+    found = [event(4, "Seen: bus", 0.9), event(1, "Seen: tram", 0.2)]
+    assert [span for span, _ in appearances(found)] == [TimeSpan(40, 50)]
+
+
+def test_when_names_the_times_best_first() -> None:
+    told = finding(understand("When does the photo of a bus appear?"), [event(2, "Seen: bus", 0.9)])
+    assert told.text == "Bus: 0:20–0:30."
+    assert told.evidence[0].locator == TimeSpan(20, 30)
+
+
+def test_count_counts_appearances() -> None:
+    found = [event(4, "Seen: bus", 0.9), event(1, "Seen: bus", 0.85)]
+    told = finding(understand("How many times does the bus appear?"), found)
+    assert told.text.startswith("2 times: ")
+
+
+def test_order_puts_the_earlier_thing_first() -> None:
+    question = understand("Which appears first: the photo of a tram or the photo of a bus?")
+    told = finding(question, [event(4, "Seen: tram", 0.9), event(1, "Seen: bus", 0.9)])
+    assert told.text.startswith("Bus")
+
+
+def test_said_is_quoted_by_the_sentences_that_matter() -> None:
+    text = "Seen: bus\nSaid: Welcome all. The bus cost 300 euros. Thank you."
+    told = finding(understand("What does the speaker say the bus cost?"), [event(0, text, 0.9)])
+    assert "The bus cost 300 euros." in told.text
+
+
+def test_read_is_quoted() -> None:
+    told = finding(
+        understand("What does the sign say?"), [event(0, "Seen: bus\nRead: GATE 5", 0.9)]
+    )
+    assert "“GATE 5”" in told.text
+
+
+def test_what_a_sign_says_is_taken_from_the_best_moment_with_text() -> None:
+    found = [event(0, "Seen: mask", 0.9), event(3, "Seen: hat\nRead: GATE 5", 0.7)]
+    told = finding(understand("What does the sign over the photo of a mask say?"), found)
+    assert "“GATE 5”" in told.text
+    assert told.evidence[0].locator == TimeSpan(30, 40)
+    assert finding(understand("What does the sign say?"), found[:1]).text == ""
+
+
+def test_a_video_is_summed_up_by_sense() -> None:
+    text = "Seen: bus, tram Read: GATE 5 Seen: cat Said: Mind the gap."
+    told = finding(understand("What is this video about?"), [event(0, text, 1.0)])
+    assert told.text == "Seen: bus, tram, cat. Read: GATE 5. Said: Mind the gap."
+
+
+def test_a_page_is_quoted_with_its_number() -> None:
+    span = PageSpan(3, 3, 100, 200)
+    memory = Memory("bbbb.p7", REPORT.id, 0, "passage", "text", span, "Costs fell by 4%.", 7)
+    told = finding(understand("How much did costs fall?"), [Found(memory, REPORT, 0.8, Parts())])
+    assert told.text == "P. 3: “Costs fell by 4%.”"
+
+
+def test_a_number_is_looked_for_where_one_is_asked_for() -> None:
+    text = "Claims are simple. We kept 2,962 claims. Nothing else."
+    span = PageSpan(3, 3, 0, 60)
+    memory = Memory("bbbb.p7", REPORT.id, 0, "passage", "text", span, text, 7)
+    told = finding(understand("How many claims?"), [Found(memory, REPORT, 0.8, Parts())])
+    assert [note.text for note in told.notes] == ["We kept 2,962 claims."]
+
+
+def test_nothing_found_is_nothing_said() -> None:
+    assert finding(understand("When does the bus appear?"), []).text == ""
+
+
+def test_times_read_as_a_person_would_write_them() -> None:
+    spans = [TimeSpan(1, 1.4), TimeSpan(61, 65), TimeSpan(3700, 3702)]
+    assert times(spans) == "0:01, 1:01–1:05 and 1:01:40–1:01:42"

@@ -1,0 +1,175 @@
+"""A real little video, seen with fake senses, becomes the same memories whatever interrupts it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from memqa.ingest_video import event_text, manner
+from memqa.library import Library
+from memqa.settings import VideoSettings
+from memqa.store.schema import memory_id
+from memqa.values import Media
+from models.errors import EmptyMedia, IngestCancelled
+from models.values import Label, TimeSpan, Utterance
+from tests import media as made
+from tests.memqa.parts import FakeEngines
+from tests.memqa.test_resume import everything, killed_at
+from vidmem.memory.moviechat import MovieChatParams
+from vidmem.values import Event, ReadText
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give 150 s in six shots, with a tone in each minute: three segments."""
+    path = tmp_path_factory.mktemp("films") / "film.mp4"
+    tones = [(5.0, 8.0), (70.0, 73.0), (130.0, 133.0)]
+    return made.video(path, shots=(50,) * 6, fps=2, pan=3, tones=tones)
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    with Library(tmp_path / "home", engines=FakeEngines()) as library:
+        yield library
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory, film: Path) -> dict[str, Any]:
+    with Library(tmp_path_factory.mktemp("home"), engines=FakeEngines()) as library:
+        library.add(film)
+        return everything(library)
+
+
+def test_states_of_another_memory_size_are_not_taken_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = manner(VideoSettings())
+    assert before != manner(VideoSettings(frames_per_s=2))
+    monkeypatch.setattr("memqa.ingest_video._method_params", lambda: MovieChatParams(long=64))
+    assert before != manner(VideoSettings())
+
+
+def test_a_video_becomes_events_speech_and_an_outline(library: Library, film: Path) -> None:
+    media = library.add(film)
+    read = library.store.read
+    assert (media.status, media.kind, media.method) == ("indexed", "video", "moviechat")
+    assert media.duration_s == pytest.approx(150, abs=1)
+    assert media.remembered_s == pytest.approx(150, abs=1)
+
+    events = read.memories(media.id, levels=["event"])
+    spans = [event.locator for event in events]
+    assert all(isinstance(span, TimeSpan) for span in spans)
+    assert spans == sorted(spans, key=lambda span: span.start_s)  # type: ignore[union-attr]
+    assert [event.id for event in events] == [
+        memory_id(media.id, f"e{i}") for i in range(len(events))
+    ]
+    assert len(events) >= 6
+    thumbnail = library.thumbnail(events[0].id)
+    assert thumbnail is not None
+    assert thumbnail.startswith(b"\xff\xd8")
+
+    said = read.memories(media.id, levels=["observation"])
+    assert [one.modality for one in said] == ["said"] * 3
+    for utterance in said:
+        assert utterance.parent_id is not None
+        parent = read.memories_by_id([utterance.parent_id])[utterance.parent_id]
+        assert isinstance(parent.locator, TimeSpan)
+        assert isinstance(utterance.locator, TimeSpan)
+        assert parent.locator.overlap_s(utterance.locator) > 0
+        assert utterance.text in parent.text
+
+    summaries = {node.id for node in read.memories(media.id, levels=["summary"])}
+    assert {event.parent_id for event in events} <= summaries
+    tree = library.outline(media.id)
+    assert tree.node(tree.root).last_passage == len(events) - 1
+
+    kept = read.memories(media.id, levels=["long"])
+    assert {one.segment for one in kept} == {2}
+    assert sum(one.count for one in kept) > 30
+    eyes = FakeEngines().image_encoder()
+    found = read.search_vectors(
+        eyes.signature, np.ones(eyes.dim, np.float32), metric="dot", limit=500
+    )
+    assert {hit.memory.id for hit in found} == {one.id for one in kept}
+    assert sorted(read.states(media.id)) == ["moviechat"]
+
+
+@pytest.mark.parametrize(
+    ("step", "segment"), [("_write_vectors", 1), ("_counted", 1), ("commit", 2), ("settle", 0)]
+)
+def test_a_killed_video_is_finished_as_if_nothing_was(
+    library: Library, film: Path, unbroken: dict[str, Any], step: str, segment: int
+) -> None:
+    killed_at(library, film, step, segment)
+    (media,) = library.media()
+    row = library.store.read.media_row(media.id)
+    assert row is not None
+    seen = library.store.read.memories(media.id)
+    assert {one.segment for one in seen} <= set(range(row.committed_segment + 1))
+    (outcome,) = library.index([film])
+    assert outcome.status == ("unchanged" if step == "settle" else "indexed")
+    assert everything(library) == unbroken
+
+
+def test_a_cancelled_video_says_how_far_it_remembers(
+    library: Library, film: Path, unbroken: dict[str, Any]
+) -> None:
+    def stops() -> bool:
+        (media,) = library.media() or (Media("", "", "video", "queued"),)
+        return media.memories > 0
+
+    (outcome,) = library.index([film], should_stop=stops)
+    assert isinstance(outcome.error, IngestCancelled)
+    (media,) = library.media()
+    assert (media.status, media.remembered_s) == ("cancelled", 60.0)
+    assert [o.status for o in library.index([film])] == ["indexed"]
+    assert everything(library) == unbroken
+
+
+def test_a_recording_is_heard(library: Library, tmp_path: Path) -> None:
+    path = made.sound_only(tmp_path / "talk.m4a", tones=[(2.0, 4.0)], length_s=8.0)
+    media = library.add(path)
+    assert (media.kind, media.status) == ("audio", "indexed")
+    events = library.store.read.memories(media.id, levels=["event"])
+    assert [event.modality for event in events] == ["said"]
+    assert "tone 440 hertz" in events[0].text
+
+
+def test_a_silent_recording_leaves_nothing(library: Library, tmp_path: Path) -> None:
+    path = made.sound_only(tmp_path / "silence.m4a", tones=[], length_s=4.0)
+    with pytest.raises(EmptyMedia):
+        library.add(path)
+    assert library.media() == []
+
+
+def test_a_cut_off_video_is_partly_remembered(library: Library, tmp_path: Path, film: Path) -> None:
+    whole = made.video(tmp_path / "film.mkv", shots=(50,) * 4, fps=5, pan=3)
+    data = whole.read_bytes()
+    half = tmp_path / "half.mkv"
+    half.write_bytes(data[: len(data) // 2])
+    media = library.add(half)
+    assert media.status == "partial"
+    assert media.notes
+    assert 0 < (media.remembered_s or 0) < 39
+    assert [o.status for o in library.index([half])] == ["unchanged"]
+
+
+def test_an_event_is_written_as_a_passage() -> None:
+    event = Event(
+        index=3,
+        span=TimeSpan(0, 5),
+        labels=(Label("minibus", 0.5), Label("trolleybus", 0.2), Label("hen", 0.01)),
+        read=(ReadText(TimeSpan(0, 2), "GATE 5"), ReadText(TimeSpan(3, 4), "GATE 5")),
+        said=(Utterance(1, 2, " All aboard. "), Utterance(2, 3, "Mind the gap.")),
+        thumbnail=None,
+        key_s=1.0,
+    )
+    assert event_text(event) == (
+        "Seen: minibus, trolleybus\nRead: GATE 5\nSaid: All aboard. Mind the gap."
+    )
+    silent = Event(0, TimeSpan(0, 1), (), (), (), None, 0.0)
+    assert event_text(silent) == ""

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import pytest
+
+from memqa.question import Turn, content_words, moment_named, understand
+
+
+@pytest.mark.parametrize(
+    ("text", "wants", "focus"),
+    [
+        ("When does the photo of a solar panel appear?", "when", "solar panel"),
+        ("List every time at which the picture of an owl is shown.", "when", "owl"),
+        ("When is this scene shown: a dog runs on the beach", "when", "a dog runs on the beach"),
+        ("How many times does the photo of a can opener appear?", "count", "can opener"),
+        ("What is shown directly after the photo of a hare?", "after", "hare"),
+        ("What comes before the red bus?", "before", "red bus"),
+        ("What does the white sign over the photo of a vintage car say?", "what", "vintage car"),
+        ("Summarise the meeting.", "summary", "Summarise the meeting"),
+        ("What is this video about?", "summary", ""),
+    ],
+)
+def test_a_question_is_taken_apart(text: str, wants: str, focus: str) -> None:
+    question = understand(text)
+    assert (question.wants, question.focus) == (wants, focus)
+
+
+def test_what_the_speaker_says_is_asked_of_speech() -> None:
+    assert understand("What does the speaker say about whales?").sense == "said"
+    assert understand("In which city was it taken, according to the speaker?").sense == "said"
+
+
+def test_what_a_sign_says_is_read_not_heard() -> None:
+    assert understand("What does the white sign over the photo of a car say?").sense == "read"
+    question = understand("When is the sign EXIT 158 shown?")
+    assert (question.wants, question.sense, question.focus) == ("when", "read", "sign EXIT 158")
+
+
+def test_an_order_question_names_two_things() -> None:
+    question = understand(
+        "Which appears first: the photo of a can opener or the photo of a church?"
+    )
+    assert (question.wants, question.focus, question.other) == ("order", "can opener", "church")
+    assert not question.later
+    assert understand("Which comes last, the bus or the train?").later
+
+
+@pytest.mark.parametrize(
+    ("text", "second"),
+    [
+        ("What happens at 12:30?", 750.0),
+        ("Who speaks at 1:02:11?", 3731.0),
+        ("What is he holding at minute 4?", 240.0),
+        ("What is on screen at 95 seconds?", 95.0),
+        ("What is the ratio 3:45 about?", None),
+        ("What happened in 1994?", None),
+    ],
+)
+def test_a_moment_is_recognised_by_its_time(text: str, second: float | None) -> None:
+    assert moment_named(text) == second
+
+
+def test_global_mode_ignores_a_time_in_the_words() -> None:
+    assert understand("What happens at 12:30?", mode="global").at_s is None
+
+
+def test_at_a_moment_the_question_is_about_now() -> None:
+    assert understand("What is on the screen at this moment?", at_s=9.0).wants == "now"
+    assert understand("What was shown just before this?", at_s=9.0).wants == "before"
+
+
+def test_a_bare_follow_up_keeps_the_anchor_of_the_answer_before() -> None:
+    before = Turn("When does the photo of a cat appear?", "cat", anchor_id="m.e4")
+    question = understand("And after that?", before=before)
+    assert (question.wants, question.anchor_id) == ("after", "m.e4")
+
+
+def test_what_about_asks_the_same_of_another_thing() -> None:
+    before = Turn("When does the photo of a cat appear?", "cat")
+    question = understand("What about the bus?", before=before)
+    assert (question.wants, question.focus) == ("when", "bus")
+
+
+def test_a_whole_question_leans_on_nothing() -> None:
+    before = Turn("When does the photo of a cat appear?", "cat")
+    asked = "When does the photo of a dog appear?"
+    assert understand(asked, before=before) == understand(asked)
+
+
+def test_content_words_leave_out_asking_and_medium() -> None:
+    assert content_words("When does the photo of a Black Swan appear?") == ("black", "swan")
+
+
+@pytest.mark.parametrize("text", ["?", "…", "when when when", "a" * 20_000, "()[]|*+"])
+def test_odd_questions_are_understood_as_something(text: str) -> None:
+    assert understand(text).text == " ".join(text.split())

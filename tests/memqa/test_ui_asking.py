@@ -1,0 +1,185 @@
+"""Answers are made whoever watches; the desk remembers what it was told; foreigners stay out."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from starlette.datastructures import Headers
+
+from memqa.ui.asking import Asking
+from memqa.ui.chat import Talk
+from memqa.ui.desk import Desk
+from memqa.ui.guard import is_loopback, is_welcome
+from memqa.ui.server import _pair
+from memqa.ui.turns import ShownTurn
+from memqa.values import Answer, Media, Step, Token
+from models.errors import InputError, SetupError
+from tests.ui_fakes import FakeLibrary
+
+ANSWER = Answer("It was a dog.", "grounded")
+VIDEO = Media("v" * 64, "/home/me/talk.mp4", "video", "indexed", duration_s=20.0)
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> FakeLibrary:
+    made = FakeLibrary(tmp_path, [VIDEO])
+    made.script = [Step("looking"), Token("It was "), Token("a dog."), ANSWER]
+    return made
+
+
+def finished(asking: Asking, chat: str) -> ShownTurn:
+    version = 0
+    for _ in range(50):
+        turn, version = asking.follow(chat, version, patience_s=5)
+        if turn is not None and not turn.running:
+            return turn
+    raise AssertionError("the answer never came")
+
+
+def test_an_answer_is_finished_though_nobody_watches(library: FakeLibrary) -> None:
+    asking = Asking(library)  # type: ignore[arg-type]
+    asking.start("chat", " what was it? ", media=None)
+    turn = finished(asking, "chat")
+    assert turn.answer == ANSWER
+    assert [step.name for step in turn.steps] == ["looking"]
+    assert library.asked[0]["question"] == "what was it?"
+
+
+def test_a_stopped_answer_keeps_its_words_and_frees_the_chat(library: FakeLibrary) -> None:
+    library.gate.clear()
+    asking = Asking(library)  # type: ignore[arg-type]
+    asking.start("chat", "what?", media=None)
+    version = 0
+    while (turn := asking.follow(chat="chat", version=version)[0]) and "dog" not in turn.text:
+        version += 1
+    with pytest.raises(InputError, match="still being answered"):
+        asking.start("chat", "and then?", media=None)
+    asking.stop("chat")
+    turn = finished(asking, "chat")
+    assert (turn.stopped, turn.answer, turn.text) == (True, None, "It was a dog.")
+    asking.start("chat", "and then?", media=None)
+    library.gate.set()
+    assert finished(asking, "chat").answer == ANSWER
+
+
+def test_what_goes_wrong_is_said_in_the_turn(
+    library: FakeLibrary, error_log: list[logging.LogRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> object:
+        raise InputError("nothing is known of this media")
+
+    monkeypatch.setattr(library, "stream", broken)
+    asking = Asking(library)  # type: ignore[arg-type]
+    asking.start("chat", "what?", media=None)
+    assert finished(asking, "chat").error == "nothing is known of this media"
+    monkeypatch.setattr(library, "stream", lambda *_, **__: 1 / 0)
+    asking.start("chat", "what?", media=None)
+    assert "log" in (finished(asking, "chat").error or "")
+    assert len(error_log) == 1
+    error_log.clear()
+
+
+def talk(library: FakeLibrary) -> Talk:
+    desk = Desk(library.home / "desk.json")
+    return Talk(library, desk, Asking(library))  # type: ignore[arg-type]
+
+
+def test_a_reload_shows_each_turn_once(library: FakeLibrary) -> None:
+    page = talk(library)
+    begun = page.ask({"question": "what was it?"})
+    while page.follow(begun)["running"]:
+        pass
+    again = page.talk({})
+    assert again["chat"] == begun["chat"]
+    assert again["html"].count("<article") == 1
+    assert not again["running"]
+
+
+def test_a_reload_in_mid_answer_finds_it_running(library: FakeLibrary) -> None:
+    library.gate.clear()
+    page = talk(library)
+    begun = page.ask({"question": "what was it?"})
+    again = page.talk({})
+    assert again["running"]
+    assert again["html"].count("<article") == 1
+    library.gate.set()
+    while page.follow(begun)["running"]:
+        pass
+
+
+def test_a_question_to_an_empty_library_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="add a video or a document"):
+        talk(FakeLibrary(tmp_path)).ask({"question": "what?"})
+
+
+def test_the_desk_survives_and_heals(tmp_path: Path) -> None:
+    path = tmp_path / "page" / "desk.json"
+    desk = Desk(path)
+    desk.tick("a", False)
+    desk.tick("b", False)
+    desk.tick("a", True)
+    desk.dismiss("job")
+    desk.turn_to("chat")
+    state = Desk(path).state
+    assert (state.unticked, state.dismissed, state.chat) == (("b",), ("job",), "chat")
+    path.write_text('{"unticked": 3}', encoding="utf-8")
+    assert Desk(path).state.unticked == ()
+
+
+@pytest.mark.parametrize(
+    ("headers", "welcome"),
+    [
+        ({"host": "127.0.0.1:7860"}, True),
+        ({"host": "localhost:7860", "origin": "http://localhost:7860"}, True),
+        ({"host": "127.0.0.1:7860", "origin": "http://evil.test"}, False),
+        ({"host": "127.0.0.1:7860", "origin": "null"}, False),
+        ({"host": "127.0.0.1:7860", "origin": "http://127.0.0.1:9999"}, False),
+        ({"host": "evil.test"}, False),
+        ({"host": "127.0.0.1.evil.test:7860"}, False),
+        ({"host": "["}, False),
+        # A name that was rebound to this machine is the same site, so it may set any header.
+        ({"host": "evil.test:7860", "x-forwarded-host": "evil.test:7860"}, False),
+        ({"host": "evil.test:7860", "x-forwarded-host": "localhost:7860"}, False),
+        (
+            {
+                "host": "127.0.0.1:7860",
+                "x-forwarded-host": "hub.test",
+                "origin": "https://hub.test",
+            },
+            True,
+        ),
+    ],
+)
+def test_only_the_page_itself_is_answered(headers: dict[str, str], welcome: bool) -> None:
+    assert is_welcome(Headers(headers), loopback_only=True) is welcome
+
+
+@pytest.mark.parametrize("auth", ["ada", "ada:", ":secret"])
+def test_half_a_password_is_none(auth: str) -> None:
+    with pytest.raises(SetupError, match="USER:PASSWORD"):
+        _pair(auth)
+    assert _pair("ada:se:cret") == ("ada", "se:cret")
+
+
+def test_on_a_network_the_host_may_be_any_but_the_origin_must_fit() -> None:
+    assert is_welcome(Headers({"host": "nas:7860"}), loopback_only=False)
+    foreign = Headers({"host": "nas:7860", "origin": "http://evil.test"})
+    assert not is_welcome(foreign, loopback_only=False)
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("localhost", True),
+        ("::1", True),
+        ("127.8.0.1", True),
+        ("127.evil.test", False),
+        ("0.0.0.0", False),
+        ("192.168.1.2", False),
+    ],
+)
+def test_which_addresses_are_of_this_machine(host: str, loopback: bool) -> None:
+    assert is_loopback(host) is loopback
