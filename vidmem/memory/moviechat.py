@@ -10,17 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from models.values import Features, TimeSpan
-from vidmem.memory.contract import Element, MemoryRead
-
-Mode: TypeAlias = Literal["fixed", "released"]
-Tokens: TypeAlias = NDArray[np.float32]  # [T, N, D]
-Numbers: TypeAlias = NDArray[np.float64]
+from vidmem.memory.contract import (
+    Element,
+    MemoryRead,
+    Mode,
+    Numbers,
+    State,
+    Tokens,
+    checked,
+    read_elements,
+)
 
 _TINY = 1e-12
 
@@ -210,6 +215,8 @@ class MovieChat:
     products, unweighted halves, an emptied FIFO and an endless long memory, as in the public code.
     """
 
+    name: ClassVar[str] = "moviechat"
+
     def __init__(self, params: MovieChatParams | None = None, *, mode: Mode = "fixed") -> None:
         if mode not in ("fixed", "released"):
             raise ValueError(f"mode is fixed or released, not {mode!r}")
@@ -241,8 +248,7 @@ class MovieChat:
         Raises:
             ValueError: not finite, of another shape than before, or not later than the last one.
         """
-        frame = np.asarray(x, np.float32)
-        self._check(frame, t_s)
+        frame = checked(x, t_s, shape=self._shape, last_s=self._last_s)
         if self._shape is None:
             self._allocate(frame.shape)
         newest = next((bank for bank in reversed(self._banks()) if len(bank)), None)
@@ -270,18 +276,7 @@ class MovieChat:
         Without a query an element weighs as many frames as it stands for; with one [D], softmax of
         the inner products with the elements' mean tokens. Reading changes nothing.
         """
-        held = [e for e in self.elements() if at_s is None or e.span.start_s <= at_s]
-        if not held:
-            shape = self._shape or (0, 0)
-            return MemoryRead(np.zeros((0, *shape), np.float32), np.zeros(0, np.float32), ())
-        tokens = np.stack([element.feature for element in held])
-        if query is None:
-            raw = np.asarray([element.count for element in held], np.float64)
-        else:
-            scores = tokens.mean(axis=1).astype(np.float64) @ np.asarray(query, np.float64)
-            raw = np.exp(scores - scores.max())
-        weights = np.asarray(raw / raw.sum(), np.float32)
-        return MemoryRead(tokens, weights, tuple(element.span for element in held))
+        return read_elements(self.elements(), query, at_s)
 
     def stats(self) -> dict[str, float]:
         """Give frames seen and held, bytes, and how many frames an element stands for at most."""
@@ -293,7 +288,7 @@ class MovieChat:
             "largest_count": float(max((element.count for element in held), default=0)),
         }
 
-    def state_dict(self) -> dict[str, NDArray[Any]]:
+    def state_dict(self) -> State:
         """Give everything as arrays."""
         now = np.asarray([self._frames, self._in_window, self._last_s], np.float64)
         if self._short is None:
@@ -302,7 +297,7 @@ class MovieChat:
         long = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
         return {"now": now, "before": self._before.copy(), **long, **self._short.arrays("short")}
 
-    def load_state_dict(self, state: dict[str, NDArray[Any]]) -> None:
+    def load_state_dict(self, state: State) -> None:
         """Go on from a ``state_dict`` of a memory with the same parameters and mode."""
         self.reset()
         frames, in_window, last_s = (float(v) for v in state["now"])
@@ -344,14 +339,6 @@ class MovieChat:
         self._released.append(short)
         self._short, self._in_window = self._bank(self.params.short), 0
 
-    def _check(self, frame: Tokens, t_s: float) -> None:
-        if frame.ndim != 2 or (self._shape is not None and frame.shape != self._shape):
-            raise ValueError(f"a frame is [N, D] {self._shape or ''}, not {frame.shape}")
-        if not np.isfinite(frame).all():
-            raise ValueError(f"the frame at {t_s} s holds values that are not finite")
-        if not t_s > self._last_s:
-            raise ValueError(f"the frame at {t_s} s is not later than the one at {self._last_s} s")
-
     def _allocate(self, shape: tuple[int, ...]) -> None:
         self._shape = shape
         self._short = self._bank(self.params.short)
@@ -370,7 +357,7 @@ class MovieChat:
         return bank
 
 
-def _fill(bank: _Bank, state: dict[str, NDArray[Any]], name: str) -> None:
+def _fill(bank: _Bank, state: State, name: str) -> None:
     rows = zip(
         state[f"{name}_features"], state[f"{name}_spans"], state[f"{name}_counts"], strict=True
     )
