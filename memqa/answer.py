@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from memqa import chronicle
-from memqa.cite import Source, citations, misquotes, names, numbers, rambles, stems, supports
+from memqa.cite import Source, citations, misquotes, names, numbers, proper_names, rambles, stems, supports
 from memqa.findings import Finding, finding
 from memqa.fuse import Found
 from memqa.prompts import answer_messages
-from memqa.question import Question, Turn, asks_number, understand
+from memqa.question import Question, Turn, asks_name, asks_number, understand
 from memqa.retrieve import Finder
 from memqa.trust import state_of
 from memqa.values import Answer, AnswerMode, Citation, Step, Token, clock
@@ -152,12 +152,23 @@ def _tie(asked: Question, told: Finding, written: str) -> Answer:
     found = supports(written, asked.text, sources)
     sound = written and not rambles(written) and not misquotes(written, sources)
     sound = sound and names(written, told.key)
-    sound = sound and not (asks_number(asked.text) and not numbers(written))
+    sound = sound and _of_the_kind_asked(asked, written, sources)
     if sound and all(item.borne_out for item in found):
         cited = [_whole(citation, told) for citation in citations(found)]
         return Answer(written, "grounded", told.evidence, tuple(cited))
     whole = Citation(0, len(told.text), told.rests_on)
     return Answer(told.text, "grounded", told.evidence, (whole,))
+
+
+def _of_the_kind_asked(asked: Question, written: str, sources: Sequence[Source]) -> bool:
+    """Tell whether an answer holds a number where one is asked for, and a name where one is known.
+
+    Without this a model may answer "who was the keeper" with a true sentence about something else.
+    """
+    if asks_number(asked.text) and not numbers(written):
+        return False
+    known = {name for source in sources for name in proper_names(source.text)} - set(asked.words)
+    return not (asks_name(asked.text) and known) or any(name in written.lower() for name in known)
 
 
 def _whole(citation: Citation, told: Finding) -> Citation:

@@ -112,6 +112,13 @@ def _counted(text: str) -> Counter[str]:
     return Counter(re.sub(r",(?=\d{3})", "", number).rstrip(".,:") for number in found)
 
 
+def proper_names(text: str) -> set[str]:
+    """Give the words that a text writes with a capital elsewhere than at a sentence's start."""
+    inner = (text[start:end].lstrip(" \"'“‘(") for start, end in sentence_spans(text))
+    words = (word for sentence in inner for word in list(_WORD.findall(sentence))[1:])
+    return {word.lower() for word in words if word[0].isupper() and len(word) > 1}
+
+
 def rambles(text: str) -> bool:
     """Tell whether a text repeats itself, as small models do when they have lost the thread."""
     words = text.lower().split()

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from docmem.sentences import sentence_spans
-from memqa.cite import Source, numbers, stems
+from memqa.cite import Source, numbers, proper_names, stems
 from memqa.fuse import Found
-from memqa.question import Question, asks_number
+from memqa.question import Question, asks_name, asks_number
 from memqa.values import Evidence, clock
 from models.values import TimeSpan
 
@@ -88,14 +88,17 @@ def parts_of(text: str) -> dict[str, str]:
 def best_sentences(question: Question, text: str, *, most: int) -> str:
     """Quote the sentences of a text that share most words with the question, in their order.
 
-    Where a number is asked for, to hold one counts as much as another word.
+    Where a number or a name is asked for, to hold a new one counts as much as another word.
     """
-    asked, counted = set(stems(question.text)), asks_number(question.text)
+    asked = set(stems(question.text))
     parts = [" ".join(text[start:end].split()) for start, end in sentence_spans(text)]
 
     def worth(index: int) -> tuple[int, int]:
-        holds_number = counted and bool(numbers(parts[index]))
-        return -len(asked & set(stems(parts[index]))) - holds_number, index
+        part = parts[index]
+        fits = (asks_number(question.text) and bool(numbers(part) - numbers(question.text))) or (
+            asks_name(question.text) and bool(proper_names(part) - set(question.words))
+        )
+        return -len(asked & set(stems(part))) - fits, index
 
     return " ".join(parts[index] for index in sorted(sorted(range(len(parts)), key=worth)[:most]))
 

@@ -85,6 +85,9 @@ _NUMBER_ASKED = re.compile(
     r"\b(?:what|which) (?:year|percentage|percent|share|number|amount|date)\b",
     re.I,
 )
+_NAME_ASKED = re.compile(
+    r"\b(?:who|whom|whose)\b|\bwhat\b.*\b(?:called|named|name of)\b|\bwhat is \S+ name\b", re.I
+)
 _CLOCK = r"(?:(\d{1,2}):)?(\d{1,3}):(\d{2})"
 _AT_CLOCK = re.compile(rf"\b(?:at|around|about|near)\s+{_CLOCK}\b", re.I)
 _AT_UNIT = re.compile(
@@ -147,6 +150,11 @@ def understand(
 def asks_number(text: str) -> bool:
     """Tell whether only a number can answer ("how many", "in which year")."""
     return bool(_NUMBER_ASKED.search(text))
+
+
+def asks_name(text: str) -> bool:
+    """Tell whether a name answers best ("who was", "what was the ship called")."""
+    return bool(_NAME_ASKED.search(text))
 
 
 def content_words(text: str) -> tuple[str, ...]:
