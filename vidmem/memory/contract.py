@@ -113,6 +113,11 @@ def checked(
     return frame
 
 
+def held_bytes(shape: tuple[int, ...], held: Held) -> int:
+    """Give the bytes that one frame [N, D] takes as it is held."""
+    return int(np.prod(shape)) * np.dtype(held).itemsize
+
+
 def softmax(scores: ArrayLike) -> Numbers:
     """Give exp(s) / sum exp(s) over the last axis, in float64 and whatever the size of s."""
     raw = np.asarray(scores, np.float64)
