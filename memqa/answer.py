@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from memqa import chronicle
-from memqa.cite import Source, citations, misquotes, names, numbers, proper_names, rambles, stems, supports
+from memqa.cite import (
+    Source,
+    citations,
+    misquotes,
+    names,
+    numbers,
+    proper_names,
+    rambles,
+    stems,
+    supports,
+)
 from memqa.findings import Finding, finding
 from memqa.fuse import Found
 from memqa.prompts import answer_messages

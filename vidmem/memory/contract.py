@@ -95,9 +95,7 @@ class VideoMemory(Protocol):
         """Give plain numbers of what is held and what was given up."""
 
 
-def checked(
-    x: ArrayLike, t_s: float, *, shape: tuple[int, ...] | None, last_s: float
-) -> Tokens:
+def checked(x: ArrayLike, t_s: float, *, shape: tuple[int, ...] | None, last_s: float) -> Tokens:
     """Give a frame [N, D] as float32, refusing what no memory may absorb.
 
     Raises:
