@@ -81,6 +81,9 @@ class _Sight:
     def encode_query(self, text: str) -> Features:
         return self._inner.encode_query(text)
 
+    def similarity(self, text: str, features: Features) -> Features:
+        return self._inner.similarity(text, features)
+
     def labels(self, feature: Features, top: int = 5) -> list[Label]:
         return self._inner.labels(feature, top)
 

@@ -302,6 +302,7 @@ def _event(media: Media, segment: int, event: Event) -> Memory:
         locator=event.span,
         text=event_text(event),
         order=event.index,
+        moves=event.moves,
     )
 
 

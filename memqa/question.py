@@ -82,11 +82,24 @@ _FOLLOW_UP = re.compile(
 )
 _NUMBER_ASKED = re.compile(
     r"\bhow (?:many|much|old|long|far|high|large|big)\b|"
-    r"\b(?:what|which) (?:year|percentage|percent|share|number|amount|date)\b",
+    r"\b(?:what|which)\b(?:\s+\w+){0,3}?\s+(?:year|percentage|percent|share|number|amount|date|price)\b",
+    re.I,
+)
+_STILL = re.compile(
+    r"\b(?:photo(?:graph)?|picture|image|poster|drawing|painting|slide|map|screenshot)s?\b", re.I
+)
+_LIVELY = re.compile(r"\b(?:scene|clip|footage|action)s?\b", re.I)
+_THING = re.compile(r"\b(?:the|an?|this|that|his|her|its|their)\s+(.+)", re.I | re.S)
+# A participle ends the name of a thing: "the vase | bought for 20 euros".
+_DONE = re.compile(
+    r".{3,}ed|bought|brought|built|caught|cost|costs|drawn|driven|eaten|found|given|held|kept|known|"
+    r"lost|made|met|named|paid|sold|sung|taken|told|won|worn",
     re.I,
 )
 _NAME_ASKED = re.compile(
-    r"\b(?:who|whom|whose)\b|\bwhat\b.*\b(?:called|named|name of)\b|\bwhat is \S+ name\b", re.I
+    r"\b(?:who|whom|whose|(?:which|what) (?:city|town|country|place|street|person|man|woman))\b|"
+    r"\bwhat\b.*\b(?:called|named|name of)\b|\bwhat is \S+ name\b",
+    re.I,
 )
 _CLOCK = r"(?:(\d{1,2}):)?(\d{1,3}):(\d{2})"
 _AT_CLOCK = re.compile(rf"\b(?:at|around|about|near)\s+{_CLOCK}\b", re.I)
@@ -150,6 +163,14 @@ def understand(
 def asks_number(text: str) -> bool:
     """Tell whether only a number can answer ("how many", "in which year")."""
     return bool(_NUMBER_ASKED.search(text))
+
+
+def asks_lively(text: str) -> bool | None:
+    """Tell whether something that moves is looked for, or something still; None: either."""
+    named = re.split(r":", text, maxsplit=1)[0]  # what follows a colon describes what it shows
+    if _LIVELY.search(named):
+        return True
+    return False if _STILL.search(named) else None
 
 
 def asks_name(text: str) -> bool:
@@ -231,6 +252,24 @@ def focus_of(text: str) -> str:
     while words and words[-1].group().lower() in skip:
         del words[-1]
     return text[words[0].start() : words[-1].end()] if words else ""
+
+
+def thing_of(text: str) -> str:
+    """Give the last thing that a question names: "What did the red vase cost?" gives "red vase".
+
+    What is told of a thing is often told while it is shown. Without one, the focus.
+    """
+    text = re.split(r"\baccording to\b", text, maxsplit=1, flags=re.I)[0]
+    name, rest = "", text
+    while match := _THING.search(rest):
+        rest = match[1]
+        words: list[str] = []
+        for word in _WORD.findall(rest.split(",")[0]):
+            if word.lower() in _SMALL | _ASKING | _MEDIUM or (words and _DONE.fullmatch(word)):
+                break
+            words.append(word)
+        name = " ".join(words[:4]) or name
+    return name or focus_of(text)
 
 
 def _lean_on(question: Question, before: Turn) -> Question:

@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from memqa.cite import stems
 from memqa.fuse import Found, Gathering
-from memqa.question import Question, content_words, understand
+from memqa.question import Question, content_words, thing_of, understand
 from memqa.store.schema import Hit, Memory
 from memqa.values import Evidence, Level, Media
 from models.ports import ImageEncoder, TextEncoder
@@ -51,7 +53,7 @@ class Finder:
             gathered.add_words(hit)
         for hit in self._by_meaning(asked, known):
             gathered.add_meaning(hit)
-        self._add_seen(gathered, focus, known)
+        self._add_seen(gathered, thing_of(question.text) if told else focus, known)
         return gathered.ranked(self.reader, question, known)
 
     def events(self, media_id: str) -> list[Memory]:
@@ -87,8 +89,15 @@ class Finder:
             limit=_CANDIDATES,
             levels=("long",),
         )
+        vectors = self.reader.vectors(self.image.signature, [hit.memory.id for hit in hits])
+        hits = [hit for hit in hits if hit.memory.id in vectors]
+        fits = (
+            self.image.similarity(focus, np.stack([vectors[hit.memory.id] for hit in hits]))
+            if hits
+            else ()
+        )
         by_media: dict[str, list[Hit]] = defaultdict(list)
-        for hit in hits:
+        for hit in (Hit(hit.memory, float(fit)) for hit, fit in zip(hits, fits, strict=True)):
             by_media[hit.memory.media_id].append(hit)
         for media_id, elements in by_media.items():
             for event in self.events(media_id):

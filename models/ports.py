@@ -37,6 +37,10 @@ class ImageEncoder(Protocol):
         """Give the vector [D] of a word or sentence naming what to look for."""
         ...
 
+    def similarity(self, text: str, features: Features) -> Features:
+        """Give how well each of M vectors [M, D] fits a name or a description, as numbers [M]."""
+        ...
+
     def labels(self, feature: Features, top: int = 5) -> list[Label]:
         """Name what the vector [D] shows, most probable first; empty if it has no names."""
         ...

@@ -68,6 +68,9 @@ class FakeImageEncoder:
         named = np.array([colour in words for colour in COLOURS], np.float32)
         return named / named.sum() if named.any() else np.full(self.dim, 1 / self.dim, np.float32)
 
+    def similarity(self, text: str, features: Features) -> Features:
+        return features @ self.encode_query(text)
+
     def labels(self, feature: Features, top: int = 5) -> list[Label]:
         order = np.argsort(-feature, kind="stable")[:top]
         names = list(COLOURS)

@@ -19,6 +19,7 @@ from models.values import TextLine, TimeSpan, Utterance
 from vidmem.values import Event, Observation, ReadText
 
 _USUAL = 9  # observations that say how much change is usual in an event
+_MOTIONS = 3  # pairs of frames that tell how lively an event is
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class _Shot:
     thumbnail: bytes | None = None
     read: list[tuple[float, str]] = field(default_factory=list)
     changes: list[float] = field(default_factory=list)
+    moved: list[float] = field(default_factory=list)
 
 
 class Events:
@@ -74,8 +76,22 @@ class Events:
         """
         return self._opens(pts_s, is_cut, change) or self._shots[-1].count == 1
 
-    def see(self, observation: Observation, change: float, thumbnail: bytes | None) -> None:
-        """Take the next observation; ``change`` is the difference to the frame kept before it."""
+    def wants_motion(self, pts_s: float, is_cut: bool, change: float) -> bool:
+        """Whether the motion between the frame before and this one will be used."""
+        opens = self._opens(pts_s, is_cut, change)
+        return not opens and len(self._shots[-1].moved) < _MOTIONS
+
+    def see(
+        self,
+        observation: Observation,
+        change: float,
+        thumbnail: bytes | None,
+        moved: float | None = None,
+    ) -> None:
+        """Take the next observation.
+
+        ``change`` is the difference to the frame kept before it, ``moved`` what moved by itself.
+        """
         now_s = observation.pts_s
         if self._opens(now_s, observation.is_cut, change):
             if self._shots:
@@ -88,6 +104,8 @@ class Events:
         shot.total = feature if shot.total is None else shot.total + feature
         if shot.count:
             shot.changes = [*shot.changes, round(change, 3)][-_USUAL:]
+        if moved is not None:
+            shot.moved.append(round(moved, 3))
         shot.count += 1
         for text in paragraphs(observation.lines):
             _add_text(shot.read, text, now_s)
@@ -173,6 +191,7 @@ class Events:
             tuple(said),
             shot.thumbnail,
             shot.key_s,
+            float(np.median(shot.moved or [0.0])),
         )
 
     def _heard_only(self, last: bool) -> list[Event]:
@@ -240,6 +259,7 @@ def _pack(shot: _Shot) -> dict[str, Any]:
     return {
         "start_s": shot.start_s, "end_s": shot.end_s, "total": total, "count": shot.count,
         "key_s": shot.key_s, "thumbnail": picture, "read": shot.read, "changes": shot.changes,
+        "moved": shot.moved,
     }  # fmt: skip
 
 
@@ -254,4 +274,5 @@ def _unpack(row: dict[str, Any]) -> _Shot:
         None if picture is None else base64.b64decode(picture),
         [(start_s, text) for start_s, text in row["read"]],
         row["changes"],
+        row["moved"],
     )

@@ -14,7 +14,7 @@ from models.values import Picture
 
 PICTURE_SIDE_PX = 640  # small signs stay legible, and OCR stays cheap
 TINY_PX = (64, 36)  # width and height of the pictures by which change is judged
-_THUMBNAIL_QUALITY = 70
+_THUMBNAIL_QUALITY = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,12 @@ def tiny(picture: Picture) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(picture).resize(TINY_PX, Image.Resampling.BOX))
 
 
-def jpeg(picture: Picture, *, width_px: int = 320) -> bytes:
+def jpeg(picture: Picture, *, width_px: int = 256) -> bytes:
     """Write a picture as a small JPEG, at most ``width_px`` wide."""
     image = Image.fromarray(picture)
     if image.width > width_px:
         height = max(1, round(image.height * width_px / image.width))
         image = image.resize((width_px, height), Image.Resampling.BILINEAR, reducing_gap=2)
     out = io.BytesIO()
-    image.save(out, "JPEG", quality=_THUMBNAIL_QUALITY)
+    image.save(out, "JPEG", quality=_THUMBNAIL_QUALITY, optimize=True)
     return out.getvalue()

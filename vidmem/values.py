@@ -67,7 +67,8 @@ class Event:
     """What happened between two event borders.
 
     ``labels`` name the mean feature of its frames; ``thumbnail`` is a JPEG of its key frame, shown
-    at ``key_s``, None where there is no picture.
+    at ``key_s``, None where there is no picture. ``moves`` is how far the liveliest part of the
+    picture moves by itself (`own_motion`), None where there is no picture.
     """
 
     index: int
@@ -77,6 +78,7 @@ class Event:
     said: tuple[Utterance, ...]
     thumbnail: bytes | None
     key_s: float
+    moves: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

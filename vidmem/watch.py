@@ -17,12 +17,13 @@ from typing import Any
 
 from models.errors import EmptyMedia, IngestCancelled
 from models.threads import cpu_threads
-from models.values import OnProgress, Progress, ShouldStop, TimeSpan, Utterance
+from models.values import OnProgress, Picture, Progress, ShouldStop, TimeSpan, Utterance
 from vidmem.child import Limits
 from vidmem.ears import Ears
 from vidmem.events import EventParams, Events
 from vidmem.eyes import Eyes
 from vidmem.frame import jpeg
+from vidmem.motion import own_motion
 from vidmem.perceive import Perceiver, ReadParams, Shown
 from vidmem.sample import SampleParams
 from vidmem.values import Event, MediaInfo, Observation, ReadText, Segment, Senses
@@ -40,7 +41,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-_STATE_VERSION = 1
+_STATE_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class _Watching:
         # Earlier segments have given out what begins before their borders.
         said_s = self._index * params.segment_s
         self._lines = [u for u in lines if resume is None or u.start_s >= said_s]
+        self._before: Picture | None = None
         self._eyes = self._ears = None
         if self.done:
             return
@@ -129,6 +131,7 @@ class _Watching:
         """Perceive the next segment."""
         observations: list[Observation] = []
         start_s = self._index * self._params.segment_s
+        self._before = None  # so that a resumed run compares the same frames
         tell = _Teller(on_progress, should_stop, self._info.duration_s)
         tell("Watching", start_s)
         if self._eyes is not None:
@@ -151,8 +154,13 @@ class _Watching:
     def _perceive(self, batch: list[Shown]) -> list[Observation]:
         observations = self._perceiver.observe(batch)
         for frame, observation in zip(batch, observations, strict=True):
-            wanted = self._events.wants_picture(frame.pts_s, frame.is_cut, frame.change)
-            self._events.see(observation, frame.change, jpeg(frame.picture) if wanted else None)
+            now = (frame.pts_s, frame.is_cut, frame.change)
+            small = jpeg(frame.picture) if self._events.wants_picture(*now) else None
+            moved = None
+            if self._before is not None and self._events.wants_motion(*now):
+                moved = own_motion(self._before, frame.picture)
+            self._events.see(observation, frame.change, small, moved)
+            self._before = frame.picture
         return observations
 
     def _listen(self, tell: _Teller) -> tuple[tuple[Utterance, ...], float]:

@@ -205,6 +205,18 @@ class Reader:
         found = ((row["id"], 1.0 - float(row["_distance"])) for row in rows)
         return [Hit(memories[id_], score) for id_, score in found if id_ in memories]
 
+    @_again_if_purged
+    def vectors(self, signature: str, ids: Iterable[str]) -> dict[str, Features]:
+        """Give the vectors [D] that one encoder made of these memories, by id."""
+        table, wanted = self._tables.vectors(signature), list(dict.fromkeys(ids))
+        if table is None or not wanted:
+            return {}
+        query = table.search().where(col("id").isin(wanted)).select(["id", "vector"])
+        rows = query.limit(len(wanted)).to_arrow()
+        flat = rows["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        vectors = flat.astype(np.float32).reshape(len(rows), -1)
+        return dict(zip(rows["id"].to_pylist(), vectors, strict=True))
+
     # Filters
 
     def _filter(

@@ -35,6 +35,7 @@ def memory_from(row: Row) -> Memory:
         heading=row["heading"],
         boxes=tuple(_box(box) for box in row["boxes"] or ()),
         has_thumbnail=row["has_thumbnail"],
+        moves=row["moves"],
     )
 
 
@@ -51,6 +52,7 @@ def memory_table(memories: Iterable[Memory], thumbnails: Mapping[str, bytes]) ->
             "parent_id": memory.parent_id,
             "order": memory.order,
             "count": memory.count,
+            "moves": memory.moves,
             "text": memory.text,
             "heading": memory.heading,
             "words": searched_text(memory),
@@ -77,7 +79,7 @@ def vector_table(batch: VectorBatch, memories: Mapping[str, Memory]) -> pa.Table
     dim = batch.vectors.shape[1]
     owners = [memories[id_] for id_ in batch.ids]
     vectors = pa.FixedSizeListArray.from_arrays(
-        pa.array(batch.vectors.astype("float32").reshape(-1)), dim
+        pa.array(batch.vectors.astype("float16").reshape(-1)), dim
     )
     columns = [
         pa.array(batch.ids, pa.string()),

@@ -17,7 +17,7 @@ from memqa.values import Level, Media, Modality
 from models.ports import Metric
 from models.values import Box, Features, Locator
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 VERSION_KEY = b"memqa.schema_version"
 SIGNATURE_KEY = b"memqa.signature"
 METRIC_KEY = b"memqa.metric"
@@ -32,6 +32,7 @@ class Memory:
     the media's ``committed_segment`` are never read. ``order`` ascends with time or pages within a
     level. ``count`` is the number of frames merged into the element, 1 elsewhere. ``heading`` is
     the path of headings ``A › B`` that a passage stands under; it is searched with the text.
+    ``moves`` tells how lively an event's picture is (`vidmem.motion`), None where there is none.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Memory:
     heading: str = ""
     boxes: tuple[Box, ...] = ()
     has_thumbnail: bool = False
+    moves: float | None = None
 
 
 def memory_id(media_id: str, local: str) -> str:
@@ -173,6 +175,7 @@ MEMORIES = pa.schema(
         ("parent_id", pa.string()),
         ("order", pa.int32()),
         ("count", pa.int64()),
+        ("moves", pa.float32()),
         ("text", pa.string()),
         ("heading", pa.string()),
         # What the text index covers: a text search looks at one column, so the heading joins here.
@@ -221,7 +224,8 @@ def vectors_schema(signature: str, metric: Metric, dim: int) -> pa.Schema:
             ("segment", pa.int32()),
             ("level", pa.string()),
             ("modality", pa.string()),
-            ("vector", pa.list_(pa.float32(), dim)),
+            # Half precision: scores move by less than 1e-3, and a library is half as large.
+            ("vector", pa.list_(pa.float16(), dim)),
         ],
         metadata={**_VERSION, SIGNATURE_KEY: signature.encode(), METRIC_KEY: metric.encode()},
     )

@@ -212,7 +212,7 @@ def _sizes(commit: Commit) -> tuple[int, int]:
     stays += sum(len(picture) for picture in commit.thumbnails.values())
     replaced = sum(len(blob) for blob in commit.states.values())
     for batch in commit.vectors:
-        each = batch.vectors.shape[1] * 4
+        each = batch.vectors.shape[1] * 2
         gone = sum(id_ in replaceable for id_ in batch.ids)
         stays, replaced = stays + each * (len(batch.ids) - gone), replaced + each * gone
     return stays, replaced

@@ -14,6 +14,7 @@ from models.ports import Metric, TextEncoder
 from models.values import Features, Label, Picture
 from models.vision.efficientnet import CLASSES, EfficientNetLite0
 
+_NAME_WORDS = 5  # a longer text describes
 _SHARPNESS = 30.0  # of the softmax over classes; anything from 15 to 40 ranks alike
 
 _log = logging.getLogger(__name__)
@@ -55,11 +56,28 @@ class ConSE:
 
     def encode_query(self, text: str) -> Features:
         """Give the class weights [D] of a word or sentence; they sum to one."""
-        if self._name_vectors is None:
-            self._name_vectors = _vectors_of(self._names, self._text, self._cache)
-        cosines = self._name_vectors @ self._text.encode([text])[0]
+        cosines = self._names_as_vectors() @ self._text.encode([text])[0]
         weights = np.exp(_SHARPNESS * (cosines - cosines.max()))
         return np.asarray(weights / weights.sum(), np.float32)
+
+    def similarity(self, text: str, features: Features) -> Features:
+        """Give how well each of M vectors [M, D] fits a name or a description, in [0, 1].
+
+        A name is asked through its class weights. A description of a scene names many things, none
+        of them a class: it is compared by the square of its cosine with the ConSE vector of the
+        roots of the probabilities, which let the less probable classes speak too.
+        """
+        if len(text.split()) <= _NAME_WORDS:
+            return np.asarray(features @ self.encode_query(text), np.float32)
+        blends = np.sqrt(np.maximum(features, 0)) @ self._names_as_vectors()
+        lengths = np.maximum(np.linalg.norm(blends, axis=1), 1e-12)
+        cosines = (blends @ self._text.encode([text])[0]) / lengths
+        return np.asarray(np.maximum(cosines, 0) ** 2, np.float32)
+
+    def _names_as_vectors(self) -> Features:
+        if self._name_vectors is None:
+            self._name_vectors = _vectors_of(self._names, self._text, self._cache)
+        return self._name_vectors
 
     def labels(self, feature: Features, top: int = 5) -> list[Label]:
         """Name the classes of the vector [D], most probable first."""
