@@ -142,20 +142,20 @@ class _Child:
     def _watch(self) -> None:
         import psutil  # type: ignore[import-untyped]
 
-        try:
-            usage = psutil.Process(self._process.pid)
-            looked = time.monotonic()
-            while self._process.poll() is None and not self._over.is_set():
-                before, looked = looked, time.monotonic()
-                if self._blocked:
-                    self._marked += looked - before
-                if reason := self._overrun(usage):
-                    self._reason = reason
-                    self._process.kill()
-                    return
-                self._over.wait(_WATCH_EVERY_S)
-        except psutil.Error:
-            return  # it ended between two looks
+        looked = time.monotonic()
+        while self._process.poll() is None and not self._over.is_set():
+            before, looked = looked, time.monotonic()
+            if self._blocked:
+                self._marked += looked - before
+            try:
+                reason = self._overrun(psutil.Process(self._process.pid))
+            except psutil.Error:
+                reason = ""  # it is just starting or ending; look again
+            if reason:
+                self._reason = reason
+                self._process.kill()
+                return
+            self._over.wait(_WATCH_EVERY_S)
 
     def _overrun(self, usage: Any) -> str:
         now, limits = time.monotonic(), self._limits
