@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from memqa.cite import stems
 from memqa.fuse import Found, Gathering
@@ -26,7 +27,27 @@ if TYPE_CHECKING:
     from memqa.store.read import Reader
 
 _CANDIDATES = 200
+_ELEMENTS = 1000  # of picture memories, that the encoder compares with the question
 _TEXT_LEVELS: tuple[Level, ...] = ("observation", "event", "passage")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """How well elements fit a focus: their spans [M, 2] in seconds, and fits [M]."""
+
+    spans: NDArray[np.float64]
+    fits: NDArray[np.float64]
+
+    def over(self, events: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give for each event [E, 2] its best element's fit, by the share of the element inside."""
+        if not len(events):
+            return np.zeros(0)
+        (start, end), (from_s, to_s) = self.spans.T, (events[:, :1], events[:, 1:])
+        shared = np.maximum(0.0, np.minimum(end, to_s) - np.maximum(start, from_s))
+        length = end - start
+        moment = (length <= 0) & (from_s <= start) & (start < to_s)
+        share = np.where(moment, 1.0, shared / np.where(length > 0, length, np.inf))
+        return np.asarray((share * self.fits).max(axis=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,32 +97,43 @@ class Finder:
             levels=_TEXT_LEVELS,
         )
 
-    def _add_seen(self, gathered: Gathering, focus: str, known: Mapping[str, Media]) -> None:
-        """Spread what the picture memory's elements show over the events that they cover."""
-        videos = [item.id for item in known.values() if item.kind == "video"]
-        if not videos:
-            return
+    def shown(self, focus: str, videos: Sequence[str]) -> dict[str, Shown]:
+        """Say for each video when its picture memory shows something like the focus, and how much.
+
+        The store finds the nearest elements; the encoder then says how well each fits.
+        """
         hits = self.reader.search_vectors(
             self.image.signature,
             self.image.encode_query(focus),
             metric=self.image.metric,
             media_ids=videos,
-            limit=_CANDIDATES,
+            limit=_ELEMENTS,
             levels=("long",),
         )
         vectors = self.reader.vectors(self.image.signature, [hit.memory.id for hit in hits])
-        hits = [hit for hit in hits if hit.memory.id in vectors]
-        fits = (
-            self.image.similarity(focus, np.stack([vectors[hit.memory.id] for hit in hits]))
-            if hits
-            else ()
-        )
-        by_media: dict[str, list[Hit]] = defaultdict(list)
-        for hit in (Hit(hit.memory, float(fit)) for hit, fit in zip(hits, fits, strict=True)):
-            by_media[hit.memory.media_id].append(hit)
-        for media_id, elements in by_media.items():
-            for event in self.events(media_id):
-                gathered.add_seen(event, max((_shows(hit, event) for hit in elements), default=0.0))
+        rows = [hit.memory for hit in hits if hit.memory.id in vectors]
+        if not rows:
+            return {}
+        fits = self.image.similarity(focus, np.stack([vectors[row.id] for row in rows]))
+        by_media: dict[str, list[tuple[Memory, float]]] = defaultdict(list)
+        for row, fit in zip(rows, fits, strict=True):
+            by_media[row.media_id].append((row, float(fit)))
+        return {
+            media_id: Shown(
+                np.asarray([_span(row) for row, _ in found]), np.asarray([fit for _, fit in found])
+            )
+            for media_id, found in by_media.items()
+        }
+
+    def _add_seen(self, gathered: Gathering, focus: str, known: Mapping[str, Media]) -> None:
+        """Spread what the picture memory's elements show over the events that they cover."""
+        videos = [item.id for item in known.values() if item.kind == "video"]
+        for media_id, shown in self.shown(focus, videos).items() if videos else ():
+            events = self.events(media_id)
+            for event, fit in zip(
+                events, shown.over(np.asarray([_span(e) for e in events])), strict=True
+            ):
+                gathered.add_seen(event, float(fit))
 
 
 def search(
@@ -120,12 +152,6 @@ def search(
     return list(unique.values())[:limit]
 
 
-def _shows(hit: Hit, event: Memory) -> float:
-    """Say how far an element speaks for an event: by the share of the element inside it."""
-    element = hit.memory.locator
-    if not isinstance(element, TimeSpan) or not isinstance(event.locator, TimeSpan):
-        return 0.0
-    length = element.end_s - element.start_s
-    if length <= 0:
-        return hit.score if event.locator.start_s <= element.start_s < event.locator.end_s else 0.0
-    return hit.score * min(1.0, element.overlap_s(event.locator) / length)
+def _span(memory: Memory) -> tuple[float, float]:
+    assert isinstance(memory.locator, TimeSpan)
+    return memory.locator.start_s, memory.locator.end_s

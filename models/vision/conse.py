@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,8 @@ class ConSE:
         self._names = tuple(names)
         self._text = text
         self._cache = cache
+        # A question asks for the same focus several times over.
+        self._vector = lru_cache(maxsize=64)(lambda asked: text.encode([asked])[0])
         self._name_vectors: Features | None = None
 
     def encode(self, pictures: Sequence[Picture]) -> Features:
@@ -56,7 +59,7 @@ class ConSE:
 
     def encode_query(self, text: str) -> Features:
         """Give the class weights [D] of a word or sentence; they sum to one."""
-        cosines = self._names_as_vectors() @ self._text.encode([text])[0]
+        cosines = self._names_as_vectors() @ self._vector(text)
         weights = np.exp(_SHARPNESS * (cosines - cosines.max()))
         return np.asarray(weights / weights.sum(), np.float32)
 
@@ -71,7 +74,7 @@ class ConSE:
             return np.asarray(features @ self.encode_query(text), np.float32)
         blends = np.sqrt(np.maximum(features, 0)) @ self._names_as_vectors()
         lengths = np.maximum(np.linalg.norm(blends, axis=1), 1e-12)
-        cosines = (blends @ self._text.encode([text])[0]) / lengths
+        cosines = (blends @ self._vector(text)) / lengths
         return np.asarray(np.maximum(cosines, 0) ** 2, np.float32)
 
     def _names_as_vectors(self) -> Features:
