@@ -25,6 +25,7 @@ from memqa.store.lock import locked
 from memqa.store.schema import NOTHING_COMMITTED, MediaRow
 from memqa.values import Media, Outcome, OutcomeStatus
 from models.errors import IngestCancelled, InputError, StoreConflict, UnreadableMedia
+from vidmem.memory.methods import DEFAULT, METHODS
 from vidmem.values import MediaInfo
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from memqa.store.store import Store
 
 _FINISHED = ("indexed", "partial")
-_METHODS = ("moviechat",)
 _BLOCK_BYTES = 8 * 2**20
 
 
@@ -144,9 +144,10 @@ class Ingest:
     # It is not
 
     def _method(self, method: str) -> str:
-        chosen = self._settings.video.method if method == "auto" else method
-        if chosen not in _METHODS:
-            raise InputError(f"no memory method {chosen!r}; there are: {', '.join(_METHODS)}")
+        wished = self._settings.video.method if method == "auto" else method
+        chosen = DEFAULT if wished == "auto" else wished
+        if chosen not in METHODS:
+            raise InputError(f"no memory method {chosen!r}; there are: auto, {', '.join(METHODS)}")
         return chosen
 
     def _identified(self, path: Path) -> Found:
@@ -197,13 +198,13 @@ class Ingest:
             media,
             size_bytes=facts.size_bytes,
             mtime_ns=facts.mtime_ns,
-            signatures=self._signatures(is_video=is_video),
+            signatures=self._signatures(method if is_video else None),
         )
 
-    def _signatures(self, *, is_video: bool) -> dict[str, str]:
+    def _signatures(self, method: str | None) -> dict[str, str]:
         """Name what the states of an unfinished media depend on, so that a change is noticed."""
         signatures = {"text": self._engines.text_encoder().signature}
-        if not is_video:
+        if method is None:
             from docmem.passages import PassageParams
 
             settings = f"{self._settings.document.model_dump_json()} {PassageParams()}"
@@ -215,7 +216,7 @@ class Ingest:
             signatures["reader"] = self._engines.text_reader().signature
         from memqa.ingest_video import manner
 
-        return signatures | {"settings": manner(self._settings.video)}
+        return signatures | {"settings": manner(self._settings.video, method)}
 
     def _remember(self, task: Task) -> Media:
         if isinstance(task.found, MediaInfo):

@@ -29,10 +29,10 @@ from vidmem.values import Event, MediaInfo, Segment, Senses
 
 if TYPE_CHECKING:
     from memqa.store.store import Store
-    from vidmem.memory.moviechat import MovieChat, MovieChatParams
+    from vidmem.memory.contract import VideoMemory
     from vidmem.watch import WatchParams
 
-_WATCH, _COUNTS, _METHOD = "watch", "ingest", "moviechat"
+_WATCH, _COUNTS, _MEMORY = "watch", "ingest", "memory"
 # Labels less probable than this name what is not there more often than what is.
 _LEAST_PROBABILITY = 0.08
 # The end of a note on a change of decoder, after which nothing is missing.
@@ -58,9 +58,9 @@ class Counts:
         return cls(*json.loads(blob)) if blob else cls()
 
 
-def manner(settings: VideoSettings) -> str:
+def manner(settings: VideoSettings, method: str) -> str:
     """Say all that the states of an unfinished video depend on, besides the models."""
-    return f"{settings.model_dump_json()} {_watch_params(settings)} {_method_params()}"
+    return f"{settings.model_dump_json()} {_watch_params(settings)} {method}"
 
 
 class VideoIngest:
@@ -89,7 +89,9 @@ class VideoIngest:
         if not self._has_outline(media):
             self._outline(media, events, committed + 1, task.listener)
         status: MediaStatus = "indexed" if counts.is_whole else "partial"
-        row = self._store.write.settle(replace(media, status=status), done_states=(_WATCH, _COUNTS))
+        row = self._store.write.settle(
+            replace(media, status=status), done_states=(_WATCH, _COUNTS, _MEMORY)
+        )
         self._store.upkeep.compact()
         return row.media
 
@@ -107,7 +109,7 @@ class VideoIngest:
         from vidmem.watch import watch
 
         assert isinstance(task.found, MediaInfo)
-        method = self._method(task.states.get(_METHOD))
+        memory = self._memory(task.row.media.method, task.states.get(_MEMORY))
         writing = _Writing(self._engines, self._open_utterances(task.row.media.id), task.listener)
         media, committed = task.row.media, task.row.committed_segment
         segments = watch(
@@ -120,14 +122,14 @@ class VideoIngest:
         )
         for segment in segments:
             for seen in segment.observations:
-                method.observe(seen.feature[None, :], seen.pts_s)
+                memory.observe(seen.feature[None, :], seen.pts_s)
             media = _after(media, segment)
             counts = replace(
                 counts,
                 watched=bool(segment.last),
                 is_whole=counts.is_whole and _is_whole(segment),
             )
-            commit, counts = writing.commit(media, segment, method, counts)
+            commit, counts = writing.commit(media, segment, memory, counts)
             media = self._store.write.commit(commit).media
             committed = segment.index
             self._store.upkeep.after_commit()
@@ -135,14 +137,15 @@ class VideoIngest:
             raise IngestCancelled(f"stopped while watching {media.name}")
         return media, counts, committed
 
-    def _method(self, state: bytes | None) -> MovieChat:
-        from vidmem.memory.moviechat import MovieChat
+    def _memory(self, method: str, state: bytes | None) -> VideoMemory:
+        from vidmem.memory.methods import make
 
-        method = MovieChat(_method_params())
+        dim = self._engines.image_encoder().dim
+        memory = make(method, self._settings.memory_bytes, (1, dim))
         if state is not None:
             with np.load(io.BytesIO(state), allow_pickle=False) as arrays:
-                method.load_state_dict(dict(arrays))
-        return method
+                memory.load_state_dict(dict(arrays))
+        return memory
 
     def _senses(self) -> Senses:
         return Senses(
@@ -166,7 +169,7 @@ class _Writing:
         self._listener = listener
 
     def commit(
-        self, media: Media, segment: Segment, method: MovieChat, counts: Counts
+        self, media: Media, segment: Segment, memory: VideoMemory, counts: Counts
     ) -> tuple[Commit, Counts]:
         said = [
             _said(media.id, segment.index, counts.said + i, utterance)
@@ -178,7 +181,7 @@ class _Writing:
         read = _read(media.id, segment, first=counts.read)
         seen = [_event(media, segment.index, event) for event in segment.events]
         counts = replace(counts, said=counts.said + len(said), read=counts.read + len(read))
-        long, pictures = self._long(media, segment.index, method)
+        long, pictures = self._long(media, segment.index, memory)
         texts = [*said, *read, *seen]
         commit = Commit(
             segment=segment.index,
@@ -194,7 +197,7 @@ class _Writing:
             states={
                 _WATCH: segment.state,
                 _COUNTS: counts.dump(),
-                _METHOD: _dump(method),
+                _MEMORY: _dump(memory),
             },
         )
         return commit, counts
@@ -209,11 +212,11 @@ class _Writing:
         return parents
 
     def _long(
-        self, media: Media, segment: int, method: MovieChat
+        self, media: Media, segment: int, memory: VideoMemory
     ) -> tuple[list[Memory], VectorBatch]:
         """Write what the method keeps now; the rows of the last commit are replaced by it."""
         eyes = self._engines.image_encoder()
-        elements = method.elements()
+        elements = memory.elements()
         rows = [
             Memory(
                 id=memory_id(media.id, f"m{segment}-{order}"),
@@ -240,14 +243,6 @@ def _watch_params(settings: VideoSettings) -> WatchParams:
     from vidmem.watch import WatchParams
 
     return WatchParams(sample=SampleParams(every_s=1 / settings.frames_per_s))
-
-
-def _method_params() -> MovieChatParams:
-    from vidmem.memory.moviechat import MovieChatParams
-
-    # The paper's two frames out of sixteen blend neighbouring shots; eight keep them apart, and the
-    # cap of the long memory bounds it all the same.
-    return MovieChatParams(target=8)
 
 
 def event_text(event: Event) -> str:
@@ -337,8 +332,8 @@ def _is_whole(segment: Segment) -> bool:
     return all(note.rstrip().endswith(_HARMLESS) for note in segment.notes)
 
 
-def _dump(method: MovieChat) -> bytes:
+def _dump(memory: VideoMemory) -> bytes:
     out = io.BytesIO()
-    arrays: dict[str, Any] = method.state_dict()
+    arrays: dict[str, Any] = memory.state_dict()
     np.savez(out, **arrays)
     return out.getvalue()

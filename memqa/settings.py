@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from platformdirs import user_config_path, user_data_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -40,10 +40,11 @@ class ModelNames(_Part):
 
 
 class VideoSettings(_Part):
-    """How a video is watched."""
+    """How a video is watched; ``memory_bytes`` is what its picture memory may grow to."""
 
     frames_per_s: float = Field(default=1.0, ge=0.2, le=30)
-    method: Literal["moviechat"] = "moviechat"
+    method: str = "auto"
+    memory_bytes: int = Field(default=2 * 2**20, ge=2**18)
     listen: bool = True
     read_screen: bool = True
 

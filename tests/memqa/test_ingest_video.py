@@ -19,7 +19,6 @@ from models.values import Label, TimeSpan, Utterance
 from tests import media as made
 from tests.memqa.parts import FakeEngines
 from tests.memqa.test_resume import everything, killed_at
-from vidmem.memory.moviechat import MovieChatParams
 from vidmem.values import Event, ReadText
 
 pytestmark = pytest.mark.timeout(600)
@@ -46,11 +45,11 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory, film: Path) -> dict[str, 
         return everything(library)
 
 
-def test_states_of_another_memory_size_are_not_taken_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = manner(VideoSettings())
-    assert before != manner(VideoSettings(frames_per_s=2))
-    monkeypatch.setattr("memqa.ingest_video._method_params", lambda: MovieChatParams(long=64))
-    assert before != manner(VideoSettings())
+def test_states_of_another_memory_are_not_taken_up() -> None:
+    before = manner(VideoSettings(), "moviechat")
+    assert before != manner(VideoSettings(frames_per_s=2), "moviechat")
+    assert before != manner(VideoSettings(memory_bytes=2**20), "moviechat")
+    assert before != manner(VideoSettings(), "uniform")
 
 
 def test_a_video_becomes_events_speech_and_an_outline(library: Library, film: Path) -> None:
@@ -95,7 +94,7 @@ def test_a_video_becomes_events_speech_and_an_outline(library: Library, film: Pa
         eyes.signature, np.ones(eyes.dim, np.float32), metric="dot", limit=500
     )
     assert {hit.memory.id for hit in found} == {one.id for one in kept}
-    assert sorted(read.states(media.id)) == ["moviechat"]
+    assert read.states(media.id) == {}
 
 
 @pytest.mark.parametrize(

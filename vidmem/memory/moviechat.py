@@ -9,8 +9,8 @@ memory that merges into itself when full, so neither bytes nor the video's lengt
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,16 +18,19 @@ from numpy.typing import ArrayLike, NDArray
 from models.values import Features, TimeSpan
 from vidmem.memory.contract import (
     Element,
+    Held,
     MemoryRead,
     Mode,
     Numbers,
     State,
     Tokens,
     checked,
+    held_bytes,
     read_elements,
 )
 
 _TINY = 1e-12
+_BESIDE_BYTES = 32  # of a frame's count, span and similarity
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +129,17 @@ def readout(long: Tokens, short: Tokens, current: Tokens, p: Features) -> Tokens
 class _Bank:
     """Frames in order of time in arrays of fixed size, with cached similarities of neighbours."""
 
-    def __init__(self, capacity: int, shape: tuple[int, ...], mode: Mode, weighted: bool) -> None:
+    def __init__(
+        self,
+        capacity: int,
+        shape: tuple[int, ...],
+        mode: Mode,
+        weighted: bool,
+        held: Held = "float32",
+    ) -> None:
         self._pair = cosine_per_token if mode == "fixed" else raw_inner_product
         self._weighted = weighted
-        self._features = np.zeros((capacity, *shape), np.float32)
+        self._features: NDArray[np.floating[Any]] = np.zeros((capacity, *shape), held)
         self._counts = np.zeros(capacity, np.int64)
         self._spans = np.zeros((capacity, 2), np.float64)
         self._similar = np.zeros(max(capacity - 1, 0), np.float64)
@@ -140,7 +150,7 @@ class _Bank:
 
     @property
     def features(self) -> Tokens:
-        return self._features[: self._size]
+        return np.asarray(self._features[: self._size], np.float32)
 
     @property
     def counts(self) -> NDArray[np.int64]:
@@ -181,7 +191,7 @@ class _Bank:
 
     def pop_first(self) -> tuple[Tokens, float, float, int]:
         """Take the oldest frame out."""
-        frame, count = self._features[0].copy(), int(self._counts[0])
+        frame, count = self._features[0].astype(np.float32), int(self._counts[0])
         start_s, end_s = (float(t) for t in self._spans[0])
         self._drop(0)
         return frame, start_s, end_s, count
@@ -217,11 +227,34 @@ class MovieChat:
 
     name: ClassVar[str] = "moviechat"
 
-    def __init__(self, params: MovieChatParams | None = None, *, mode: Mode = "fixed") -> None:
+    def __init__(
+        self,
+        params: MovieChatParams | None = None,
+        *,
+        mode: Mode = "fixed",
+        held: Held = "float32",
+    ) -> None:
         if mode not in ("fixed", "released"):
             raise ValueError(f"mode is fixed or released, not {mode!r}")
-        self.params, self.mode = params or MovieChatParams(), mode
+        self.params, self.mode, self.held = params or MovieChatParams(), mode, held
         self.reset()
+
+    @classmethod
+    def within(cls, budget_bytes: int, shape: tuple[int, int], *, held: Held = "float32") -> Self:
+        """Make the largest memory for frames [N, D] whose ``nbytes`` stay within a budget.
+
+        Eight of sixteen frames are left by a consolidation instead of the paper's two, which blend
+        neighbouring shots; the long memory's own merging bounds it all the same.
+
+        Raises:
+            ValueError: the budget holds no such memory.
+        """
+        sizes = MovieChatParams(target=8)
+        frames = budget_bytes // (held_bytes(shape, held) + _BESIDE_BYTES)
+        long = frames - sizes.short - 1
+        if long < sizes.target:
+            raise ValueError(f"{budget_bytes} bytes hold {frames} frames; MovieChat needs more")
+        return cls(replace(sizes, long=long), held=held)
 
     def reset(self) -> None:
         """Forget everything."""
@@ -346,7 +379,8 @@ class MovieChat:
             self._long = self._bank(self.params.long + 1)
 
     def _bank(self, capacity: int) -> _Bank:
-        return _Bank(capacity, self._shape or (), self.mode, self.mode == "fixed")
+        weighted = self.mode == "fixed"
+        return _Bank(capacity, self._shape or (), self.mode, weighted, self.held)
 
     def _banks(self) -> Sequence[_Bank]:
         banks = [*self._released, self._long, self._short]
