@@ -1,1 +1,1 @@
-"""The papers' formulas written plainly, loop by loop: what the product's fast forms are timed by."""
+"""The papers' formulas written plainly, loop by loop: what the fast forms are timed by."""

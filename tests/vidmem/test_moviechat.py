@@ -4,15 +4,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.released.moviechat import extend_positions, readout
 from vidmem.memory.moviechat import (
     MovieChat,
     MovieChatParams,
     consolidate,
     cosine_per_token,
-    extend_positions,
     merge_pair,
     raw_inner_product,
-    readout,
 )
 
 REFERENCE = Path(__file__).resolve().parents[2] / "../shared/fixtures/reference"

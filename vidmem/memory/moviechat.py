@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from models.values import Features, TimeSpan
+from models.values import TimeSpan
 from vidmem.memory.contract import (
     Element,
     Held,
@@ -99,31 +99,6 @@ def consolidate(
     while len(bank) > target:
         order.append(bank.merge_most_similar())
     return bank.features.copy(), bank.counts.copy(), order
-
-
-def extend_positions(p: Features, *, alpha: float = 0.01) -> Features:
-    """Stretch n position vectors [n, D] to n*n: q[i*n+j] = alpha u_i + (1 - alpha) u_j.
-
-    Here u_i = (p_i - alpha p_0) / (1 - alpha) (Su's hierarchical decomposition, cited in §3.4).
-    """
-    u = (p.astype(np.float64) - alpha * p[0]) / (1 - alpha)
-    n = len(u)
-    table = alpha * u[:, None, :] + (1 - alpha) * u[None, :, :]
-    return np.asarray(table.reshape(n * n, -1), np.float32)
-
-
-def readout(long: Tokens, short: Tokens, current: Tokens, p: Features) -> Tokens:
-    """Give the frames handed to the video Q-former with their positions added [t, N, D] (§3.4).
-
-    In global mode ``short`` and ``current`` are empty and V = L. In breakpoint mode V = [L; S; x],
-    shortened to the n*n positions there are: the oldest of S go first, then the oldest of L.
-    """
-    positions = extend_positions(p)
-    over = len(long) + len(short) + len(current) - len(positions)
-    from_short = min(max(over, 0), len(short))
-    from_long = max(over - from_short, 0)
-    frames = np.concatenate([long[from_long:], short[from_short:], current])
-    return np.asarray(frames + positions[: len(frames), None, :], np.float32)
 
 
 class _Bank:
