@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +15,7 @@ def consolidate(frames: Numbers, target: int) -> Numbers:
     kept = [frame.astype(np.float64) for frame in frames]
     while len(kept) > target:
         similar = []
-        for left, right in zip(kept, kept[1:], strict=False):
+        for left, right in pairwise(kept):
             pairs = [float(a @ b) for a in left for b in right]
             similar.append(sum(pairs) / len(pairs))
         best = int(np.argmax(similar))

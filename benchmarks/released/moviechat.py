@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from benchmarks.released.verdict import Arrays, Verdict, compare
 from models.values import Features
@@ -54,7 +55,7 @@ def check(case: str, arrays: Arrays) -> Verdict:
 
 
 def _oracle(arrays: Arrays) -> Verdict:
-    pairs = {}
+    pairs: dict[str, tuple[ArrayLike, ArrayLike]] = {}
     for name, weighted in (("pairmean", False), ("weighted", True)):
         merged, counts, order = consolidate(
             arrays["frames"], int(arrays["target"]), weighted=weighted
