@@ -1,4 +1,4 @@
-"""MA-LMM's bank: what it conserves, where it merges, and that it is the papers' and the plain one."""
+"""MA-LMM: what its bank conserves, where it merges, and that it is the plain one."""
 
 from __future__ import annotations
 
