@@ -17,15 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.released import emllm, infinite, malmm, moviechat, xmem
+from benchmarks.released import infinite, malmm, moviechat
 from benchmarks.released.verdict import Arrays, Verdict
 
 SYSTEMS: dict[str, Callable[[str, Arrays], Verdict]] = {
     "moviechat": moviechat.check,
-    "xmem": xmem.check,
     "inftyvideo": infinite.check,
     "malmm": malmm.check,
-    "emllm": emllm.check,
 }
 
 
@@ -52,7 +50,7 @@ def judged(file: Path) -> Verdict:
     system, _, case = file.stem.partition("_")
     quirk = "quirk" in case
     if system not in SYSTEMS:
-        return Verdict(None, 0.0, quirk, f"no system is called {system}")
+        return Verdict(None, 0.0, quirk, f"memqa has no method called {system}")
     try:
         with np.load(file, allow_pickle=False) as loaded:
             return SYSTEMS[system](case, dict(loaded))

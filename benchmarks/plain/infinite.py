@@ -38,4 +38,4 @@ def update(
             tau + (1 - tau) * np.arange(1, length + 1) / length,
         ]
     )
-    return regression(positions, bins, ridge) @ np.concatenate([past, chunk])
+    return np.asarray(regression(positions, bins, ridge) @ np.concatenate([past, chunk]))

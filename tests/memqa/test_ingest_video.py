@@ -19,6 +19,7 @@ from models.values import Label, TimeSpan, Utterance
 from tests import media as made
 from tests.memqa.parts import FakeEngines
 from tests.memqa.test_resume import everything, killed_at
+from vidmem.memory.methods import METHODS
 from vidmem.values import Event, ReadText
 
 pytestmark = pytest.mark.timeout(600)
@@ -172,3 +173,15 @@ def test_an_event_is_written_as_a_passage() -> None:
     )
     silent = Event(0, TimeSpan(0, 1), (), (), (), None, 0.0)
     assert event_text(silent) == ""
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_every_memory_can_be_chosen_and_is_searched(
+    library: Library, film: Path, method: str
+) -> None:
+    media = library.add(film, method=method)
+    assert media.method == method
+    kept = library.store.read.memories(media.id, levels=["long"])
+    assert kept
+    assert {one.method for one in kept} == {method}
+    assert library.search("red")

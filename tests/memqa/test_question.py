@@ -2,7 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from memqa.question import Turn, content_words, moment_named, understand
+from memqa.question import (
+    Turn,
+    asks_lively,
+    asks_name,
+    asks_number,
+    content_words,
+    moment_named,
+    thing_of,
+    understand,
+)
 
 
 @pytest.mark.parametrize(
@@ -93,3 +102,36 @@ def test_content_words_leave_out_asking_and_medium() -> None:
 @pytest.mark.parametrize("text", ["?", "…", "when when when", "a" * 20_000, "()[]|*+"])
 def test_odd_questions_are_understood_as_something(text: str) -> None:
     assert understand(text).text == " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "thing"),
+    [
+        ("For how many euros was the red vase bought?", "red vase"),
+        ("What is the catalogue number of the siamese cat?", "siamese cat"),
+        ("In which city was the swan photographed, according to the speaker?", "swan"),
+        ("What happened next?", "next"),
+    ],
+)
+def test_the_thing_that_is_told_of_is_the_last_one_named(text: str, thing: str) -> None:
+    assert thing_of(text) == thing
+
+
+@pytest.mark.parametrize(
+    ("text", "lively"),
+    [
+        ("When is this scene shown: a man looks at a photo", True),
+        ("When does the photo of a cat appear?", False),
+        ("When does the cat appear?", None),
+    ],
+)
+def test_a_scene_is_lively_and_a_photo_is_still(text: str, lively: bool | None) -> None:
+    assert asks_lively(text) is lively
+
+
+def test_what_kind_of_word_answers() -> None:
+    assert asks_name("Who was the keeper of the lighthouse?")
+    assert asks_name("In which city was it built?")
+    assert asks_number("What is the catalogue number of the gong?")
+    assert not asks_name("How much was paid?")
+    assert not asks_number("Who was the keeper?")

@@ -73,8 +73,8 @@ def test_a_constant_signal_is_a_fixed_point(seed: int, length: int) -> None:
 @given(st.integers(5, 400))
 @few
 def test_the_order_of_time_is_kept(length: int) -> None:
-    ramp = np.arange(length, dtype=np.float32)[:, None, None] / length
-    x = np.tile(ramp, (1, 1, 3))
+    ramp = np.arange(length)[:, None, None] / length
+    x: Tokens = np.repeat(ramp, 3, axis=2).astype(np.float32)
     memory = fed(x, small())
     held = [float(element.feature[0, 0]) for element in memory.elements()]
     assert all(b >= a - 1e-6 for a, b in pairwise(held))

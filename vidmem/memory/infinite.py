@@ -93,10 +93,10 @@ def regress(where: NDArray[np.int64], samples: Numbers, bins: int, ridge: float)
 
     Samples come in order of their bins, so each bin's are one run of them.
     """
-    inside = where >= 0
-    found, first, counts = np.unique(where[inside], return_index=True, return_counts=True)
+    inside = int((where >= 0).sum())  # only what lies behind the last bin is outside
+    found, first, counts = np.unique(where[:inside], return_index=True, return_counts=True)
     values = np.zeros((bins, samples.shape[1]))
-    values[found] = np.add.reduceat(samples[inside], first) / (counts + ridge)[:, None]
+    values[found] = np.add.reduceat(samples[:inside], first) / (counts + ridge)[:, None]
     return values
 
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from vidmem.memory.baselines import Everything, Fifo, Random, Uniform
 from vidmem.memory.contract import Held, VideoMemory
+from vidmem.memory.infinite import InfiniteVideo
+from vidmem.memory.malmm import MALMM
 from vidmem.memory.moviechat import MovieChat
 
-_KINDS: tuple[type[VideoMemory], ...] = (MovieChat, Uniform, Fifo, Random, Everything)
+_KINDS: tuple[type[VideoMemory], ...] = (
+    *(MovieChat, InfiniteVideo, MALMM),
+    *(Uniform, Fifo, Random, Everything),
+)
 METHODS: dict[str, type[VideoMemory]] = {kind.name: kind for kind in _KINDS}
 DEFAULT = "moviechat"  # what the comparison at equal bytes says (docs/video-memory.md)
 
