@@ -2,6 +2,7 @@ import io
 import json
 import os
 import signal
+import time
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -34,6 +35,14 @@ class NumberEncoder(FakeImageEncoder):
 
     def labels(self, feature, top=5):
         return [Label(f"about {feature[0]:.0f}", 1.0)]
+
+
+class SlowEncoder(NumberEncoder):
+    """Takes its time, so that a decoder has to wait for it."""
+
+    def encode(self, pictures):
+        time.sleep(0.2)
+        return super().encode(pictures)
 
 
 def senses(image=None):
@@ -162,9 +171,17 @@ def test_a_decoder_that_dies_midway_leaves_what_was_seen(tmp_path):
 
 def test_a_decoder_that_dies_at_once_is_an_error(tmp_path):
     path = video(tmp_path / "v.mp4", shots=(10,))
-    params = WatchParams(limits=Limits(resident_bytes=2**20))
+    params = WatchParams(limits=Limits(address_space_bytes=2**26))
     with pytest.raises(DecodeFailed):
         list(watch(probe(path), senses(), params=params))
+
+
+def test_a_decoder_that_outgrows_its_limit_is_ended(tmp_path):
+    path = video(tmp_path / "long.mp4", shots=(60, 60, 60, 60), pan=1)
+    params = WatchParams(batch=1, limits=Limits(resident_bytes=2**20, ahead=1))
+    with pytest.raises(DecodeFailed, match="needed more than 1 MB"):
+        for segment in watch(probe_as_pyav(path), Senses(SlowEncoder(), None, None), params=params):
+            raise DecodeFailed("; ".join(segment.notes))  # it died between two frames
 
 
 def test_a_recording_gives_events_from_speech(tmp_path):
