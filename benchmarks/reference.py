@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.released import infinite, malmm, moviechat
+from benchmarks.released import infinite, malmm, moviechat, xmem
 from benchmarks.released.verdict import Arrays, Verdict
 
 SYSTEMS: dict[str, Callable[[str, Arrays], Verdict]] = {
     "moviechat": moviechat.check,
+    "xmem": xmem.check,
     "inftyvideo": infinite.check,
     "malmm": malmm.check,
 }

@@ -179,9 +179,13 @@ def test_a_decoder_that_dies_at_once_is_an_error(tmp_path):
 def test_a_decoder_that_outgrows_its_limit_is_ended(tmp_path):
     path = video(tmp_path / "long.mp4", shots=(60, 60, 60, 60), pan=1)
     params = WatchParams(batch=1, limits=Limits(resident_bytes=2**20, ahead=1))
-    with pytest.raises(DecodeFailed, match="needed more than 1 MB"):
-        for segment in watch(probe_as_pyav(path), Senses(SlowEncoder(), None, None), params=params):
-            raise DecodeFailed("; ".join(segment.notes))  # it died between two frames
+    segments = watch(probe_as_pyav(path), Senses(SlowEncoder(), None, None), params=params)
+    notes: list[str] = []
+    try:
+        notes += [note for segment in segments for note in segment.notes]
+    except DecodeFailed as failed:  # it was ended before its first frame
+        notes.append(str(failed))
+    assert any("needed more than 1 MB" in note for note in notes)
 
 
 def test_a_recording_gives_events_from_speech(tmp_path):

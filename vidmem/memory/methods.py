@@ -7,9 +7,10 @@ from vidmem.memory.contract import Held, VideoMemory
 from vidmem.memory.infinite import InfiniteVideo
 from vidmem.memory.malmm import MALMM
 from vidmem.memory.moviechat import MovieChat
+from vidmem.memory.xmem import XMem
 
 _KINDS: tuple[type[VideoMemory], ...] = (
-    *(MovieChat, InfiniteVideo, MALMM),
+    *(MovieChat, XMem, InfiniteVideo, MALMM),
     *(Uniform, Fifo, Random, Everything),
 )
 METHODS: dict[str, type[VideoMemory]] = {kind.name: kind for kind in _KINDS}

@@ -1,0 +1,164 @@
+"""What every video memory promises (video-memory contract), whichever method it is."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vidmem.memory.contract import VideoMemory
+from vidmem.memory.methods import METHODS, make
+
+SHAPE = (2, 12)
+BUDGET = 16_000
+BOUNDED = sorted(set(METHODS) - {"all"})
+every = pytest.mark.parametrize("name", sorted(METHODS))
+bounded = pytest.mark.parametrize("name", BOUNDED)
+few = settings(max_examples=15, deadline=None)
+seeds = st.integers(0, 2**31)
+
+
+def stream(seed: int, frames: int, shape: tuple[int, int] = SHAPE) -> np.ndarray:
+    """Make scenes with a little noise, as a video has them."""
+    rng = np.random.default_rng(seed)
+    scenes = rng.random((frames // 5 + 1, *shape))
+    frame = scenes[np.arange(frames) // 5] + 0.05 * rng.random((frames, *shape))
+    return np.asarray(frame / np.linalg.norm(frame, axis=-1, keepdims=True), np.float32)
+
+
+def fed(name: str, frames: np.ndarray, budget: int = BUDGET, held: Any = "float32") -> VideoMemory:
+    memory = make(name, budget, frames.shape[1:], held=held)
+    for at, frame in enumerate(frames):
+        memory.observe(frame, float(at))
+    return memory
+
+
+def same(left: VideoMemory, right: VideoMemory) -> None:
+    ours, theirs = left.state_dict(), right.state_dict()
+    assert ours.keys() == theirs.keys()
+    for key, value in ours.items():
+        np.testing.assert_array_equal(value, theirs[key])
+
+
+@every
+@few
+@given(seeds, st.integers(0, 90), st.integers(0, 90))
+def test_an_interruption_changes_nothing(name: str, seed: int, first: int, more: int) -> None:
+    frames = stream(seed, first + more)
+    before = fed(name, frames[:first])
+    after = make(name, BUDGET, SHAPE, held="float32")
+    after.load_state_dict(before.state_dict())
+    for at in range(first, first + more):
+        after.observe(frames[at], float(at))
+    same(after, fed(name, frames))
+
+
+@every
+@few
+@given(seeds, st.integers(1, 250))
+def test_what_is_read_is_finite_and_its_weights_sum_to_one(
+    name: str, seed: int, length: int
+) -> None:
+    memory = fed(name, stream(seed, length))
+    for query in (None, stream(seed, 1)[0, 0]):
+        read = memory.read(query)
+        assert np.isfinite(read.tokens).all()
+        assert (read.weights >= 0).all()
+        assert read.weights.sum() == pytest.approx(1.0, abs=1e-4)
+        assert all(0 <= span.start_s <= span.end_s <= length for span in read.spans)
+
+
+@every
+@few
+@given(seeds, st.integers(1, 250))
+def test_times_of_one_token_a_frame_ascend_apart(name: str, seed: int, length: int) -> None:
+    spans = [element.span for element in fed(name, stream(seed, length, (1, 12))).elements()]
+    assert spans
+    touching = name == "infinite"  # bins filled between neighbours share their times
+    for left, right in pairwise(spans):
+        assert left.start_s <= right.start_s
+        assert touching or left.end_s <= right.start_s + 1e-9
+
+
+@every
+@few
+@given(seeds, st.integers(1, 120))
+def test_a_read_changes_nothing(name: str, seed: int, length: int) -> None:
+    frames = stream(seed, length)
+    memory, other = fed(name, frames), fed(name, frames)
+    memory.read(frames[0, 0])
+    memory.read(None, at_s=length / 2)
+    memory.stats()
+    same(memory, other)
+
+
+@every
+@few
+@given(seeds, st.integers(2, 120))
+def test_a_breakpoint_read_knows_nothing_that_began_later(
+    name: str, seed: int, length: int
+) -> None:
+    read = fed(name, stream(seed, length)).read(None, at_s=length / 2)
+    assert all(span.start_s <= length / 2 for span in read.spans)
+
+
+@bounded
+@pytest.mark.parametrize("held", ["float32", "float16"])
+def test_bytes_are_bounded_and_stop_growing(name: str, held: Any) -> None:
+    frames = stream(1, 4000, (1, 12))
+    memory, sizes = make(name, 8_000, (1, 12), held=held), []
+    for at, frame in enumerate(frames):
+        memory.observe(frame, float(at))
+        if at in (600, 3999):
+            sizes.append(memory.nbytes)
+    assert sizes[0] == sizes[1] <= 8_000
+    assert memory.elements()
+
+
+@every
+@few
+@given(seeds, st.sampled_from(["float32", "float16"]))
+def test_one_frame_forever_stays_itself(name: str, seed: int, held: Any) -> None:
+    frame = stream(seed, 1, (1, 12))[0]
+    memory = fed(name, np.repeat(frame[None], 150, axis=0), held=held)
+    for element in memory.elements():
+        np.testing.assert_allclose(element.feature, frame, atol=2e-3)
+
+
+@every
+@few
+@given(seeds, st.integers(0, 60))
+def test_a_bad_frame_is_refused_and_not_absorbed(name: str, seed: int, length: int) -> None:
+    frames = stream(seed, length + 1)
+    memory, other = fed(name, frames[:length]), fed(name, frames[:length])
+    broken = frames[-1].copy()
+    broken[0, 0] = np.nan
+    with pytest.raises(ValueError, match="finite"):
+        memory.observe(broken, length + 1.0)
+    if length:
+        with pytest.raises(ValueError, match="later"):
+            memory.observe(frames[-1], length - 1.0)
+        with pytest.raises(ValueError, match="frame is"):
+            memory.observe(frames[-1][:, :5], length + 1.0)
+    same(memory, other)
+
+
+@every
+def test_an_empty_memory_reads_as_empty(name: str) -> None:
+    memory = make(name, BUDGET, SHAPE)
+    assert memory.elements() == []
+    assert len(memory.read().spans) == len(memory.read(np.ones(12)).spans) == 0
+    memory.observe(stream(0, 1)[0], 0.0)
+    memory.reset()
+    assert memory.elements() == []
+    assert memory.nbytes == make(name, BUDGET, SHAPE).nbytes
+
+
+@bounded
+def test_a_budget_too_small_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        make(name, 64, (32, 768))
