@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from vidmem.memory.baselines import Everything, Fifo, Random, Uniform
 from vidmem.memory.contract import Held, VideoMemory
+from vidmem.memory.emllm import EMLLM
 from vidmem.memory.infinite import InfiniteVideo
 from vidmem.memory.malmm import MALMM
 from vidmem.memory.moviechat import MovieChat
 from vidmem.memory.xmem import XMem
 
 _KINDS: tuple[type[VideoMemory], ...] = (
-    *(MovieChat, XMem, InfiniteVideo, MALMM),
+    *(MovieChat, XMem, InfiniteVideo, MALMM, EMLLM),
     *(Uniform, Fifo, Random, Everything),
 )
 METHODS: dict[str, type[VideoMemory]] = {kind.name: kind for kind in _KINDS}
