@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.released import infinite, malmm, moviechat, xmem
+from benchmarks.released import emllm, infinite, malmm, moviechat, xmem
 from benchmarks.released.verdict import Arrays, Verdict
 
 SYSTEMS: dict[str, Callable[[str, Arrays], Verdict]] = {
@@ -25,6 +25,7 @@ SYSTEMS: dict[str, Callable[[str, Arrays], Verdict]] = {
     "xmem": xmem.check,
     "inftyvideo": infinite.check,
     "malmm": malmm.check,
+    "emllm": emllm.check,
 }
 
 
