@@ -233,16 +233,12 @@ class _Context:
             return
         old = self.end - sizes.local
         borders = [int(at) for at in np.flatnonzero(self.divide[:old]) if at > self.start]
-        for border in borders:
-            self._cut(border, closed=True)
-        self._cut(old, closed=False)
-
-    def _cut(self, end: int, *, closed: bool) -> None:
-        sizes = self.sizes
-        while end - self.start >= sizes.most + (not closed):
-            self._add(self.start + sizes.most)
-        if closed and end - self.start >= sizes.least:
-            self._add(end)
+        longest = sizes.most if borders else sizes.most + 1  # what may not wait any longer
+        for end in (*borders, old):
+            while end - self.start >= longest:
+                self._add(self.start + sizes.most)
+            if end != old and end - self.start >= sizes.least:
+                self._add(end)
 
     def _add(self, end: int) -> None:
         tokens = np.arange(self.start, end)
