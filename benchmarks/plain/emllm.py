@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.float64]
 
 
-def modularity(graph: Numbers, labels: NDArray[np.integer]) -> float:
+def modularity(graph: Numbers, labels: NDArray[np.generic]) -> float:
     """Give Q of a labelling of a graph [n, n] (eq. 3), halved as in the release."""
     total, degrees, found = graph.sum(), graph.sum(axis=1), 0.0
     for label in np.unique(labels):
@@ -17,7 +17,7 @@ def modularity(graph: Numbers, labels: NDArray[np.integer]) -> float:
     return float(found / (2 * total))
 
 
-def conductance(graph: Numbers, labels: NDArray[np.integer]) -> float:
+def conductance(graph: Numbers, labels: NDArray[np.generic]) -> float:
     """Give the least of the communities' conductances (eq. 4)."""
     found = []
     for label in np.unique(labels):
