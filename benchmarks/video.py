@@ -2,7 +2,8 @@
 
 ``python -m benchmarks.video --data DIR [--quick]``: DIR holds ``NAME.mp4|mkv`` beside
 ``NAME.questions.jsonl`` and ``NAME.truth.json``, and/or clips with ``qa/clip_qa.jsonl``. Progress
-goes to stderr; the last thing on stdout is one JSON object.
+goes to stderr; the last thing on stdout is one JSON object. Without ``--quick`` it compares the
+memories at equal bytes too (``benchmarks.memories``).
 """
 
 from __future__ import annotations
@@ -13,55 +14,22 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import memqa
+from benchmarks.asked import Asked, found, questions
+from benchmarks.memories import compare
 from benchmarks.shares import share
 from memqa.cite import stems
 from memqa.library import Library
 from memqa.values import Answer, Evidence
 from models.values import TimeSpan
 
-TOLERANCE_S = 2.0
-QUICK_PER_TYPE = 6
 CHOICES_PER_TYPE = 10  # questions of a type that are asked a second time, with their choices
-GROUPS = {
-    "when": "seen",
-    "when_all": "seen",
-    "clip": "seen",
-    "needle": "seen",
-    "chapter": "seen",
-    "chapter_theme": "seen",
-    "said": "said",
-    "sign": "read",
-    "sign_where": "read",
-    "text_in_photo": "read",
-    "text": "read",
-    "what_after": "order",
-    "what_before": "order",
-    "order": "order",
-    "just_before": "order",
-    "count": "count",
-    "now": "now",
-    "absent": "absent",
-}
 _BY_ANSWER = ("order", "count", "now")
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One question of a data set with the file it is about."""
-
-    video: Path
-    row: dict[str, Any]
-
-    @property
-    def group(self) -> str:
-        """The group that its type folds into."""
-        return GROUPS.get(self.row["type"], "other")
 
 
 @dataclass(slots=True)
@@ -87,21 +55,10 @@ def main() -> None:
         sys.exit(f"no questions found in {options.data}")
     with tempfile.TemporaryDirectory() as scratch:
         library = memqa.open(options.home or Path(scratch))
-        print(json.dumps(measure(library, asked, show=options.show), indent=1))
-
-
-def questions(data: Path, *, quick: bool) -> Iterator[Asked]:
-    """Yield the questions of every made video and of the real clips below a folder."""
-    per_type: Counter[tuple[str, str]] = Counter()
-    for file in sorted(data.glob("*.questions.jsonl")):
-        video = _video_beside(file)
-        for row in _rows(file) if video else ():
-            per_type[file.name, row["type"]] += 1
-            if video and (not quick or per_type[file.name, row["type"]] <= QUICK_PER_TYPE):
-                yield Asked(video, row)
-    clips = data / "qa" / "clip_qa.jsonl"
-    for row in _rows(clips) if clips.is_file() else ():
-        yield Asked(data / row["clip"], row)
+        report = measure(library, asked, show=options.show)
+        eyes = library.engines.image_encoder()
+        report["methods"] = {} if options.quick else compare(asked, eyes)
+        print(json.dumps(report, indent=1))
 
 
 def measure(library: Library, asked: Sequence[Asked], *, show: bool = False) -> dict[str, Any]:
@@ -134,16 +91,7 @@ def measure(library: Library, asked: Sequence[Asked], *, show: bool = False) -> 
         **share("false_abstention", abstained[False]),
         "seconds_per_question": round((time.perf_counter() - started) / len(asked), 3),
         **indexing,
-        "methods": {},
     }
-
-
-def found(evidence: Evidence, times: Sequence[Sequence[float]]) -> bool:
-    """Tell whether the centre of a moment lies in a true span, 2 s around it forgiven."""
-    if not isinstance(evidence.locator, TimeSpan):
-        return False
-    centre = evidence.locator.centre_s
-    return any(start - TOLERANCE_S <= centre <= end + TOLERANCE_S for start, end in times)
 
 
 def names(answer: str, gold: str) -> bool:
@@ -152,10 +100,15 @@ def names(answer: str, gold: str) -> bool:
     return bool(wanted) and set(wanted) <= set(stems(answer)) | set(answer.lower().split())
 
 
+def _shows(evidence: Evidence, times: Sequence[Sequence[float]]) -> bool:
+    locator = evidence.locator
+    return isinstance(locator, TimeSpan) and found(locator.centre_s, times)
+
+
 def _judge(tally: Tally, item: Asked, answer: Answer) -> None:
     times = item.row.get("answer_times") or []
     if times and item.group not in _BY_ANSWER:
-        hits = [found(evidence, times) for evidence in answer.evidence[:5]]
+        hits = [_shows(evidence, times) for evidence in answer.evidence[:5]]
         tally.first.append(bool(hits[:1] and hits[0]))
         tally.among_five.append(any(hits))
     tally.answered_right.append(_right(item, answer))
@@ -168,14 +121,14 @@ def _right(item: Asked, answer: Answer) -> bool:
     if answer.state == "unanswered":
         return False
     if group == "seen" and row.get("answer_times"):
-        return bool(answer.evidence) and found(answer.evidence[0], row["answer_times"])
+        return bool(answer.evidence) and _shows(answer.evidence[0], row["answer_times"])
     if group == "count":
         return str(row["answer"]) in _numbers_before_times(answer.text)
     if row["type"] == "order":
         return _named_first(answer.text, row)
     gold = str(row["answer"]).split(", ")[0] if row["type"] == "sign_where" else str(row["answer"])
     if row["type"] == "sign_where":
-        return bool(answer.evidence) and found(answer.evidence[0], row["answer_times"])
+        return bool(answer.evidence) and _shows(answer.evidence[0], row["answer_times"])
     return names(answer.text, gold)
 
 
@@ -241,17 +194,6 @@ def _print_miss(item: Asked, answer: Answer) -> None:
         f"  {answer.state} at {where}: {answer.text}",
         file=sys.stderr,
     )
-
-
-def _rows(file: Path) -> Iterator[dict[str, Any]]:
-    with file.open(encoding="utf-8") as lines:
-        yield from (json.loads(line) for line in lines if line.strip())
-
-
-def _video_beside(file: Path) -> Path | None:
-    stem = file.name.removesuffix(".questions.jsonl")
-    beside = (file.parent / f"{stem}{ending}" for ending in (".mp4", ".mkv", ".webm", ".mov"))
-    return next((path for path in beside if path.is_file()), None)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,205 @@
+"""Knows how the video memories compare at equal bytes: the same frames, the same questions.
+
+``python -m benchmarks.memories --data DIR [--plot FILE.svg]``: DIR as for ``benchmarks.video``.
+Each made video is watched once, by the eyes alone; every memory then takes its frames at every
+budget and says when something was shown, as in answering, without what words or motion would add.
+The last thing on stdout is one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.asked import Asked, found, questions
+from benchmarks.shares import share
+from memqa.engines import CatalogEngines
+from memqa.question import understand
+from memqa.retrieve import Shown
+from memqa.settings import Settings
+from models.ports import ImageEncoder
+from models.values import Features
+from vidmem.memory.contract import Numbers, VideoMemory
+from vidmem.memory.methods import METHODS, make
+from vidmem.values import Senses
+from vidmem.video import probe
+from vidmem.watch import watch
+
+BUDGETS = {"256KB": 2**18, "1MB": 2**20, "4MB": 2**22, "16MB": 2**24}
+TYPES = ("when", "when_all", "clip", "needle")
+_EARLY_S = 600.0  # from here on a memory's bytes may not grow
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What the eyes made of a video: features [T, D] at times [T] s, events [E, 2] s."""
+
+    times: Numbers
+    features: Features
+    events: Numbers
+    seconds: float
+
+
+def look(video: Path, eyes: ImageEncoder) -> Watched:
+    """Watch a video as indexing does, without listening or reading."""
+    started = time.perf_counter()
+    segments = list(watch(probe(video), Senses(image=eyes, reader=None, ears=None)))
+    seen = [one for segment in segments for one in segment.observations]
+    spans = [event.span for segment in segments for event in segment.events]
+    return Watched(
+        np.asarray([one.pts_s for one in seen]),
+        np.stack([one.feature for one in seen]),
+        np.asarray([(span.start_s, span.end_s) for span in spans]),
+        time.perf_counter() - started,
+    )
+
+
+@dataclass(slots=True)
+class Replay:
+    """One memory after the frames of one video, and what that took."""
+
+    memory: VideoMemory
+    seconds: float = 0.0
+    early_bytes: int = 0
+
+    def feed(self, watched: Watched) -> None:
+        """Give it every frame in order."""
+        started = time.perf_counter()
+        for at_s, feature in zip(watched.times, watched.features, strict=True):
+            self.memory.observe(feature[None], float(at_s))
+            if at_s <= _EARLY_S:
+                self.early_bytes = self.memory.nbytes
+        self.seconds = time.perf_counter() - started
+
+    def best_events(self, focus: str, eyes: ImageEncoder, watched: Watched) -> list[float]:
+        """Give the centres of the five events that show a focus best."""
+        elements = self.memory.elements()
+        spans = np.asarray([(one.span.start_s, one.span.end_s) for one in elements])
+        fits = eyes.similarity(focus, np.stack([one.feature.mean(axis=0) for one in elements]))
+        scores = Shown(spans, fits.astype(np.float64)).over(watched.events)
+        best = np.argsort(-scores, kind="stable")[:5]
+        return [float(at) for at in watched.events[best].mean(axis=1)]
+
+
+def compare(
+    asked: Sequence[Asked], eyes: ImageEncoder, budgets: Iterable[str] = BUDGETS
+) -> dict[str, dict[str, Any]]:
+    """Give for each memory and budget how often it names the moment, and what that costs."""
+    by_video: dict[Path, list[Asked]] = defaultdict(list)
+    for item in asked:
+        if item.row["type"] in TYPES and item.row.get("answer_times"):
+            by_video[item.video].append(item)
+    runs: dict[tuple[str, str], _Run] = defaultdict(_Run)
+    for video, items in sorted(by_video.items()):
+        watched = look(video, eyes)
+        print(f"watched {video.name} in {watched.seconds:.0f} s", file=sys.stderr, flush=True)
+        for name in METHODS:
+            for budget in ("16MB",) if name == "all" else budgets:
+                runs[name, budget].add(name, BUDGETS[budget], watched, items, eyes)
+                print(
+                    f"  {name} {budget}: {runs[name, budget].line()}", file=sys.stderr, flush=True
+                )
+    table: dict[str, dict[str, Any]] = defaultdict(dict)
+    for (name, budget), run in runs.items():
+        table[name]["any" if name == "all" else budget] = run.figures()
+    return dict(table)
+
+
+class _Run:
+    """One memory at one budget over all videos."""
+
+    def __init__(self) -> None:
+        self.first: list[bool] = []
+        self.among_five: list[bool] = []
+        self.elements: list[int] = []
+        self.nbytes = self.frames = 0
+        self.seconds = self.watching_s = 0.0
+        self.steady = True
+
+    def add(
+        self, name: str, budget: int, watched: Watched, items: Sequence[Asked], eyes: ImageEncoder
+    ) -> None:
+        replay = Replay(make(name, budget, (1, watched.features.shape[1])))
+        replay.feed(watched)
+        self.elements.append(len(replay.memory.elements()))
+        self.nbytes = max(self.nbytes, replay.memory.nbytes)
+        self.steady &= replay.memory.nbytes == replay.early_bytes
+        self.seconds += replay.seconds
+        self.watching_s += watched.seconds
+        self.frames += len(watched.times)
+        best: dict[str, list[float]] = {}
+        for item in items:
+            focus = understand(item.row["question"]).focus
+            if focus not in best:
+                best[focus] = replay.best_events(focus, eyes, watched)
+            hits = [found(centre, item.row["answer_times"]) for centre in best[focus]]
+            self.first.append(hits[0])
+            self.among_five.append(any(hits))
+
+    def line(self) -> str:
+        return f"{np.mean(self.first):.3f} of {len(self.first)}, {self.seconds:.1f} s"
+
+    def figures(self) -> dict[str, Any]:
+        return {
+            "n": len(self.first),
+            **share("recall@1", self.first),
+            **share("recall@5", self.among_five),
+            "elements": round(float(np.mean(self.elements)), 1),
+            "nbytes": self.nbytes,
+            "nbytes_constant_from_minute_10": self.steady,
+            "frames_per_s": round(self.frames / self.seconds),
+            "share_of_watching": round(self.seconds / self.watching_s, 4),
+        }
+
+
+def draw(table: dict[str, dict[str, Any]], to: Path) -> None:
+    """Draw recall@1 over bytes, a line a memory, `all` as the ceiling."""
+    from matplotlib.figure import Figure
+
+    axes = (figure := Figure(figsize=(7, 4), layout="constrained")).subplots()
+    for name, runs in table.items():
+        if name == "all":
+            low, high = runs["any"]["recall@1_ci95"]
+            axes.axhspan(low, high, color="0.9", label="all frames, 95 % interval")
+            continue
+        known = [budget for budget in BUDGETS if budget in runs]
+        plain = name in ("uniform", "fifo", "random")
+        axes.plot(
+            known,
+            [runs[budget]["recall@1"] for budget in known],
+            *("--" if plain else "-",),
+            marker="o",
+            linewidth=1 if plain else 2,
+            label=name,
+        )
+    axes.set(xlabel="picture memory", ylabel="recall@1", ylim=(0, 1))
+    axes.legend(fontsize=8, ncols=2)
+    figure.savefig(to, metadata={"Date": None})
+
+
+def main() -> None:
+    """Compare and print; draw where it is wished."""
+    parser = argparse.ArgumentParser(prog="benchmarks.memories", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--plot", type=Path, help="draw recall over bytes as SVG")
+    options = parser.parse_args()
+    asked = list(questions(options.data, quick=False))
+    if not asked:
+        sys.exit(f"no questions found in {options.data}")
+    table = compare(asked, CatalogEngines(Settings().models).image_encoder())
+    if options.plot:
+        draw(table, options.plot)
+    print(json.dumps(table, indent=1))
+
+
+if __name__ == "__main__":
+    main()
