@@ -67,8 +67,9 @@ def _replayed(arrays: Arrays) -> dict[str, tuple[ArrayLike, ArrayLike]]:
         placed = chunk_positions(len(chunk), len(past), tau, mode="released")
         where = bins_of(np.concatenate(placed), bins, mode="released")
         source = bins_of(past, bins, mode="released")
-        before = value_at(memory, source) if at else np.zeros((0, chunk.shape[1]))
-        memory = regress(where, np.concatenate([before, chunk]), bins, ridge)
+        rows = np.concatenate([source, len(memory) + np.arange(len(chunk))])
+        held = np.concatenate([memory, chunk]) if at else chunk
+        memory = np.asarray(regress(where, rows, held, bins, ridge), np.float64)
         out.attend(memory, arrays, at)
     pairs: dict[str, tuple[ArrayLike, ArrayLike]] = {
         "B": (np.stack(out.memories), arrays["B"]),

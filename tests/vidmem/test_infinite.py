@@ -22,7 +22,6 @@ from vidmem.memory.infinite import (
     past_positions,
     regress,
     sticky_positions,
-    value_at,
 )
 
 few = settings(deadline=None, max_examples=30)
@@ -46,15 +45,17 @@ def fed(x: Tokens, memory: InfiniteVideo, first: int = 0) -> InfiniteVideo:
 
 @given(seeds, st.integers(4, 40), st.sampled_from([0.5, 0.75]), st.integers(2, 20))
 @few
-def test_the_scatter_is_the_dense_ridge(seed: int, bins: int, tau: float, length: int) -> None:
+def test_the_sparse_product_is_the_dense_ridge(
+    seed: int, bins: int, tau: float, length: int
+) -> None:
     rng = np.random.default_rng(seed)
     memory, chunk = rng.normal(size=(bins, 3)), rng.normal(size=(length, 3))
     samples = 2 * bins
     past = past_positions(samples, mode="released")
     placed = np.concatenate(chunk_positions(length, samples, tau, mode="released"))
-    before = value_at(memory, bins_of(past, bins, mode="released"))
     where = bins_of(placed, bins, mode="released")
-    fast = regress(where, np.concatenate([before, chunk]), bins, 0.5)
+    rows = np.concatenate([bins_of(past, bins, mode="released"), bins + np.arange(length)])
+    fast = regress(where, rows, np.concatenate([memory, chunk]), bins, 0.5)
     # Edges of bins that are no binary fraction fall to either side in the plain form's divisions.
     if bins in (4, 8, 16, 32) and length in (2, 4, 8, 16):
         np.testing.assert_allclose(fast, plain_update(memory, chunk, tau, samples, 0.5), atol=1e-9)

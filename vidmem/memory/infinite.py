@@ -2,8 +2,9 @@
 
 The past is a signal x(t) = B^T psi(t) over N rectangles; each chunk of frames contracts it into
 (0, tau] and is appended behind (§3.1). Ridge regression on rectangles is diagonal, so an update is
-a scatter-add. A question attends by the Gibbs density p(t) ~ exp(sharpness q·x(t)), whose integral
-over rectangles is a softmax (§3.2). Sticky sampling lets what was attended to keep more room.
+one sparse product. A question attends by the Gibbs density p(t) ~ exp(sharpness q·x(t)), whose
+integral over rectangles is a softmax (§3.2). Sticky sampling lets what was attended to keep more
+room.
 
 ``released`` has the public code's positions, its shrinking ridge and its empty bins. ``fixed``, the
 default, samples midpoints, takes plain means, fills gaps between neighbours, and draws sticky
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,6 +33,8 @@ from vidmem.memory.contract import (
     held_bytes,
     softmax,
 )
+
+Rows: TypeAlias = NDArray[np.floating]  # in either precision, which is kept
 
 _BESIDE_BYTES = 24  # of a bin's span and count
 _UNIFORM_SHARE = 0.1  # of the sticky density, so that what no one asked for can come back
@@ -88,16 +91,27 @@ def chunk_positions(
     return tau * past_positions(samples, mode=mode), tau + (1 - tau) * new
 
 
-def regress(where: NDArray[np.int64], samples: Numbers, bins: int, ridge: float) -> Numbers:
+def regress(
+    where: NDArray[np.int64],
+    source: NDArray[np.int64],
+    values: Rows,
+    bins: int,
+    ridge: float,
+) -> Rows:
     """Give B_j = sum of the samples in bin j / (how many they are + ridge): eq. 5's solution.
 
-    Samples come in order of their bins, so each bin's are one run of them.
+    Samples come in order of their bins ``where``; each is the row ``source`` of values, or zero
+    for -1. That is one sparse product.
     """
+    from scipy.sparse import csr_array  # type: ignore[import-untyped]
+
     inside = int((where >= 0).sum())  # only what lies behind the last bin is outside
-    found, first, counts = np.unique(where[:inside], return_index=True, return_counts=True)
-    values = np.zeros((bins, samples.shape[1]))
-    values[found] = np.add.reduceat(samples[:inside], first) / (counts + ridge)[:, None]
-    return values
+    firsts = np.searchsorted(where[:inside], np.arange(bins + 1))
+    sizes = np.diff(firsts)
+    weights = np.repeat(1 / np.maximum(sizes + ridge, 1e-9), sizes)
+    weights[source[:inside] < 0] = 0
+    taken = (weights.astype(values.dtype), np.maximum(source[:inside], 0), firsts)
+    return np.asarray(csr_array(taken, shape=(bins, len(values))) @ values)
 
 
 def value_at(coefficients: Numbers, where: NDArray[np.int64]) -> Numbers:
@@ -105,7 +119,7 @@ def value_at(coefficients: Numbers, where: NDArray[np.int64]) -> Numbers:
     return np.where(where[:, None] >= 0, coefficients[where], 0.0)
 
 
-def gibbs(queries: Numbers, coefficients: Numbers, sharpness: float) -> Numbers:
+def gibbs(queries: Rows, coefficients: Rows, sharpness: float) -> Numbers:
     """Give the share of attention that each bin gets from each query [q, N] (eq. 7, exactly)."""
     return softmax(sharpness * (queries @ coefficients.T))
 
@@ -121,18 +135,15 @@ def sticky_positions(masses: Numbers, samples: int) -> Numbers:
     return np.interp(past_positions(samples), edges / edges[-1], np.linspace(0, 1, bins + 1))
 
 
-def fill_gaps(values: Numbers, filled: NDArray[np.bool_]) -> Numbers:
+def fill_gaps(values: Rows, filled: NDArray[np.bool_]) -> Rows:
     """Interpolate the rows [N, e] that are not filled between the nearest that are."""
-    known = np.flatnonzero(filled)
-    if len(known) == len(values):
-        return values
-    at = np.arange(len(values))
-    after = np.clip(np.searchsorted(known, at), 0, len(known) - 1)
-    before = np.clip(np.searchsorted(known, at, side="right") - 1, 0, len(known) - 1)
-    low, high = known[before], known[after]
+    known, missing = np.flatnonzero(filled), np.flatnonzero(~filled)
+    after = np.searchsorted(known, missing)
+    low, high = known[np.maximum(after - 1, 0)], known[np.minimum(after, len(known) - 1)]
     gap = np.where(high > low, high - low, 1)
-    share = np.clip((at - low) / gap, 0, 1)[:, None]
-    return np.asarray((1 - share) * values[low] + share * values[high])
+    share = np.clip((missing - low) / gap, 0, 1)[:, None]
+    values[missing] = (1 - share) * values[low] + share * values[high]
+    return values
 
 
 class InfiniteVideo:
@@ -200,7 +211,7 @@ class InfiniteVideo:
         self._times[self._open] = t_s
         self._open, self._seen, self._last_s = self._open + 1, self._seen + 1, t_s
         if self._open == self.params.chunk:
-            self._take_in(self._frames.astype(np.float64))
+            self._take_in(self._frames.astype(np.float32))
             self._open = 0
 
     def elements(self) -> list[Element]:
@@ -305,26 +316,27 @@ class InfiniteVideo:
         self._frames = np.zeros((chunk, shape[1]), self.held)
         self._times = np.zeros((chunk, 2))
 
-    def _take_in(self, chunk: Numbers) -> None:
+    def _take_in(self, chunk: Features) -> None:
         """Contract the past and put the chunk behind it (§3.1, eq. 3-5)."""
         sizes, mode = self.params, self.mode
         past = np.zeros(0) if self._is_empty else self._looked_at(chunk)
         source = bins_of(past, sizes.bins, mode=mode)
         positions = np.concatenate(chunk_positions(len(chunk), len(past), sizes.tau, mode=mode))
         where = bins_of(positions, sizes.bins, mode=mode)
-        samples = np.concatenate([value_at(self._bins.astype(np.float64), source), chunk])
+        rows = np.concatenate([source, sizes.bins + np.arange(len(chunk))])
+        held = np.concatenate([self._bins.astype(np.float32), chunk])
         ridge = sizes.ridge if mode == "released" else 0.0
-        values = regress(where, samples, sizes.bins, ridge)
+        values = regress(where, rows, held, sizes.bins, ridge)
         filled = np.bincount(where[where >= 0], minlength=sizes.bins) > 0
         self._date(source, where, filled)
         self._bins[:] = fill_gaps(values, filled) if mode == "fixed" else values
         self._is_empty = False
 
-    def _looked_at(self, chunk: Numbers) -> Numbers:
+    def _looked_at(self, chunk: Features) -> Numbers:
         """Say where the past is sampled: where the new frames themselves attend to."""
         if self.mode == "released":
             return past_positions(self.params.samples, mode="released")
-        density = gibbs(chunk, self._bins.astype(np.float64), self.params.sharpness)
+        density = gibbs(chunk, self._bins.astype(np.float32), self.params.sharpness)
         return sticky_positions(density.mean(axis=0), self.params.samples)
 
     def _date(
