@@ -43,9 +43,37 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
+class Piece:
+    """Mono samples as they were decoded, from ``start_s`` on."""
+
     start_s: float
     samples: NDArray[np.float32]
+
+
+class Cutter:
+    """Sound on its way: pieces at ``rate`` Hz go in, windows that end where it is quiet come out."""
+
+    def __init__(self, start_s: float, rate: int) -> None:
+        self.start_s, self._rate = start_s, rate
+        self._held: list[Piece] = []
+
+    @property
+    def newest_s(self) -> float | None:
+        """When the piece that came last begins, None while none is held."""
+        return self._held[-1].start_s if self._held else None
+
+    def push(self, piece: Piece) -> None:
+        """Take the next piece."""
+        self._held.append(piece)
+
+    def cut(self, target_s: float, *, last: bool = False, note: str = "") -> Window:
+        """Give the window that ends at most 8 s before ``target_s``, or with the last piece."""
+        start_s, rate = self.start_s, self._rate
+        sound = _join(self._held, start_s, target_s, rate)
+        cut = sound.size if last else _quiet_point(sound, start_s, target_s, rate)
+        self.start_s = start_s + cut / rate
+        self._held = [p for p in self._held if p.start_s + p.samples.size / rate > self.start_s]
+        return Window(start_s, self.start_s, _resample(sound[:cut], rate), last, note)
 
 
 def windows_here(path: str, *, start_s: float, segment: int, segment_s: float) -> Iterator[Window]:
@@ -60,30 +88,24 @@ def windows_here(path: str, *, start_s: float, segment: int, segment_s: float) -
             return
         rate = stream.codec_context.sample_rate
         notes: list[str] = []
-        pieces = _pieces(container, stream, start_s, notes)
-        held: list[_Piece] = []
+        pieces, cutter = _pieces(container, stream, start_s, notes), Cutter(start_s, rate)
         last = False
         while not last:
             target_s = (segment + 1) * segment_s
             # behind a long hole lies a piece that is due only some windows later
-            last = not held or held[-1].start_s < target_s
+            last = cutter.newest_s is None or cutter.newest_s < target_s
             for piece in pieces if last else ():
-                held.append(piece)
+                cutter.push(piece)
                 if piece.start_s >= target_s:
                     last = False
                     break
-            sound = _join(held, start_s, target_s, rate)
-            cut = sound.size if last else _quiet_point(sound, start_s, target_s, rate)
-            end_s = start_s + cut / rate
-            note = " ".join(notes) if last else ""
-            yield Window(start_s, end_s, _resample(sound[:cut], rate), last, note)
-            held = [p for p in held if p.start_s + p.samples.size / rate > end_s]
-            start_s, segment = end_s, segment + 1
+            yield cutter.cut(target_s, last=last, note=" ".join(notes) if last else "")
+            segment += 1
 
 
 def _pieces(
     container: InputContainer, stream: AudioStream, start_s: float, notes: list[str]
-) -> Iterator[_Piece]:
+) -> Iterator[Piece]:
     import av
 
     origin, known_s = origin_s(container), 0.0
@@ -94,10 +116,10 @@ def _pieces(
         for frame in container.decode(stream):
             time_s = known_s if frame.time is None else frame.time - origin
             for mixed in mono.resample(frame):
-                samples = _samples(mixed)
+                samples = samples_of(mixed)
                 known_s = time_s + samples.size / mixed.sample_rate
                 if known_s > start_s:
-                    yield _Piece(time_s, samples)
+                    yield Piece(time_s, samples)
     except av.error.FFmpegError as exc:
         # what some writers leave behind the last sound is no loss
         ends_s = (container.duration or 0) / 1e6
@@ -109,11 +131,12 @@ def _pieces(
             )
 
 
-def _samples(frame: AudioFrame) -> NDArray[np.float32]:
+def samples_of(frame: AudioFrame) -> NDArray[np.float32]:
+    """Give a mono frame's samples [n]."""
     return np.asarray(frame.to_ndarray(), np.float32).reshape(-1)
 
 
-def _join(pieces: list[_Piece], start_s: float, until_s: float, rate: int) -> NDArray[np.float32]:
+def _join(pieces: list[Piece], start_s: float, until_s: float, rate: int) -> NDArray[np.float32]:
     """Lay pieces end to end from ``start_s`` on, silence where their times leave a hole.
 
     Of a hole that goes beyond ``until_s`` the rest is left out, and so is what lies behind it.
@@ -158,5 +181,5 @@ def _resample(sound: NDArray[np.float32], rate: int) -> Sound:
     resampler = av.AudioResampler("flt", "mono", SOUND_RATE_HZ)
     frame = av.AudioFrame.from_ndarray(sound.reshape(1, -1), format="flt", layout="mono")
     frame.sample_rate = rate
-    parts = [_samples(f) for f in [*resampler.resample(frame), *resampler.resample(None)]]
+    parts = [samples_of(f) for f in [*resampler.resample(frame), *resampler.resample(None)]]
     return np.concatenate(parts) if parts else np.zeros(0, np.float32)

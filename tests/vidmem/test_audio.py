@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.media import sound_only, video
-from vidmem.audio import _join, _Piece, windows_here
+from vidmem.audio import _join, Piece, windows_here
 
 
 def windows(path, *, start_s=0.0, segment=0, segment_s=4.0):
@@ -70,7 +70,7 @@ def test_damaged_sound_ends_with_a_note(talk, tmp_path):
 def test_a_hole_of_hours_is_heard_as_silence_window_by_window():
     rate, hour = 8000, 3600.0
     ones = np.ones(rate, np.float32)
-    sound = _join([_Piece(1.0, ones), _Piece(9 * hour, ones)], 0.0, 4.0, rate)
+    sound = _join([Piece(1.0, ones), Piece(9 * hour, ones)], 0.0, 4.0, rate)
     assert sound.size == 4 * rate
     np.testing.assert_array_equal(np.flatnonzero(sound), np.arange(rate, 2 * rate))
 
