@@ -51,7 +51,7 @@ class Piece:
 
 
 class Cutter:
-    """Sound on its way: pieces at ``rate`` Hz go in, windows that end where it is quiet come out."""
+    """Sound on its way: pieces at ``rate`` Hz go in, windows that end in a quiet come out."""
 
     def __init__(self, start_s: float, rate: int) -> None:
         self.start_s, self._rate = start_s, rate

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.media import sound_only, video
-from vidmem.audio import _join, Piece, windows_here
+from vidmem.audio import Piece, _join, windows_here
 
 
 def windows(path, *, start_s=0.0, segment=0, segment_s=4.0):
