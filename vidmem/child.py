@@ -14,16 +14,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator
-from contextlib import closing
+from collections.abc import Callable, Generator
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from models import errors
 from models.errors import DecodeFailed, MemqaError
+from models.values import ShouldStop
 
 Answer: TypeAlias = tuple[dict[str, Any], bytes]
+
+Converse: TypeAlias = Callable[[dict[str, Any], "Limits"], Generator[Answer, None, None]]
 
 _WATCH_EVERY_S = 0.25
 _ROOT = Path(__file__).resolve().parent.parent
@@ -56,14 +59,19 @@ def ask(request: dict[str, Any], limits: Limits = Limits()) -> Answer:
     raise DecodeFailed(f"The decoder gave no answer about {_name(request)}.")
 
 
-def converse(request: dict[str, Any], limits: Limits = Limits()) -> Generator[Answer, None, None]:
+def converse(
+    request: dict[str, Any], limits: Limits = Limits(), *, should_end: ShouldStop | None = None
+) -> Generator[Answer, None, None]:
     """Yield the child's answers to a request, headers and payloads, until it is done.
+
+    Once ``should_end`` says so, asked now and then from another thread, the child is told to come
+    to its end; only a live source has one of its own.
 
     Raises:
         MemqaError: what the child reported.
         DecodeFailed: the child crashed, hung or outgrew its limits.
     """
-    child = _Child(request, limits)
+    child = _Child(request, limits, should_end)
     try:
         yield from child.answers()
     finally:
@@ -71,8 +79,10 @@ def converse(request: dict[str, Any], limits: Limits = Limits()) -> Generator[An
 
 
 class _Child:
-    def __init__(self, request: dict[str, Any], limits: Limits) -> None:
-        self._name, self._limits = _name(request), limits
+    def __init__(
+        self, request: dict[str, Any], limits: Limits, should_end: ShouldStop | None
+    ) -> None:
+        self._name, self._limits, self._should_end = _name(request), limits, should_end
         request = request | {"address_space_bytes": limits.address_space_bytes}
         path = os.pathsep.join([str(_ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
         self._process = subprocess.Popen(
@@ -86,11 +96,11 @@ class _Child:
             process_group=0,
         )
         assert self._process.stdin is not None
-        try:
-            with self._process.stdin as stdin:
-                stdin.write(json.dumps(request).encode() + b"\n")
-        except BrokenPipeError:
-            pass  # it died already; the reading thread will find out
+        # It stays open: its end tells a child that watches a live source to come to an end too.
+        self._stdin = self._process.stdin
+        with suppress(BrokenPipeError):  # it died already; the reading thread will find out
+            self._stdin.write(json.dumps(request).encode() + b"\n")
+            self._stdin.flush()
         self._queue: queue.Queue[Answer | None] = queue.Queue(limits.ahead)
         self._reason = ""
         self._blocked = False
@@ -125,6 +135,11 @@ class _Child:
                 time.sleep(0.002)
         assert self._process.stdout is not None
         self._process.stdout.close()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        with suppress(BrokenPipeError):
+            self._stdin.close()
 
     def _pump(self) -> None:
         pipe = self._process.stdout
@@ -144,6 +159,8 @@ class _Child:
 
         looked = time.monotonic()
         while self._process.poll() is None and not self._over.is_set():
+            if self._should_end is not None and self._should_end():
+                self._hang_up()
             before, looked = looked, time.monotonic()
             if self._blocked:
                 self._marked += looked - before

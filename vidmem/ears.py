@@ -12,7 +12,7 @@ import numpy as np
 from models.errors import DecodeFailed
 from models.ports import Transcriber
 from models.values import Utterance
-from vidmem.child import Answer, Limits, converse
+from vidmem.child import Answer, Converse, Limits, converse
 
 _AHEAD = 2  # windows transcribed before the pictures have come so far
 
@@ -29,7 +29,9 @@ class Ears:
         *,
         first: int,
         state: dict[str, Any] | None,
+        ask: Converse = converse,
     ) -> None:
+        self._ask = ask
         self.known_s = 0.0 if state is None else float(state["known_s"])
         self.over = state is not None and bool(state["over"])
         self._transcriber, self._notes = transcriber, list[str]()
@@ -90,7 +92,7 @@ class Ears:
             self._next = None
 
     def _work(self) -> None:
-        answers = converse(self._request, self._limits)
+        answers = self._ask(self._request, self._limits)
         try:
             for answer in answers:
                 if self._stopped.is_set():

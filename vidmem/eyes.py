@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from models.errors import DecodeFailed
-from vidmem.child import Answer, Limits, converse
+from vidmem.child import Answer, Converse, Limits, converse
 from vidmem.perceive import Shown
 from vidmem.values import Backend, MediaInfo
 
@@ -29,7 +29,9 @@ class Eyes:
         threads: int,
         first: int,
         state: dict[str, Any] | None,
+        ask: Converse = converse,
     ) -> None:
+        self._ask = ask
         self._info, self._limits = info, limits
         self._mark = state or {"resume_s": 0.0, "state": None, "backend": info.backend}
         self._segment = first
@@ -122,7 +124,7 @@ class Eyes:
             "state": self._mark["state"],
             "segment": self._segment,
         }
-        return converse(request, self._limits)
+        return self._ask(request, self._limits)
 
 
 def _shown(header: dict[str, Any], payload: bytes) -> Shown:

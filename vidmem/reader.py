@@ -11,6 +11,7 @@ import json
 import os
 import struct
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -74,6 +75,20 @@ def _frames(request: dict[str, Any]) -> Iterator[Answer]:
     if request["state"]:
         sampler.load_state_dict(request["state"])
     yield from _Walk(request, sampler).answers()
+
+
+def _live(request: dict[str, Any]) -> Iterator[Answer]:
+    """Yield what a live source shows, as ``_frames`` and ``_sound`` do, until stdin ends."""
+    from vidmem.capture import capture
+
+    over = threading.Event()
+
+    def hang_up() -> None:
+        sys.stdin.read()
+        over.set()
+
+    threading.Thread(target=hang_up, name="vidmem-end", daemon=True).start()
+    yield from capture(request, over)
 
 
 class _Walk:
@@ -171,6 +186,7 @@ _ANSWERS = {
     "subtitles": _subtitles,
     "sound": _sound,
     "frames": _frames,
+    "live": _live,
 }
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.video.frame import VideoFrame
+    from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
 
 __all__ = ["MediaInfo", "decode_here", "frame_at", "probe", "subtitles"]
@@ -258,10 +259,14 @@ def _by_pyav(
             good_s = max(good_s, pts_s)
             if pts_s > last and pts_s >= max(0.0, start_s - 1e-6):
                 last = pts_s
-                small = _scaled(scaler, frame, *TINY_PX)
-                yield Decoded(pts_s, small, _Upright(scaler, frame, side_px))
+                yield decoded(scaler, frame, pts_s, side_px)
             damage.after(good_s)
     damage.tell(Path(path).name, good_s)
+
+
+def decoded(scaler: VideoReformatter, frame: VideoFrame, pts_s: float, side_px: int) -> Decoded:
+    """Give a frame that is shown at ``pts_s``, its picture at most ``side_px`` on a side."""
+    return Decoded(pts_s, _scaled(scaler, frame, *TINY_PX), _Upright(scaler, frame, side_px))
 
 
 class _Damage:

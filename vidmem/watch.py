@@ -18,11 +18,12 @@ from typing import Any
 from models.errors import EmptyMedia, IngestCancelled
 from models.threads import cpu_threads
 from models.values import OnProgress, Picture, Progress, ShouldStop, TimeSpan, Utterance
-from vidmem.child import Limits
+from vidmem.child import Limits, converse
 from vidmem.ears import Ears
 from vidmem.events import EventParams, Events
 from vidmem.eyes import Eyes
 from vidmem.frame import jpeg
+from vidmem.live import Live
 from vidmem.motion import own_motion
 from vidmem.perceive import Perceiver, ReadParams, Shown
 from vidmem.sample import SampleParams
@@ -66,10 +67,13 @@ def watch(
     *,
     params: WatchParams = WatchParams(),
     resume: bytes | None = None,
+    live: Live | None = None,
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Iterator[Segment]:
     """Yield a file's segments in order, from its start or after the segment whose state is given.
+
+    A ``live`` source gives its own pictures and sound, until it ends or is told to.
 
     Damage ends the file early: its last segment says so in ``notes``. Embedded text subtitles are
     taken for what is said, instead of speech recognition.
@@ -80,7 +84,7 @@ def watch(
         IngestCancelled: ``should_stop`` said so.
     """
     with ExitStack() as stack:
-        watching = _Watching(info, senses, params, resume)
+        watching = _Watching(info, senses, params, resume, live)
         stack.enter_context(closing(watching))
         while not watching.done:
             yield watching.segment(on_progress, should_stop)
@@ -90,7 +94,12 @@ class _Watching:
     """One run over one file."""
 
     def __init__(
-        self, info: MediaInfo, senses: Senses, params: WatchParams, resume: bytes | None
+        self,
+        info: MediaInfo,
+        senses: Senses,
+        params: WatchParams,
+        resume: bytes | None,
+        live: Live | None,
     ) -> None:
         state = _load(resume)
         self._info, self._params = info, params
@@ -114,11 +123,12 @@ class _Watching:
             self._eyes = Eyes(
                 info, asdict(params.sample), params.segment_s, params.limits,
                 threads=_decoder_threads(), first=self._index, state=state["eyes"],
+                ask=live.pictures if live else converse,
             )  # fmt: skip
         if info.has_audio and not lines and senses.ears is not None:
             self._ears = Ears(
                 info.path, senses.ears, params.segment_s, params.limits,
-                first=self._index, state=state["ears"],
+                first=self._index, state=state["ears"], ask=live.sound if live else converse,
             )  # fmt: skip
 
     def close(self) -> None:
