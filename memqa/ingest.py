@@ -11,11 +11,12 @@ import hashlib
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from memqa.engines import Engines
 from memqa.kinds import identify
@@ -31,7 +32,9 @@ from vidmem.values import MediaInfo
 if TYPE_CHECKING:
     from memqa.kinds import Found
     from memqa.store.store import Store
+    from vidmem.live import Live
 
+LIVE = "live"  # the signature of a media that came from a live source
 _FINISHED = ("indexed", "partial")
 _BLOCK_BYTES = 8 * 2**20
 
@@ -44,6 +47,7 @@ class Task:
     found: Found
     states: Mapping[str, bytes]
     listener: Listener
+    live: Live | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,46 @@ class Ingest:
         ended: OutcomeStatus = "partial" if media.status == "partial" else "indexed"
         status = ended if is_new else "unchanged"
         return Outcome(str(path), status, media, elapsed_s=time.monotonic() - started)
+
+    def take_live(
+        self, address: str, *, method: str, for_s: float | None, listener: Listener
+    ) -> Outcome:
+        """Watch a live source until it ends, ``for_s`` is over, or the listener wishes it.
+
+        It is a media of its own, whose memories can be asked while it grows. It cannot be taken
+        up again, so whatever ends it, what was seen stays.
+
+        Raises:
+            InputError: the address or the method is at fault; nothing is kept.
+            SetupError: a model is missing, or this machine gives no access to the source.
+            BackendError: the decoder died before anything was seen.
+        """
+        from memqa.ingest_video import open_live
+
+        started = time.monotonic()
+        method = self._method(method)
+        most_s = self._settings.limits.max_video_hours * 3600
+        wished_s = most_s if for_s is None else min(for_s, most_s)
+        live = open_live(address, self._settings.video, for_s=wished_s, listener=listener)
+        with closing(live):
+            facts = FileFacts(Path(live.info.path), 0, 0)
+            row = self._fresh(uuid4().hex + uuid4().hex, facts, live.info, method)
+            row = replace(
+                row,
+                media=replace(row.media, path=live.info.path),
+                signatures={**row.signatures, LIVE: live.info.container},
+            )
+            with leased(self._store.home, row.media.id):
+                listener.progress("Loading models", 0)
+                row = self._store.write.begin(row)
+                listener.found(row.media)
+                try:
+                    media = self._remember(Task(row, live.info, {}, listener, live))
+                except BaseException as exc:
+                    self._unfinished(row.media.id, exc)
+                    raise
+        ended: OutcomeStatus = "partial" if media.status == "partial" else "indexed"
+        return Outcome(live.info.path, ended, media, elapsed_s=time.monotonic() - started)
 
     # Is it in already?
 
@@ -251,6 +295,19 @@ class Ingest:
                 self._store.write.relocate(row.media.id, others[0], size_bytes=0, mtime_ns=0)
             else:
                 self._store.upkeep.forget(row.media.id, chats_too=False)
+
+
+def settle_abandoned(store: Store) -> None:
+    """Keep what was seen of live sources whose watcher died; they cannot be taken up again."""
+    for row in store.read.media_rows():
+        if LIVE not in row.signatures or row.media.status != "indexing" or row.forgetting:
+            continue
+        with suppress(StoreConflict), leased(store.home, row.media.id):
+            if row.committed_segment == NOTHING_COMMITTED:
+                store.upkeep.forget(row.media.id)
+            else:
+                notes = (*row.media.notes, "Watching was cut short.")
+                store.write.settle(replace(row.media, status="partial", notes=notes))
 
 
 def files_of(path: Path, *, recursive: bool) -> list[Path]:

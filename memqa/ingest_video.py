@@ -29,14 +29,17 @@ from vidmem.values import Event, MediaInfo, Segment, Senses
 
 if TYPE_CHECKING:
     from memqa.store.store import Store
+    from vidmem.live import Live
     from vidmem.memory.contract import VideoMemory
     from vidmem.watch import WatchParams
 
 _WATCH, _COUNTS, _MEMORY = "watch", "ingest", "memory"
 # Labels less probable than this name what is not there more often than what is.
 _LEAST_PROBABILITY = 0.08
-# The end of a note on a change of decoder, after which nothing is missing.
-_HARMLESS = "PyAV took over."
+# Ends of notes after which nothing is missing: a change of decoder, a source without sound.
+_HARMLESS = ("PyAV took over.", "is watched without sound.")
+# A live source's segments are short, so that memory is never far behind.
+_LIVE_SEGMENT_S, _LIVE_BATCH = 15.0, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,20 @@ class Counts:
 def manner(settings: VideoSettings, method: str) -> str:
     """Say all that the states of an unfinished video depend on, besides the models."""
     return f"{settings.model_dump_json()} {_watch_params(settings)} {method}"
+
+
+def open_live(address: str, settings: VideoSettings, *, for_s: float, listener: Listener) -> Live:
+    """Open a live source as it will be watched; raises as ``Live``."""
+    from vidmem.live import Live
+
+    params = _live_params(settings)
+    return Live(
+        address,
+        segment_s=params.segment_s,
+        sample=params.sample,
+        for_s=for_s,
+        should_end=listener.should_stop,
+    )
 
 
 class VideoIngest:
@@ -115,10 +132,12 @@ class VideoIngest:
         segments = watch(
             task.found,
             self._senses(),
-            params=_watch_params(self._settings),
+            params=(_live_params if task.live else _watch_params)(self._settings),
             resume=task.states.get(_WATCH),
+            live=task.live,
             on_progress=task.listener.on_progress,
-            should_stop=task.listener.should_stop,
+            # a live source ends when it is wished, and what was seen till then stays
+            should_stop=None if task.live else task.listener.should_stop,
         )
         for segment in segments:
             for seen in segment.observations:
@@ -243,6 +262,10 @@ def _watch_params(settings: VideoSettings) -> WatchParams:
     from vidmem.watch import WatchParams
 
     return WatchParams(sample=SampleParams(every_s=1 / settings.frames_per_s))
+
+
+def _live_params(settings: VideoSettings) -> WatchParams:
+    return replace(_watch_params(settings), segment_s=_LIVE_SEGMENT_S, batch=_LIVE_BATCH)
 
 
 def event_text(event: Event) -> str:

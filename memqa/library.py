@@ -82,10 +82,12 @@ class Library:
         """The library's store, opened on first use."""
         with self._opening:
             if self._opened is None:
+                from memqa.ingest import settle_abandoned
                 from memqa.store.store import Store
 
                 self._opened = Store(self.home)
                 self._opened.upkeep.repair()
+                settle_abandoned(self._opened)
             return self._opened
 
     def close(self) -> None:
@@ -176,6 +178,33 @@ class Library:
         job = self._queue.submit(str(file), method=method)
         self._start_worker()
         return job
+
+    def live(
+        self,
+        address: str,
+        *,
+        method: str = "auto",
+        for_s: float | None = None,
+        on_progress: OnProgress | None = None,
+        should_stop: ShouldStop | None = None,
+    ) -> Media:
+        """Watch a live source here and now, until it ends, ``for_s`` is over or it should stop.
+
+        ``address`` is ``webcam`` (or ``webcam:1``), ``screen``, an http, https, rtsp, rtsps or rtmp
+        address, or a file that is still being written. Meanwhile its memory can be asked from
+        anywhere; "now" is what was seen last. Frames that come too fast are dropped and counted.
+
+        Raises:
+            InputError: the address is at fault; nothing of it was kept.
+            SetupError: this machine gives no access to its camera or screen.
+        """
+        from memqa.ingest import Ingest
+
+        taken = Ingest(self.store, self.engines, self.settings).take_live(
+            address, method=method, for_s=for_s, listener=Listener(on_progress, should_stop)
+        )
+        assert taken.media is not None, "a source that was watched is a media"
+        return taken.media
 
     def keep_upload(self, path: str | Path, name: str = "") -> Path:
         """Move an uploaded file into the library's own folder, and give its new place.

@@ -23,7 +23,7 @@ AnswerMode: TypeAlias = Literal["auto", "global", "moment"]
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """One added file, known by the SHA-256 of its bytes.
+    """One added file, known by the SHA-256 of its bytes; a live source by a random id.
 
     ``remembered_s`` (or ``remembered_pages``) says how far memory reaches while indexing runs.
     """
@@ -45,7 +45,9 @@ class Media:
 
     @property
     def name(self) -> str:
-        """The file's own name."""
+        """The file's own name; a stream's address as it is."""
+        if "://" in self.path:
+            return self.path
         return self.path.replace("\\", "/").rsplit("/", 1)[-1]
 
 

@@ -13,24 +13,41 @@ import typer
 from memqa.cli import exits, words
 from memqa.cli.options import AsJson, Home, open_library
 from memqa.cli.progress import display, stopped_by_ctrl_c
-from memqa.values import Outcome
+from memqa.values import Outcome, OutcomeStatus
+from models.errors import InputError
 
 if TYPE_CHECKING:
     from memqa.library import Library
+
+# Spelled out, since the methods themselves are slow to import; a test compares.
+_METHODS = "auto, moviechat, xmem, infinite, malmm, emllm, uniform, fifo, random, all"
 
 
 def index(
     context: typer.Context,
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Files, or folders with files.")
+        list[str],
+        typer.Argument(metavar="PATH...", help="Files, or folders with files; or a live source."),
     ],
     recursive: Annotated[
         bool,
         typer.Option("--recursive", "-r", help="Also folders in folders.", show_default=False),
     ] = False,
     method: Annotated[
-        str, typer.Option(metavar="NAME", help="How a video is remembered.")
+        str, typer.Option(metavar="NAME", help=f"How a video is remembered: {_METHODS}.")
     ] = "auto",
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="Watch webcam, screen, a stream's address or a file that is still being written.",
+            show_default=False,
+        ),
+    ] = False,
+    for_s: Annotated[
+        float | None,
+        typer.Option("--for", metavar="S", min=1.0, help="With --live: watch for S seconds."),
+    ] = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
@@ -43,11 +60,22 @@ def index(
       memqa index talk.mp4 report.pdf
       memqa index ~/Videos --recursive
       memqa index talk.mp4 --json
+      memqa index webcam --live --for 600
     """
     started = time.monotonic()
     outcomes: list[Outcome] = []
+    if for_s is not None and not live:
+        raise InputError("--for is for a live source; give --live too")
+    if live and len(paths) != 1:
+        raise InputError("one live source at a time; start memqa once for each")
     with open_library(context, home) as library:
-        for outcome in run(library, paths, recursive=recursive, method=method):
+        files = [Path(path) for path in paths]
+        taken = (
+            watch(library, paths[0], method=method, for_s=for_s)
+            if live
+            else run(library, files, recursive=recursive, method=method)
+        )
+        for outcome in taken:
             outcomes.append(outcome)
             if as_json:
                 words.print_json(outcome.as_json())
@@ -82,6 +110,25 @@ def run(
         for number, outcome in enumerate(outcomes, 1):
             shown.begin(_title(names, number))
             yield outcome
+
+
+def watch(
+    library: Library, address: str, *, method: str = "auto", for_s: float | None = None
+) -> Iterator[Outcome]:
+    """Watch a live source with progress on stderr; the first Ctrl-C ends it, and all is kept."""
+    started = time.monotonic()
+    with stopped_by_ctrl_c() as wish, display() as shown:
+        shown.begin("live")
+        media = library.live(
+            address,
+            method=method,
+            for_s=for_s,
+            on_progress=shown.update,
+            should_stop=wish.is_set,
+        )
+        shown.begin("")
+    status: OutcomeStatus = "partial" if media.status == "partial" else "indexed"
+    yield Outcome(media.path, status, media, elapsed_s=time.monotonic() - started)
 
 
 def summary(outcomes: Sequence[Outcome], elapsed_s: float) -> dict[str, Any]:
