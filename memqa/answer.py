@@ -8,6 +8,7 @@ with the closest places as evidence.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -212,7 +213,7 @@ def _understood(asked: Question) -> str:
     if asked.focus:
         parts.append(f"looks for: {asked.focus}" + (f" and {asked.other}" if asked.other else ""))
     if asked.at_s is not None:
-        parts.append(f"at {clock(asked.at_s)}")
+        parts.append("now" if math.isinf(asked.at_s) else f"at {clock(asked.at_s)}")
     return "; ".join(parts)
 
 

@@ -6,6 +6,7 @@ the row of events that ingest wrote.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from memqa.fuse import Found, Parts
@@ -34,12 +35,15 @@ def locate(question: Question, finder: Finder, media: Sequence[Media]) -> list[F
 
 
 def _around(question: Question, finder: Finder, media: Sequence[Media]) -> list[Found]:
-    """Give the event at the moment asked about, or its neighbour, for each video in question."""
+    """Give the event at the moment asked about, or its neighbour, for each video in question.
+
+    Where some are being watched just now, "now" means those.
+    """
     assert question.at_s is not None
+    timed = [item for item in media if item.kind != "document"]
+    watched = [item for item in timed if item.status == "indexing"]
     found = []
-    for item in media:
-        if item.kind == "document":
-            continue
+    for item in watched if math.isinf(question.at_s) and watched else timed:
         events = finder.events(item.id)
         place = at(events, question.at_s)
         if place is not None:

@@ -183,7 +183,8 @@ def _next_to(question: Question, found: Sequence[Found]) -> Finding:
 
 def _now(question: Question, found: Sequence[Found]) -> Finding:
     shown = _shown(found[0])
-    at = clock(question.at_s if question.at_s is not None else _span(found[0]).start_s)
+    span = _span(found[0])
+    at = clock(span.start_s if question.at_s is None else min(question.at_s, span.end_s))
     return _stated(f"At {at}: {shown}.", found[:1], f"At {at} one sees {shown}.")
 
 

@@ -154,8 +154,10 @@ class Ingest:
                 listener.progress("Loading models", 0)
                 row = self._store.write.begin(row)
                 listener.found(row.media)
+                # its end is wished for, and what was seen till then is remembered all the same
+                unhurried = replace(listener, should_stop=None)
                 try:
-                    media = self._remember(Task(row, live.info, {}, listener, live))
+                    media = self._remember(Task(row, live.info, {}, unhurried, live))
                 except BaseException as exc:
                     self._unfinished(row.media.id, exc)
                     raise

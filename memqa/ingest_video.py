@@ -136,8 +136,7 @@ class VideoIngest:
             resume=task.states.get(_WATCH),
             live=task.live,
             on_progress=task.listener.on_progress,
-            # a live source ends when it is wished, and what was seen till then stays
-            should_stop=None if task.live else task.listener.should_stop,
+            should_stop=task.listener.should_stop,
         )
         for segment in segments:
             for seen in segment.observations:
@@ -198,7 +197,8 @@ class _Writing:
         parents = self._parents(media.id, segment.events)
         said = [replace(one, parent_id=parents.pop(one.id, None)) for one in said]
         read = _read(media.id, segment, first=counts.read)
-        seen = [_event(media, segment.index, event) for event in segment.events]
+        events = (*segment.events, *segment.unfinished)
+        seen = [_event(media, segment.index, event) for event in events]
         counts = replace(counts, said=counts.said + len(said), read=counts.read + len(read))
         long, pictures = self._long(media, segment.index, memory)
         texts = [*said, *read, *seen]
@@ -208,7 +208,7 @@ class _Writing:
             memories=[*texts, *long],
             thumbnails={
                 memory_id(media.id, f"e{event.index}"): event.thumbnail
-                for event in segment.events
+                for event in events
                 if event.thumbnail is not None
             },
             vectors=[text_batch(self._engines.text_encoder(), texts, self._listener), pictures],

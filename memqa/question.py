@@ -6,6 +6,7 @@ language keeps its words and simply goes through retrieval without them.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
@@ -101,6 +102,10 @@ _NAME_ASKED = re.compile(
     r"\bwhat\b.*\b(?:called|named|name of)\b|\bwhat is \S+ name\b",
     re.I,
 )
+_NOW = re.compile(
+    r"\b(?:(?:right |just |as of )?now|currently|at (?:the|this) (?:very )?moment)\b", re.I
+)
+_GOING_ON = re.compile(r"\b(?:being|going on|happening|doing|talking)\b", re.I)
 _CLOCK = r"(?:(\d{1,2}):)?(\d{1,3}):(\d{2})"
 _AT_CLOCK = re.compile(rf"\b(?:at|around|about|near)\s+{_CLOCK}\b", re.I)
 _AT_UNIT = re.compile(
@@ -117,8 +122,9 @@ class Question:
 
     ``wants`` is the form of the answer, ``sense`` where it was perceived, as far as the words tell.
     ``focus`` is what to look for, ``other`` the second thing of an order question. ``at_s`` is the
-    moment a breakpoint question hangs on. ``anchor_id`` is set when a follow-up means the evidence
-    of the answer before ("and after that?").
+    moment a breakpoint question hangs on, infinite for the end: the "now" of a live source.
+    ``anchor_id`` is set when a follow-up means the evidence of the answer before ("and after
+    that?").
     """
 
     text: str
@@ -156,6 +162,8 @@ def understand(
     text = " ".join(text.split())
     if at_s is None and mode != "global":
         at_s = moment_named(text)
+        if at_s is None and _asks_of_now(text):
+            at_s = math.inf
     question = _classify(text, None if mode == "global" else at_s)
     return _lean_on(question, before) if before else question
 
@@ -176,6 +184,11 @@ def asks_lively(text: str) -> bool | None:
 def asks_name(text: str) -> bool:
     """Tell whether a name answers best ("who was", "what was the ship called")."""
     return bool(_NAME_ASKED.search(text))
+
+
+def _asks_of_now(text: str) -> bool:
+    """Tell whether a question is about now and about nothing else."""
+    return bool(_NOW.search(text)) and not content_words(_GOING_ON.sub("", _NOW.sub("", text)))
 
 
 def content_words(text: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ with an hour behind it); a source that does not wait loses the frame, and it is 
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -16,11 +17,14 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from models.errors import DecodeFailed, MemqaError
+from models.values import SOUND_RATE_HZ
 from vidmem.audio import Cutter, Piece
 from vidmem.feeds import Feed, open_feed
 from vidmem.frame import Decoded
 from vidmem.sample import Sampled, SampleParams, Sampler
 from vidmem.source import understand
+
+logger = logging.getLogger(__name__)
 
 Answer: TypeAlias = tuple[dict[str, Any], bytes]
 
@@ -43,7 +47,7 @@ def capture(request: dict[str, Any], over: threading.Event) -> Iterator[Answer]:
     """
     source = understand(request["address"])
     feed = open_feed(source, over.is_set, request["patience_s"])
-    yield {"kind": "opened", "has_audio": feed.rate_hz is not None, **feed.facts}, b""
+    yield {"kind": "opened", "has_audio": feed.has_sound, **feed.facts}, b""
     taking = _Taking(feed, request, over)
     threading.Thread(target=taking.run, name="vidmem-capture", daemon=True).start()
     yield from taking.answers()
@@ -58,14 +62,14 @@ class _Taking:
         self._segment_s: float = request["segment_s"]
         self._border_s = self._segment_s
         self._sampler = Sampler(SampleParams(**request["sample"]))
-        self._cutter = None if feed.rate_hz is None else Cutter(0.0, feed.rate_hz)
+        self._cutter = Cutter(0.0, SOUND_RATE_HZ) if feed.has_sound else None
         self._waiting: deque[Answer] = deque()
         self._frames = self._windows = self._taken = self._dropped = 0
         self._unheard_s = 0.0
         self._clock = _Clock()
         self._notes: list[str] = []
         self._error: MemqaError | None = None
-        self._is_done = False
+        self._is_ending = self._is_done = False
         self._changed = threading.Condition()
 
     def run(self) -> None:
@@ -73,13 +77,16 @@ class _Taking:
         try:
             for item in self._feed.items():
                 with self._changed:
-                    if self._is_done or self._is_enough():
+                    if self._is_ending or self._is_enough():
                         break
                     self._take(item)
         except MemqaError as exc:
             self._error = exc
         except OSError as exc:
             self._error = DecodeFailed(f"The source broke off ({exc.strerror or exc}).")
+        except Exception as exc:  # whoever waits for answers must hear of it
+            logger.exception("unexpected while taking in a live source")
+            self._error = DecodeFailed(f"The source could not be taken in ({exc}).")
         finally:
             with self._changed:
                 self._finish()
@@ -172,15 +179,17 @@ class _Taking:
         self._put(header | {"start_s": window.start_s, "end_s": window.end_s}, sound.tobytes())
 
     def _finish(self) -> None:
-        if self._is_done:
+        if self._is_ending:
             return
-        for sampled in self._sampler.finish():
-            self._offer(sampled)
-        end_s = self._clock.now_s
-        self._cut(max(end_s, self._border_s), last=True)
-        self._put({"kind": "end", "end_s": end_s, "told_s": None, "notes": self._losses()})
-        self._is_done = True
-        self._changed.notify_all()
+        self._is_ending = True
+        try:
+            for sampled in self._sampler.finish():
+                self._offer(sampled)
+            self._cut(max(self._clock.now_s, self._border_s), last=True)
+        finally:
+            end = {"kind": "end", "end_s": self._clock.now_s, "told_s": None}
+            self._put(end | {"notes": self._losses()})
+            self._is_done = True
 
     def _losses(self) -> list[str]:
         notes = [*self._feed.notes, *([str(self._error)] if self._error else [])]

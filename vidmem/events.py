@@ -126,12 +126,25 @@ class Events:
             shot = self._shots[0]
             if shot.end_s is None or (shot.end_s > known_s and not last):
                 break
-            said = [u for u in self._said if self._owner(u) is shot]
+            said = self._said_in(shot)
             self._said = [u for u in self._said if not any(u is v for v in said)]
-            out.append(self._event(self._shots.pop(0), said))
+            out.append(self._event(self._emitted, self._shots.pop(0), said, shot.end_s))
+            self._emitted += 1
         if last or self._blind:
             out.extend(self._heard_only(last))
         return out
+
+    def unfinished(self, now_s: float) -> list[Event]:
+        """Say what is known by now of the events that are still to be given out."""
+        return [
+            self._event(
+                self._emitted + at,
+                shot,
+                self._said_in(shot),
+                max(now_s, shot.start_s) if shot.end_s is None else shot.end_s,
+            )
+            for at, shot in enumerate(self._shots)
+        ]
 
     def state_dict(self) -> dict[str, Any]:
         """Give everything that waits, as plain JSON values."""
@@ -160,6 +173,9 @@ class Events:
         usual = max(1.0, float(np.median(self._shots[-1].changes or [np.inf])))
         return change > max(self._params.stir_level, self._params.stir_ratio * usual)
 
+    def _said_in(self, shot: _Shot) -> list[Utterance]:
+        return [utterance for utterance in self._said if self._owner(utterance) is shot]
+
     def _owner(self, utterance: Utterance) -> _Shot | None:
         """The event that an utterance overlaps most; the earliest of equals.
 
@@ -176,18 +192,16 @@ class Events:
                 best, most = shot, shared
         return best
 
-    def _event(self, shot: _Shot, said: Sequence[Utterance]) -> Event:
-        assert shot.end_s is not None
+    def _event(self, index: int, shot: _Shot, said: Sequence[Utterance], end_s: float) -> Event:
         assert shot.total is not None
         mean = (shot.total / shot.count).astype(np.float32)
         if self._image.metric == "cosine":
             mean /= max(float(np.linalg.norm(mean)), 1e-12)
-        self._emitted += 1
         return Event(
-            self._emitted - 1,
-            TimeSpan(shot.start_s, shot.end_s),
+            index,
+            TimeSpan(shot.start_s, end_s),
             tuple(self._image.labels(mean)),
-            tuple(ReadText(TimeSpan(start_s, shot.end_s), text) for start_s, text in shot.read),
+            tuple(ReadText(TimeSpan(start_s, end_s), text) for start_s, text in shot.read),
             tuple(said),
             shot.thumbnail,
             shot.key_s,

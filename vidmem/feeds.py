@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from models.errors import SetupError, UnreadableMedia, UnsupportedMedia
+from models.values import SOUND_RATE_HZ
 from vidmem.audio import Piece, samples_of
 from vidmem.frame import PICTURE_SIDE_PX, Decoded, tiny
 from vidmem.source import Source, open_stream
@@ -34,10 +35,10 @@ _TRIES = 5  # to open a camera's stream again that broke off
 
 
 class Feed(Protocol):
-    """A source that is open: what it says of itself, its sound's rate if any, what went wrong."""
+    """A source that is open: what it says of itself, whether it is heard, what went wrong."""
 
     facts: dict[str, Any]
-    rate_hz: int | None
+    has_sound: bool
     notes: list[str]
 
     def items(self) -> Iterator[Decoded | Piece]:
@@ -69,7 +70,7 @@ class _Stream:
         video, sound = video_stream(self._container), sound_stream(self._container)
         if video is None:
             raise UnsupportedMedia(f"{source.name} shows no pictures; only video is watched live")
-        self.rate_hz = sound.codec_context.sample_rate if sound is not None else None
+        self.has_sound = sound is not None
         self.facts: dict[str, Any] = {
             "width": video.width, "height": video.height, "codec": video.codec_context.name,
             "fps": float(video.average_rate) if video.average_rate else None,
@@ -106,7 +107,8 @@ class _Stream:
 
         video, sound = video_stream(container), sound_stream(container)
         assert video is not None
-        mono = None if sound is None else AudioResampler("flt", "mono", self.rate_hz)
+        # its own rate may be known only after its first packets
+        mono = None if sound is None else AudioResampler("flt", "mono", SOUND_RATE_HZ)
         scaler, due_s, known_s = VideoReformatter(), -np.inf, 0.0
         video.thread_type = "NONE"  # threads would hold frames back
         for frame in self._frames(container, [one for one in (video, sound) if one is not None]):
@@ -153,7 +155,7 @@ class _Camera:
                 f"camera {number} gives no picture; is it plugged in, free, and allowed?"
             )
         height, width = picture.shape[:2]
-        self.rate_hz: int | None = None
+        self.has_sound = False
         self.notes = ["A camera is watched without sound."]
         self.facts = _facts(width, height, _CAMERA_LOOKS_PER_S, "camera")
 
@@ -181,7 +183,7 @@ class _Screen:
             first = self._grab()
         except (OSError, ValueError) as exc:
             raise SetupError(f"the screen cannot be read here: {exc}") from exc
-        self.rate_hz: int | None = None
+        self.has_sound = False
         self.notes = ["The screen is watched without sound."]
         self.facts = _facts(first.width, first.height, _SCREEN_LOOKS_PER_S, "screen")
 

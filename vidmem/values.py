@@ -85,7 +85,8 @@ class Event:
 class Segment:
     """About a minute of media, perceived; ``state`` lets ``watch`` go on after it.
 
-    ``events`` are those whose end is known by now, with all that was said in them.
+    ``events`` are those whose end is known by now, with all that was said in them; ``unfinished``,
+    of a live source only, what is known of those that go on, which come again.
     """
 
     index: int
@@ -96,6 +97,7 @@ class Segment:
     state: bytes
     notes: tuple[str, ...]
     last: bool
+    unfinished: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ class _Watching:
         live: Live | None,
     ) -> None:
         state = _load(resume)
-        self._info, self._params = info, params
+        self._info, self._params, self._live = info, params, live
         self._index, self.done = int(state["segment"]), bool(state["done"])
         self._end_s, self._seen = float(state["end_s"]), int(state["seen"])
         self._perceiver = Perceiver(senses.image, senses.reader, params.read)
@@ -209,10 +209,12 @@ class _Watching:
             )
         border_s = (self._index + 1) * self._params.segment_s
         end_s = max(start_s, self._end_s) if self.done else border_s
+        # Who asks a live source wants to know of what is still going on.
+        unfinished = self._events.unfinished(end_s) if self._live and not self.done else ()
         self._index += 1
         return Segment(
             self._index - 1, TimeSpan(min(start_s, end_s), end_s), observations, said, events,
-            self._state(), tuple(notes), self.done,
+            self._state(), tuple(notes), self.done, tuple(unfinished),
         )  # fmt: skip
 
     def _state(self) -> bytes:
