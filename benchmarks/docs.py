@@ -21,8 +21,9 @@ from typing import Any
 import memqa
 from benchmarks.shares import share
 from memqa.cite import stems
+from memqa.cues import content_words
 from memqa.library import Library
-from memqa.question import content_words, understand
+from memqa.question import understand
 from memqa.retrieve import Finder
 from memqa.store.schema import Memory
 from memqa.values import Answer

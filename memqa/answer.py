@@ -28,10 +28,11 @@ from memqa.cite import (
     stems,
     supports,
 )
+from memqa.cues import asks_name, asks_number
 from memqa.findings import Finding, finding
 from memqa.fuse import Found
 from memqa.prompts import answer_messages
-from memqa.question import Question, Turn, asks_name, asks_number, understand
+from memqa.question import Question, Turn, understand
 from memqa.retrieve import Finder
 from memqa.trust import state_of
 from memqa.values import Answer, AnswerMode, Citation, Step, Token, clock
@@ -211,9 +212,9 @@ def _last_turn(library: Library, chat: str | None) -> Turn | None:
 def _understood(asked: Question) -> str:
     parts = [f"asks for: {asked.wants}"]
     if asked.focus:
-        parts.append(f"looks for: {asked.focus}" + (f" and {asked.other}" if asked.other else ""))
+        parts.append(f"looks for: {' and '.join(asked.things)}")
     if asked.at_s is not None:
-        parts.append("now" if math.isinf(asked.at_s) else f"at {clock(asked.at_s)}")
+        parts.append("at the end" if math.isinf(asked.at_s) else f"at {clock(asked.at_s)}")
     return "; ".join(parts)
 
 

@@ -1,13 +1,14 @@
-"""What happened when: order, neighbours and single moments, read off the stored events.
+"""What happened when: order, neighbours, stretches and moments, read off the stored events.
 
-Nothing here guesses: a relation ("after the bus", "which came first", "at 12:30") is looked up in
-the row of events that ingest wrote.
+Nothing here guesses: a relation ("after the bus", "which came first", "at 12:30", "in the last
+minute") is looked up in the row of events that ingest wrote.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from memqa.fuse import Found, Parts
 from memqa.question import Question
@@ -17,21 +18,62 @@ from memqa.values import Media
 from models.values import TimeSpan
 
 SURE = Parts(seen=1.0, words=1.0, meaning=1.0, covered=1.0)
+_MOST_PLACES = 10
+_OF_ALL = ("when", "count", "how_long")  # every place where the thing is shown counts
 
 
 def locate(question: Question, finder: Finder, media: Sequence[Media]) -> list[Found]:
-    """Give the places a question is about, best first, obeying its relation to time."""
+    """Give the places a question is about, obeying its relation to time.
+
+    Best first; of several things the best place of each, in the order in which they are named.
+    """
     if question.wants == "summary":
         return _roots(finder, media)
     if all(item.kind == "document" for item in media):
         return finder.find(question, media)
     if question.at_s is not None:
         return _around(question, finder, media)
-    if question.wants == "order":
-        return _two(question, finder, media)
+    if question.wants == "how_long" and (named := _meant_as_a_whole(question, media)):
+        return _roots(finder, named)
+    if question.wants == "between" and not question.others:
+        return _throughout(question, finder, media)
+    if question.others:
+        found = _each(question, finder, media)
+        has_pages = any(item.kind == "document" for item in media)
+        return found or (finder.find(question, media) if has_pages else [])
     if question.wants in ("after", "before"):
         return _beside_anchor(question, finder, media)
-    return finder.find(question, media)
+    found = _inside(question, finder.find_focus(question, question.focus or question.text, media))
+    return found if question.wants in _OF_ALL else found[:_MOST_PLACES]
+
+
+def _inside(question: Question, found: Sequence[Found]) -> list[Found]:
+    """Keep the moments whose middle lies in the stretch asked about; pages have no time."""
+    if question.within is None:
+        return list(found)
+    kept = []
+    for item in found:
+        span = item.memory.locator
+        if not isinstance(span, TimeSpan):
+            kept.append(item)
+            continue
+        stretch = question.within.of(_length_s(item.media))
+        if stretch.start_s <= span.centre_s < stretch.end_s:
+            kept.append(item)
+    return kept
+
+
+def _throughout(question: Question, finder: Finder, media: Sequence[Media]) -> list[Found]:
+    """Give every event in a stretch of time, in its order."""
+    timed = [item for item in media if item.kind != "document"]
+    shown = [Found(event, item, 1.0, SURE) for item in timed for event in finder.events(item.id)]
+    return _inside(question, shown)
+
+
+def _meant_as_a_whole(question: Question, media: Sequence[Media]) -> list[Media]:
+    """Give the media whose own length is asked for: the one named, or all where no thing is."""
+    named = [item for item in media if question.focus in (item.name, PurePath(item.name).stem)]
+    return named or (list(media) if not question.focus else [])
 
 
 def _around(question: Question, finder: Finder, media: Sequence[Media]) -> list[Found]:
@@ -75,19 +117,37 @@ def _anchor(question: Question, finder: Finder, media: Sequence[Media]) -> Found
     return found[0] if found else None
 
 
-def _two(question: Question, finder: Finder, media: Sequence[Media]) -> list[Found]:
-    """Give the best showing of each of two things in one video; empty where none shows both.
+def _each(question: Question, finder: Finder, media: Sequence[Media]) -> list[Found]:
+    """Give the best showing of each of several things in one video; empty where none shows all.
 
-    Pages have no time, and times of two videos have no order: the video counts that shows the worse
-    found of the two things best.
+    Pages have no time, and times of two videos have no order: the video counts that shows the worst
+    found of the things best. For what lies between two things, the events there come first.
     """
     timed = [item for item in media if item.kind != "document"]
-    one, other = (
-        _best_by_media(finder.find_focus(question, focus, timed) if focus else [])
-        for focus in (question.focus, question.other)
-    )
-    pairs = [(one[media_id], other[media_id]) for media_id in one if media_id in other]
-    return list(max(pairs, key=lambda pair: min(item.score for item in pair), default=()))
+    best = [
+        _best_by_media(_inside(question, finder.find_focus(question, thing, timed)))
+        for thing in question.things
+    ]
+    sets = [
+        [one[media_id] for one in best]
+        for media_id in best[0]
+        if all(media_id in one for one in best)
+    ]
+    found = max(sets, key=lambda each: min(item.score for item in each), default=[])
+    return _events_between(finder, found) if question.wants == "between" else found
+
+
+def _events_between(finder: Finder, ends: Sequence[Found]) -> list[Found]:
+    """Give the events between two places, as sure as the less sure one, then the places."""
+    if not ends:
+        return []
+    first, last = sorted(item.memory.order for item in ends)
+    least = min(ends, key=lambda item: item.score)
+    return [
+        Found(event, least.media, least.score, least.parts)
+        for event in finder.events(least.media.id)
+        if first < event.order < last
+    ]
 
 
 def _best_by_media(found: Sequence[Found]) -> dict[str, Found]:
@@ -123,3 +183,7 @@ def at(events: Sequence[Memory], at_s: float) -> int | None:
         if at_s < event.locator.end_s:
             return index
     return len(events) - 1 if events else None
+
+
+def _length_s(media: Media) -> float:
+    return media.duration_s or media.remembered_s or 0.0

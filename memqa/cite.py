@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from docmem.sentences import sentence_spans
-from memqa.question import content_words
+from memqa.cues import content_words
 from memqa.values import Citation
 
 # Below this share of known words a sentence says something that its source does not.

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from docmem.sentences import sentence_spans
 from memqa.cite import Source, numbers, proper_names, stems
+from memqa.cues import asks_name, asks_number
 from memqa.fuse import Found
-from memqa.question import Question, asks_name, asks_number
+from memqa.question import Question
 from memqa.values import Evidence, clock
 from models.values import TimeSpan
 
@@ -59,6 +60,8 @@ def finding(question: Question, found: Sequence[Found]) -> Finding:
         return Finding("")
     if question.wants == "summary":
         return _summary(found)
+    if question.wants == "how_long" and found[0].memory.level == "summary":
+        return _how_long(question, found)
     if not isinstance(found[0].memory.locator, TimeSpan):
         return _told_on_page(question, found)
     return _BY_WANTS.get(question.wants, _told)(question, found)
@@ -72,7 +75,15 @@ def times(spans: Sequence[TimeSpan]) -> str:
         else clock(span.start_s)
         for span in spans
     ]
-    return " and ".join([", ".join(written[:-1]), written[-1]] if len(written) > 1 else written)
+    return _joined(written)
+
+
+def duration(seconds: float) -> str:
+    """Write a length of time as a person would: ``45 seconds``, ``2 minutes 5 seconds``."""
+    hours, rest = divmod(round(seconds), 3600)
+    parts = zip(("hour", "minute", "second"), (hours, *divmod(rest, 60)), strict=True)
+    told = [f"{many} {unit}{'s' if many != 1 else ''}" for unit, many in parts if many]
+    return " ".join(told[:2]) or "less than a second"
 
 
 def parts_of(text: str) -> dict[str, str]:
@@ -148,10 +159,13 @@ def _gist(item: Found) -> str:
 def _when(question: Question, found: Sequence[Found]) -> Finding:
     spans = appearances(found)
     thing = question.focus or "It"
-    text = f"{_capital(thing)}: {times([span for span, _ in spans])}."
-    note = f"{_capital(thing)} is found at {times([span for span, _ in spans])}."
+    if question.pick != "all":
+        spans = spans[:1] if question.pick == "first" else spans[-1:]
+        thing = f"{thing}, for the {question.pick} time"
+    when = times([span for span, _ in spans])
     order = sorted((item for _, item in spans), key=_score, reverse=True)
-    return _stated(text, order, note, places=len(order), key=times([span for span, _ in spans]))
+    note = f"{_capital(thing)} is found at {when}."
+    return _stated(f"{_capital(thing)}: {when}.", order, note, places=len(order), key=when)
 
 
 def _count(question: Question, found: Sequence[Found]) -> Finding:
@@ -163,16 +177,64 @@ def _count(question: Question, found: Sequence[Found]) -> Finding:
     return _stated(f"{many}: at {when}.", shown, note, places=len(spans), key=str(len(spans)))
 
 
-def _order(question: Question, found: Sequence[Found]) -> Finding:
-    first, second = found[0], found[-1]
-    one, two = (question.focus, first), (question.other, second)
-    early, late = sorted((one, two), key=lambda pair: _span(pair[1]).start_s)
-    chosen = late if question.later else early
+def _how_long(question: Question, found: Sequence[Found]) -> Finding:
+    """State how long a thing is shown, all showings together; or how long media are."""
+    if found[0].memory.level == "summary":
+        told = [f"{item.media.name}: {_length(item)}." for item in found[:MOST_EVIDENCE]]
+        return _stated("\n".join(told), found, places=len(found))
+    spans = appearances(found)
+    total_s = sum(span.duration_s for span, _ in spans)
+    when = times([span for span, _ in spans])
+    text = f"{_capital(question.focus)}: {duration(total_s)}, at {when}."
+    return _stated(text, [item for _, item in spans], places=len(spans))
+
+
+def _gap(question: Question, found: Sequence[Found]) -> Finding:
+    """State the time from the end of one thing to the beginning of the other."""
+    (one, first), (two, second) = _in_time(question, found)
+    from_s, to_s = _span(first).end_s, _span(second).start_s
     text = (
-        f"{_capital(chosen[0])}: {early[0]} comes at {times([_span(early[1])])}, "
-        f"{late[0]} at {times([_span(late[1])])}."
+        f"{_capital(duration(max(0.0, to_s - from_s)))}: {one} ends at {clock(from_s)}, "
+        f"{two} begins at {clock(to_s)}."
     )
-    return _stated(text, [chosen[1], (late if chosen is early else early)[1]], places=2)
+    return _stated(text, [first, second], places=2)
+
+
+def _order(question: Question, found: Sequence[Found]) -> Finding:
+    ordered = _in_time(question, found)
+    chosen = ordered[-1 if question.pick == "last" else 0]
+    told = [f"{thing} comes at {times([_span(item)])}" for thing, item in ordered]
+    text = f"{_capital(chosen[0])}: {told[0]}, {', '.join(told[1:])}."
+    if len(ordered) > 2:
+        text = (
+            _capital(_joined([f"{thing} ({times([_span(item)])})" for thing, item in ordered]))
+            + "."
+        )
+    shown = [chosen[1], *(item for _, item in ordered if item is not chosen[1])]
+    return _stated(text, shown, places=len(shown))
+
+
+def _in_time(question: Question, found: Sequence[Found]) -> list[tuple[str, Found]]:
+    """Give each thing with its place, the earliest first."""
+    named = zip(question.things, found, strict=False)
+    return sorted(named, key=lambda pair: _span(pair[1]).start_s)
+
+
+def _between(question: Question, found: Sequence[Found]) -> Finding:
+    """Tell of a stretch of events, those first that come first; of speech, what was said."""
+    senses = (question.sense,) if question.sense in ("said", "read") else ()
+    told = [item for item in found if all(sense in parts_of(item.memory.text) for sense in senses)]
+    if not told:
+        return Finding("")
+    lines = [
+        f"“{parts_of(item.memory.text)[senses[0]]}” ({times([_span(item)])})"
+        if senses
+        else f"{_shown(item)} ({times([_span(item)])})"
+        for item in told[:MOST_EVIDENCE]
+    ]
+    more = len(told) - MOST_EVIDENCE
+    rest = f" And {more} more." if more > 0 else ""
+    return _stated(f"{_capital(_joined(lines))}.{rest}", told, places=len(lines))
 
 
 def _next_to(question: Question, found: Sequence[Found]) -> Finding:
@@ -241,6 +303,17 @@ def _span(item: Found) -> TimeSpan:
     return locator
 
 
+def _length(item: Found) -> str:
+    media = item.media
+    if media.pages is not None:
+        return f"{media.pages} page{'s' if media.pages != 1 else ''}"
+    return duration(media.duration_s or media.remembered_s or 0.0)
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
 def _score(item: Found) -> float:
     return item.score
 
@@ -266,6 +339,9 @@ _BY_WANTS: Mapping[str, Callable[[Question, Sequence[Found]], Finding]] = {
     "when": _when,
     "count": _count,
     "order": _order,
+    "how_long": _how_long,
+    "gap": _gap,
+    "between": _between,
     "after": _next_to,
     "before": _next_to,
     "now": _now,

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from memqa.cite import numbers, proper_names, stems
-from memqa.question import Question, asks_lively, asks_name, asks_number
+from memqa.cues import asks_lively, asks_name, asks_number
+from memqa.question import Question
 from memqa.store.schema import Hit, Memory
 from memqa.values import Evidence, Media, Modality
 from models.values import Locator, TimeSpan

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memqa.cite import stems
+from memqa.cues import content_words, thing_of
 from memqa.fuse import Found, Gathering
-from memqa.question import Question, content_words, thing_of, understand
+from memqa.question import Question, understand
 from memqa.store.schema import Hit, Memory
 from memqa.values import Evidence, Level, Media
 from models.ports import ImageEncoder, TextEncoder

@@ -30,11 +30,11 @@ def state_of(question: Question, found: Sequence[Found]) -> AnswerState:
 def trust(question: Question, found: Sequence[Found]) -> float:
     """Give the probability, in [0, 1], that the best place found supports an answer.
 
-    An order question needs both of its things.
+    A question about several things needs each of them.
     """
     if not found:
         return 0.0
-    needed = (found[0], found[-1]) if question.wants == "order" else found[:1]
+    needed = found[: len(question.things) if question.wants in ("order", "gap") else 1]
     told = question.wants == "what" and question.sense in ("any", "said")
     return min(_of(item, seen_weight=_SEEN_OF_TOLD if told else 1.0) for item in needed)
 

@@ -35,6 +35,11 @@ class TimeSpan:
         """The middle of the span."""
         return (self.start_s + self.end_s) / 2
 
+    @property
+    def duration_s(self) -> float:
+        """How long it is."""
+        return self.end_s - self.start_s
+
     def overlap_s(self, other: TimeSpan) -> float:
         """How many seconds both spans share."""
         return max(0.0, min(self.end_s, other.end_s) - max(self.start_s, other.start_s))

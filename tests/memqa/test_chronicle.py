@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from memqa.chronicle import locate
 from memqa.fuse import Found, Parts
-from memqa.question import Question
+from memqa.question import Question, understand
 from memqa.store.schema import Memory
 from memqa.values import Media
 from models.values import TimeSpan
 
-FILMS = [Media(name * 64, f"/{name}.mp4", "video", "indexed") for name in "ab"]
+FILMS = [Media(name * 64, f"/{name}.mp4", "video", "indexed", duration_s=60) for name in "ab"]
 
 
 class Finds:
@@ -19,6 +20,13 @@ class Finds:
 
     def __init__(self, found: dict[str, list[tuple[Media, float, float]]]) -> None:
         self._found = found
+
+    def events(self, media_id: str) -> list[Memory]:
+        return [
+            Memory(f"{media_id}.e{at}", media_id, 0, "event", "seen",
+                   TimeSpan(10.0 * at, 10.0 * at + 10), f"Seen: thing {at}", at)
+            for at in range(6)
+        ]  # fmt: skip
 
     def find_focus(self, _: Question, focus: str, media: Sequence[Media]) -> list[Found]:
         return [
@@ -35,7 +43,41 @@ class Finds:
 def test_an_order_is_one_of_a_single_video() -> None:
     one, two = FILMS
     finder = Finds({"cat": [(one, 50, 0.9), (two, 10, 0.8)], "dog": [(two, 20, 0.7)]})
-    asked = Question("which is first, cat or dog?", "cat", wants="order", other="dog")
+    asked = Question("which is first, cat or dog?", "cat", wants="order", others=("dog",))
     both = locate(asked, finder, FILMS)  # type: ignore[arg-type]
     assert [(item.media.id, item.memory.order) for item in both] == [(two.id, 10), (two.id, 20)]
     assert locate(asked, finder, [one]) == []  # type: ignore[arg-type]
+
+
+def orders(asked: str, finder: Finds, films: Sequence[Media] = FILMS[:1]) -> list[int]:
+    found = locate(understand(asked), finder, films)  # type: ignore[arg-type]
+    return [item.memory.order for item in found]
+
+
+def test_only_the_stretch_asked_about_counts() -> None:
+    one = FILMS[0]
+    finder = Finds({"cat": [(one, 50, 0.9), (one, 20, 0.8), (one, 5, 0.7)]})
+    assert orders("How many times does the cat appear in the last 30 seconds?", finder) == [50]
+    assert orders("When does the cat appear before 0:30?", finder) == [20, 5]
+    assert orders("How many times does the cat appear?", finder) == [50, 20, 5]
+
+
+def test_a_stretch_without_a_thing_gives_its_events() -> None:
+    assert orders("What is shown in the first 20 seconds?", Finds({})) == [0, 1]
+    assert orders("What is shown between 0:30 and 0:50?", Finds({})) == [3, 4]
+
+
+def test_what_lies_between_two_things_are_the_events_there() -> None:
+    one = FILMS[0]
+    finder = Finds({"cat": [(one, 4, 0.9)], "dog": [(one, 1, 0.5)]})
+    found = locate(understand("What is shown between the cat and the dog?"), finder, [one])  # type: ignore[arg-type]
+    assert [(item.memory.order, item.score) for item in found] == [(2, 0.5), (3, 0.5)]
+
+
+def test_now_is_the_last_event_of_what_is_being_watched() -> None:
+    one, two = FILMS
+    watched = replace(two, status="indexing")
+    finder = Finds({})
+    found = locate(understand("What is happening now?"), finder, [one, watched])  # type: ignore[arg-type]
+    assert [(item.media.id, item.memory.order) for item in found] == [(two.id, 5)]
+    assert orders("What is shown first?", finder) == [0]

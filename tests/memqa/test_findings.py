@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from memqa.findings import appearances, finding, parts_of, times
+import pytest
+
+from memqa.findings import appearances, duration, finding, parts_of, times
 from memqa.fuse import Found, Parts
 from memqa.question import understand
 from memqa.store.schema import Memory
@@ -48,6 +50,47 @@ def test_order_puts_the_earlier_thing_first() -> None:
     question = understand("Which appears first: the photo of a tram or the photo of a bus?")
     told = finding(question, [event(4, "Seen: tram", 0.9), event(1, "Seen: bus", 0.9)])
     assert told.text.startswith("Bus")
+
+
+def test_order_of_several_names_them_in_time() -> None:
+    question = understand("In which order do the bus, the cat and the drum appear?")
+    found = [event(4, "Seen: bus", 0.9), event(1, "Seen: cat", 0.9), event(2, "Seen: drum", 0.9)]
+    told = finding(question, found)
+    assert told.text == "Cat (0:10–0:20), drum (0:20–0:30) and bus (0:40–0:50)."
+
+
+def test_the_first_or_last_showing_is_picked() -> None:
+    found = [event(4, "Seen: bus", 0.9), event(1, "Seen: bus", 0.85)]
+    first = finding(understand("When does the bus first appear?"), found)
+    assert first.text == "Bus, for the first time: 0:10–0:20."
+    last = finding(understand("When is the bus last shown?"), found)
+    assert last.evidence[0].locator == TimeSpan(40, 50)
+
+
+def test_lengths_and_gaps_are_computed() -> None:
+    found = [event(4, "Seen: bus", 0.9), event(1, "Seen: bus", 0.85)]
+    told = finding(understand("How long is the bus shown?"), found)
+    assert told.text == "Bus: 20 seconds, at 0:10–0:20 and 0:40–0:50."
+    told = finding(understand("How long after the cat does the bus appear?"), found[::-1])
+    assert told.text == "20 seconds: cat ends at 0:20, bus begins at 0:40."
+
+
+def test_a_stretch_is_told_event_by_event() -> None:
+    found = [event(at, f"Seen: thing {at}\nSaid: Word {at}.", 1.0) for at in range(7)]
+    told = finding(understand("What is shown between 0:00 and 1:10?"), found)
+    assert told.text.startswith("Thing 0 (0:00–0:10), thing 1")
+    assert told.text.endswith("And 2 more.")
+    said = finding(understand("What is said in the first 2 minutes?"), found[:1])
+    assert said.text == "“Word 0.” (0:00–0:10)."
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.3, "less than a second"), (1, "1 second"), (125, "2 minutes 5 seconds"),
+     (3600, "1 hour"), (7384, "2 hours 3 minutes")],
+)  # fmt: skip
+def test_lengths_read_as_a_person_would_write_them(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
 
 
 def test_said_is_quoted_by_the_sentences_that_matter() -> None:

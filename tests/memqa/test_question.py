@@ -1,17 +1,12 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from memqa.question import (
-    Turn,
-    asks_lively,
-    asks_name,
-    asks_number,
-    content_words,
-    moment_named,
-    thing_of,
-    understand,
-)
+from memqa.cues import asks_lively, asks_name, asks_number, content_words, thing_of
+from memqa.question import Turn, understand
+from memqa.times import Stretch
 
 
 @pytest.mark.parametrize(
@@ -48,24 +43,83 @@ def test_an_order_question_names_two_things() -> None:
     question = understand(
         "Which appears first: the photo of a can opener or the photo of a church?"
     )
-    assert (question.wants, question.focus, question.other) == ("order", "can opener", "church")
-    assert not question.later
-    assert understand("Which comes last, the bus or the train?").later
+    assert (question.wants, question.things) == ("order", ("can opener", "church"))
+    assert question.pick == "first"
+    assert understand("Which comes last, the bus or the train?").pick == "last"
 
 
 @pytest.mark.parametrize(
-    ("text", "second"),
+    ("text", "wants", "things"),
     [
-        ("What happens at 12:30?", 750.0),
-        ("Who speaks at 1:02:11?", 3731.0),
-        ("What is he holding at minute 4?", 240.0),
-        ("What is on screen at 95 seconds?", 95.0),
-        ("What is the ratio 3:45 about?", None),
-        ("What happened in 1994?", None),
+        (
+            "In which order do the bus, the cat and the drum appear?",
+            "order",
+            ("bus", "cat", "drum"),
+        ),
+        ("In what order are a bus and a cat shown?", "order", ("bus", "cat")),
+        ("What is shown between the bus and the cat?", "between", ("bus", "cat")),
+        ("How much time passes between the bus and the cat?", "gap", ("bus", "cat")),
+        ("How long after the bus does the cat appear?", "gap", ("bus", "cat")),
+        ("How long before the bus is the cat shown?", "gap", ("cat", "bus")),
+        ("How long is the bus shown?", "how_long", ("bus",)),
+        ("For how many seconds is the red bus visible?", "how_long", ("red bus",)),
+        ("How long is the video?", "how_long", ("",)),
+        ("How long does talk.mp4 last?", "how_long", ("talk.mp4",)),
+        ("How many times does the bus appear?", "count", ("bus",)),
     ],
 )
-def test_a_moment_is_recognised_by_its_time(text: str, second: float | None) -> None:
-    assert moment_named(text) == second
+def test_what_is_computed_is_recognised(text: str, wants: str, things: tuple[str, ...]) -> None:
+    question = understand(text)
+    assert (question.wants, question.things) == (wants, things)
+
+
+@pytest.mark.parametrize(
+    ("text", "pick", "focus"),
+    [
+        ("When does the bus first appear?", "first", "bus"),
+        ("When is the bus shown for the last time?", "last", "bus"),
+        ("When is the last time a red bus is seen?", "last", "red bus"),
+        ("When does the bus appear?", "all", "bus"),
+    ],
+)
+def test_the_first_or_last_of_several_can_be_meant(text: str, pick: str, focus: str) -> None:
+    question = understand(text)
+    assert (question.wants, question.pick, question.focus) == ("when", pick, focus)
+
+
+@pytest.mark.parametrize(
+    ("text", "at_s"),
+    [
+        ("What is happening now?", math.inf),
+        ("What is on screen right now?", math.inf),
+        ("What is being shown at the moment?", math.inf),
+        ("What is the last thing shown?", math.inf),
+        ("What is shown at the end of the video?", math.inf),
+        ("What is shown first?", 0.0),
+        ("What does the film begin with?", 0.0),
+        ("What is he holding at minute 4?", 240.0),
+        ("What is the company's revenue now?", None),
+        ("What is the first name of the author?", None),
+        ("What was the last price of the vase?", None),
+    ],
+)
+def test_a_moment_may_be_now_or_an_end(text: str, at_s: float | None) -> None:
+    assert understand(text).at_s == at_s
+
+
+def test_a_stretch_says_what_counts() -> None:
+    question = understand("How many times does the bus appear in the last 5 minutes?")
+    assert (question.wants, question.focus, question.within) == (
+        "count", "bus", Stretch(-300, math.inf),
+    )  # fmt: skip
+    question = understand("What is shown between 1:00 and 2:00?")
+    assert (question.wants, question.within) == ("between", Stretch(60, 120))
+    assert understand("What was revenue in the first half of 2023?").within is None
+
+
+def test_a_count_as_of_a_moment_counts_up_to_it() -> None:
+    question = understand("How many times has the bus appeared?", at_s=90.0)
+    assert (question.wants, question.at_s, question.within) == ("count", None, Stretch(0, 90))
 
 
 def test_global_mode_ignores_a_time_in_the_words() -> None:
