@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -125,19 +126,49 @@ def _load(weights: Path, context_tokens: int) -> Any:
     import llama_cpp
 
     try:
-        model = llama_cpp.Llama(
-            str(weights),
-            n_ctx=context_tokens,
-            n_threads=max(1, cpu_threads() // 2),
-            n_threads_batch=cpu_threads(),
-            flash_attn=True,
-            verbose=False,
-        )
+        with _weights_as_they_are() if _has_amx() else nullcontext():
+            model = llama_cpp.Llama(
+                str(weights),
+                n_ctx=context_tokens,
+                n_threads=max(1, cpu_threads() // 2),
+                n_threads_batch=cpu_threads(),
+                flash_attn=True,
+                verbose=False,
+            )
     except (OSError, ValueError, RuntimeError) as exc:
         raise ModelNotFound(f"The language model in {weights} could not be loaded: {exc}.") from exc
     # Left to the interpreter's own end, its destructor runs when llama_cpp is half gone and fails.
     atexit.register(model.close)
     return model
+
+
+def _has_amx() -> bool:
+    try:
+        return "amx_int8" in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+
+
+@contextmanager
+def _weights_as_they_are() -> Iterator[None]:
+    """Load without repacked weights, which `llama_cpp.Llama` has no argument for.
+
+    Multiplying weights repacked for AMX kills the process (ggml-org/llama.cpp issue 20824).
+    """
+    import llama_cpp
+
+    defaults = llama_cpp.llama_model_default_params
+
+    def plain() -> Any:
+        params = defaults()
+        params.use_extra_bufts = False
+        return params
+
+    setattr(llama_cpp.llama_cpp, defaults.__name__, plain)
+    try:
+        yield
+    finally:
+        setattr(llama_cpp.llama_cpp, defaults.__name__, defaults)
 
 
 def _template_of(model: Any, weights: Path) -> Any:
