@@ -29,7 +29,7 @@ from memqa.settings import Settings
 from models.ports import ImageEncoder
 from models.values import Features
 from vidmem.memory.contract import Numbers, VideoMemory
-from vidmem.memory.methods import METHODS, make
+from vidmem.memory.methods import METHODS, Making
 from vidmem.values import Senses
 from vidmem.video import probe
 from vidmem.watch import watch
@@ -128,7 +128,7 @@ class _Run:
     def add(
         self, name: str, budget: int, watched: Watched, items: Sequence[Asked], eyes: ImageEncoder
     ) -> None:
-        replay = Replay(make(name, budget, (1, watched.features.shape[1])))
+        replay = Replay(Making(name, budget, 1, watched.features.shape[1]).make())
         replay.feed(watched)
         self.elements.append(len(replay.memory.elements()))
         self.nbytes = max(self.nbytes, replay.memory.nbytes)

@@ -7,16 +7,16 @@ watcher's state and the method's state are committed together, so the next run g
 
 from __future__ import annotations
 
-import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from memqa.embedding import text_batch
 from memqa.engines import Engines
+from memqa.held import Memories
 from memqa.ingest import Task
 from memqa.listening import Listener
 from memqa.outline import outline_commit
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from vidmem.memory.contract import VideoMemory
     from vidmem.watch import WatchParams
 
-_WATCH, _COUNTS, _MEMORY = "watch", "ingest", "memory"
+_WATCH, _COUNTS = "watch", "ingest"
 # Labels less probable than this name what is not there more often than what is.
 _LEAST_PROBABILITY = 0.08
 # Ends of notes after which nothing is missing: a change of decoder, a source without sound.
@@ -106,9 +106,7 @@ class VideoIngest:
         if not self._has_outline(media):
             self._outline(media, events, committed + 1, task.listener)
         status: MediaStatus = "indexed" if counts.is_whole else "partial"
-        row = self._store.write.settle(
-            replace(media, status=status), done_states=(_WATCH, _COUNTS, _MEMORY)
-        )
+        row = self._store.write.settle(replace(media, status=status), done_states=(_WATCH, _COUNTS))
         self._store.upkeep.compact()
         return row.media
 
@@ -126,7 +124,7 @@ class VideoIngest:
         from vidmem.watch import watch
 
         assert isinstance(task.found, MediaInfo)
-        memory = self._memory(task.row.media.method, task.states.get(_MEMORY))
+        memories = self._memories(task.row.media.method, task.states)
         writing = _Writing(self._engines, self._open_utterances(task.row.media.id), task.listener)
         media, committed = task.row.media, task.row.committed_segment
         segments = watch(
@@ -140,14 +138,14 @@ class VideoIngest:
         )
         for segment in segments:
             for seen in segment.observations:
-                memory.observe(seen.feature[None, :], seen.pts_s)
+                memories.observe(seen.feature[None, :], seen.pts_s)
             media = _after(media, segment)
             counts = replace(
                 counts,
                 watched=bool(segment.last),
                 is_whole=counts.is_whole and _is_whole(segment),
             )
-            commit, counts = writing.commit(media, segment, memory, counts)
+            commit, counts = writing.commit(media, segment, memories, counts)
             media = self._store.write.commit(commit).media
             committed = segment.index
             self._store.upkeep.after_commit()
@@ -155,15 +153,9 @@ class VideoIngest:
             raise IngestCancelled(f"stopped while watching {media.name}")
         return media, counts, committed
 
-    def _memory(self, method: str, state: bytes | None) -> VideoMemory:
-        from vidmem.memory.methods import make
-
+    def _memories(self, method: str, states: Mapping[str, bytes]) -> Memories:
         dim = self._engines.image_encoder().dim
-        memory = make(method, self._settings.memory_bytes, (1, dim))
-        if state is not None:
-            with np.load(io.BytesIO(state), allow_pickle=False) as arrays:
-                memory.load_state_dict(dict(arrays))
-        return memory
+        return Memories(method, self._settings.memory_bytes, dim, states)
 
     def _senses(self) -> Senses:
         return Senses(
@@ -187,7 +179,7 @@ class _Writing:
         self._listener = listener
 
     def commit(
-        self, media: Media, segment: Segment, memory: VideoMemory, counts: Counts
+        self, media: Media, segment: Segment, memories: Memories, counts: Counts
     ) -> tuple[Commit, Counts]:
         said = [
             _said(media.id, segment.index, counts.said + i, utterance)
@@ -200,7 +192,7 @@ class _Writing:
         events = (*segment.events, *segment.unfinished)
         seen = [_event(media, segment.index, event) for event in events]
         counts = replace(counts, said=counts.said + len(said), read=counts.read + len(read))
-        long, pictures = self._long(media, segment.index, memory)
+        long, pictures = self._long(media, segment.index, memories.chosen)
         texts = [*said, *read, *seen]
         commit = Commit(
             segment=segment.index,
@@ -216,7 +208,7 @@ class _Writing:
             states={
                 _WATCH: segment.state,
                 _COUNTS: counts.dump(),
-                _MEMORY: _dump(memory),
+                **memories.dump(),
             },
         )
         return commit, counts
@@ -353,10 +345,3 @@ def _after(media: Media, segment: Segment) -> Media:
 def _is_whole(segment: Segment) -> bool:
     """Say whether all of the segment could be perceived; what it notes is damage but for one."""
     return all(note.rstrip().endswith(_HARMLESS) for note in segment.notes)
-
-
-def _dump(memory: VideoMemory) -> bytes:
-    out = io.BytesIO()
-    arrays: dict[str, Any] = memory.state_dict()
-    np.savez(out, **arrays)
-    return out.getvalue()

@@ -24,12 +24,13 @@ from memqa.engines import CatalogEngines, Engines
 from memqa.jobs import Job, Queue
 from memqa.listening import Listener
 from memqa.settings import Settings
-from memqa.values import Answer, AnswerMode, Evidence, Media, Outcome, Step, Token
+from memqa.values import Answer, AnswerMode, Attention, Evidence, Media, Outcome, Step, Token
 from models.errors import IngestCancelled, InputError, MemqaError, UnsupportedMedia
 from models.values import OnProgress, ShouldStop
 
 if TYPE_CHECKING:
     from docmem.tree import Tree
+    from memqa.account import MemoryAccount
     from memqa.doctor import Check
     from memqa.store.store import Store
 
@@ -281,6 +282,31 @@ class Library:
         from memqa.outline import load_outline
 
         return load_outline(self.store.read, self.show(media))
+
+    def memory(self, media: str) -> MemoryAccount:
+        """Take stock of what a video's picture memory holds, finished or still being watched.
+
+        Raises:
+            InputError: no such media, or no picture memory in it.
+        """
+        from memqa.account import account_of
+
+        return account_of(self.store.read, self.show(media))
+
+    def density(self, question: str, *, media: str) -> list[Attention]:
+        """Give how a question's attention spreads over a video's time line.
+
+        ∞-Video's Gibbs density (arXiv 2501.19098, eq. 7) over the small continuous memory that
+        every video keeps: stretches in order of time, and attention a second, integrating to one.
+
+        Raises:
+            InputError: an empty question, or no such media, or no picture memory in it.
+        """
+        from memqa import retrieve
+
+        if not question.strip():
+            raise InputError("the question is empty; ask something")
+        return retrieve.attention(self, question, self.show(media))
 
     def thumbnail(self, item: Evidence | str) -> bytes | None:
         """Give the JPEG that belongs to evidence or to a memory's id, if there is one."""

@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from memqa.cite import stems
 from memqa.cues import content_words, thing_of
 from memqa.fuse import Found, Gathering
+from memqa.held import timeline_of
 from memqa.question import Question, understand
 from memqa.store.schema import Hit, Memory
-from memqa.values import Evidence, Level, Media
+from memqa.values import Attention, Evidence, Level, Media
+from models.errors import InputError
 from models.ports import ImageEncoder, TextEncoder
 from models.values import TimeSpan
 
@@ -151,6 +153,21 @@ def search(
         evidence = found.evidence()
         unique.setdefault((evidence.media_id, evidence.locator), evidence)
     return list(unique.values())[:limit]
+
+
+def attention(library: Library, question: str, media: Media) -> list[Attention]:
+    """Give the density of a question over a video's time line.
+
+    Raises:
+        InputError: the media has no picture memory.
+    """
+    memory = timeline_of(library.store.read, media.id) if media.kind == "video" else None
+    if memory is None:
+        raise InputError(f"{media.name} has no picture memory whose time line could be asked")
+    asked = understand(question)
+    query = library.engines.image_encoder().encode_query(asked.focus or asked.text)
+    found = memory.density(query)
+    return [Attention(span.start_s, span.end_s, density) for span, density in found]
 
 
 def _span(memory: Memory) -> tuple[float, float]:

@@ -145,6 +145,15 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Attention:
+    """How much a question attends to ``[start_s, end_s)`` of a video, a second."""
+
+    start_s: float
+    end_s: float
+    density: float
+
+
+@dataclass(frozen=True, slots=True)
 class Citation:
     """Characters ``[char_start, char_end)`` of an answer rest on these evidence ids."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -180,18 +180,27 @@ def _build_language_model() -> LanguageModel:
     return Llama(_SMOLLM.path(), name="smollm2-135m-instruct")
 
 
-def _imagenet_names() -> tuple[str, ...]:
-    """The 1000 class names in open_clip's readable wording, without importing open_clip's torch."""
-    spec = importlib.util.find_spec("open_clip")
+def _imagenet_names() -> tuple[tuple[str, ...], ...]:
+    """The names of the 1000 classes: open_clip's readable wording, then ImageNet's own if other."""
+    readable = _constant("open_clip", "zero_shot_metadata.py", "IMAGENET_CLASSNAMES")
+    original = _constant("torchvision", "models/_meta.py", "_IMAGENET_CATEGORIES")
+    pairs = zip(readable, original, strict=True)
+    return tuple((a, b) if b.lower() not in a.lower() else (a,) for a, b in pairs)
+
+
+def _constant(package: str, file: str, name: str) -> Sequence[str]:
+    """Take a list of names out of a package's file without importing the package, which is slow."""
+    spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise MissingExtra("The package open-clip-torch is missing: pip install open-clip-torch")
-    path = Path(spec.submodule_search_locations[0]) / "zero_shot_metadata.py"
-    loader = importlib.util.spec_from_file_location("_imagenet_names", path)
+        raise MissingExtra(f"The package {package} is missing; install memqa anew")
+    path = Path(spec.submodule_search_locations[0]) / file
+    loader = importlib.util.spec_from_file_location(f"_names_of_{package}", path)
     assert loader is not None
     assert loader.loader is not None
     module = importlib.util.module_from_spec(loader)
     loader.loader.exec_module(module)
-    return tuple(module.IMAGENET_CLASSNAMES)
+    names: Sequence[str] = getattr(module, name)
+    return names
 
 
 _ENTRIES: dict[str, dict[str, _Entry]] = {

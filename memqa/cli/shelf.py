@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memqa.cli import words
+from memqa.cli.account import print_account, print_attention
 from memqa.cli.options import AsJson, Home, open_library
 
 if TYPE_CHECKING:
@@ -40,27 +41,48 @@ def show(
     context: typer.Context,
     name: Annotated[str, _ID],
     memory: Annotated[
-        bool, typer.Option("--memory", help="Also print the outline.", show_default=False)
+        bool,
+        typer.Option(
+            "--memory",
+            help="Also what is remembered: the picture memory's elements, and the outline.",
+            show_default=False,
+        ),
     ] = False,
+    density: Annotated[
+        str | None,
+        typer.Option(metavar="QUESTION", help="Also where in a video a question's attention lies."),
+    ] = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what is known of one file; with --memory also the outline it is remembered by.
+    """Show what is known of one file, and what its memory holds.
 
     \b
     Examples:
       memqa show talk.mp4
       memqa show 3fa9c1 --memory
+      memqa show talk.mp4 --density "water bottle"
     """
     with open_library(context, home) as library:
         media = library.show(name)
-        tree = library.outline(media.id) if memory else None
+        # a video that is still being watched has no outline yet
+        is_whole = media.status in ("indexed", "partial")
+        tree = library.outline(media.id) if memory and is_whole else None
+        account = library.memory(media.id) if memory and media.kind == "video" else None
+        spread = None if density is None else library.density(density, media=media.id)
     if as_json:
-        words.print_json(asdict(media) | ({"outline": _outline(tree)} if tree else {}))
+        more: dict[str, Any] = {"outline": _outline(tree)} if tree else {}
+        more |= {"memory": account.as_json()} if account else {}
+        more |= {} if spread is None else {"density": [asdict(one) for one in spread]}
+        words.print_json(asdict(media) | more)
         return
     _print_media(media)
+    if account is not None:
+        print_account(account)
     if tree is not None:
         _print_outline(tree)
+    if spread is not None:
+        print_attention(spread)
 
 
 def forget(

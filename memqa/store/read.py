@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.compute as pc  # type: ignore[import-untyped]
 from lancedb.expr import Expr, col, lit
 from lancedb.query import LanceVectorQueryBuilder, MatchQuery
 
 from memqa.store.rows import Row, media_from, memory_from
-from memqa.store.schema import MEMORY_COLUMNS, NOTHING_COMMITTED, Hit, MediaRow, Memory
+from memqa.store.schema import MEMORY_COLUMNS, NOTHING_COMMITTED, Hit, MediaRow, Memory, Sizes
 from memqa.store.tables import Tables
 from memqa.values import Level, Media, Modality
 from models.ports import Metric
@@ -126,13 +128,41 @@ class Reader:
     @_again_if_purged
     def states(self, media_id: str) -> dict[str, bytes]:
         """Give the states that belong to a media's last commit, by name."""
+        return self._states(media_id, None)
+
+    @_again_if_purged
+    def state(self, media_id: str, name: str) -> bytes | None:
+        """Give one state that belongs to a media's last commit."""
+        return self._states(media_id, name).get(name)
+
+    def _states(self, media_id: str, name: str | None) -> dict[str, bytes]:
         row = self.media_row(media_id)
         if row is None:
             return {}
         where = (col("media_id") == lit(media_id)) & (col("segment") <= lit(row.committed_segment))
+        if name is not None:
+            where = where & (col("name") == lit(name))
         query = self._tables.states.search().where(where).limit(_MOST_ROWS)
         rows = sorted(query.to_list(), key=lambda state: int(state["segment"]))
         return {state["name"]: state["blob"] for state in rows}
+
+    @_again_if_purged
+    def sizes(self, media_id: str) -> Sizes:
+        """Measure what a media takes, all of its rows."""
+        mine = col("media_id") == lit(media_id)
+        rows = self._tables.memories.search().where(mine).select(["text", "heading", "thumbnail"])
+        memories = rows.limit(_MOST_ROWS).to_arrow()
+        states = self._tables.states.search().where(mine).select(["blob"]).limit(_MOST_ROWS)
+        vectors = sum(
+            int(table.count_rows(mine.to_sql())) * 2 * table.schema.field("vector").type.list_size
+            for table in self._tables.all_vectors()
+        )
+        return Sizes(
+            texts=_bytes_of(memories["text"]) + _bytes_of(memories["heading"]),
+            thumbnails=_bytes_of(memories["thumbnail"]),
+            vectors=vectors,
+            states=_bytes_of(states.to_arrow()["blob"]),
+        )
 
     # Chats
 
@@ -252,6 +282,10 @@ class Reader:
 
 def _all(first: Expr, *others: Expr) -> Expr:
     return functools.reduce(lambda left, right: left & right, others, first)
+
+
+def _bytes_of(column: pa.ChunkedArray) -> int:
+    return int(pc.sum(pc.binary_length(column)).as_py() or 0)
 
 
 def _nothing(*wanted: Sequence[str] | None) -> bool:

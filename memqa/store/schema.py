@@ -22,6 +22,7 @@ VERSION_KEY = b"memqa.schema_version"
 SIGNATURE_KEY = b"memqa.signature"
 METRIC_KEY = b"memqa.metric"
 NOTHING_COMMITTED = -1
+MEMORY, TIMELINE = "memory", "timeline"  # names of the states that stay
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,21 @@ class MediaRow:
     mtime_ns: int = 0
     signatures: Mapping[str, str] = field(default_factory=dict)
     replaceable_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What a media takes in the store, in bytes, by what it is."""
+
+    texts: int = 0
+    thumbnails: int = 0
+    vectors: int = 0
+    states: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.texts + self.thumbnails + self.vectors + self.states
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,8 @@ class Writer:
             if done_states:
                 mine = col("media_id") == lit(media.id)
                 self._tables.states.delete(mine & col("name").isin(list(done_states)))
-            media = replace(media, memories=self._count(media.id), bytes=row.media.bytes)
+            stored = self._reader.sizes(media.id).total
+            media = replace(media, memories=self._count(media.id), bytes=stored)
             settled = row.committed_segment != schema.NOTHING_COMMITTED
             row = replace(row, media=media, settled=settled)
             _merge(self._tables.media, media_table(row))

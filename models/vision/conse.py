@@ -27,7 +27,8 @@ class ConSE:
     ConSE (Norouzi et al. 2013, arXiv 1312.5650, eq. 2) blends the text vectors of the most
     probable classes into a picture's vector. Here the probabilities themselves are the vector
     [D = 1000] and the text side moves instead: a text t weighs class c by
-    softmax_c(30 cos(t, name_c)), so the dot product is the expected weight of what is seen.
+    softmax_c(30 cos(t, name_c)), so the dot product is the expected weight of what is seen; of a
+    class with two names the nearer one counts.
     Probabilities average linearly when a memory merges frames.
     """
 
@@ -36,13 +37,25 @@ class ConSE:
     metric: Metric = "dot"
 
     def __init__(
-        self, network: EfficientNetLite0, names: Sequence[str], text: TextEncoder, *, cache: Path
+        self,
+        network: EfficientNetLite0,
+        names: Sequence[Sequence[str]],
+        text: TextEncoder,
+        *,
+        cache: Path,
     ) -> None:
-        """``cache`` is a folder for the names' vectors, which take seconds to compute."""
+        """``names`` are those of each class, the best known first.
+
+        ``cache`` is a folder for the names' vectors, which take seconds to compute.
+        """
         if len(names) != CLASSES:
             raise ValueError(f"{len(names)} class names for {CLASSES} classes")
         self._network = network
-        self._names = tuple(names)
+        self._names = tuple(name for known in names for name in known)
+        self._firsts = np.cumsum([0, *(len(known) for known in names)])[:-1]
+        self._labels = tuple(
+            " ".join([first, *(f"({name})" for name in others)]) for first, *others in names
+        )
         self._text = text
         self._cache = cache
         # A question asks for the same focus several times over.
@@ -59,7 +72,8 @@ class ConSE:
 
     def encode_query(self, text: str) -> Features:
         """Give the class weights [D] of a word or sentence; they sum to one."""
-        cosines = self._names_as_vectors() @ self._vector(text)
+        named = self._names_as_vectors() @ self._vector(text)
+        cosines = np.maximum.reduceat(named, self._firsts)
         weights = np.exp(_SHARPNESS * (cosines - cosines.max()))
         return np.asarray(weights / weights.sum(), np.float32)
 
@@ -72,7 +86,7 @@ class ConSE:
         """
         if len(text.split()) <= _NAME_WORDS:
             return np.asarray(features @ self.encode_query(text), np.float32)
-        blends = np.sqrt(np.maximum(features, 0)) @ self._names_as_vectors()
+        blends = np.sqrt(np.maximum(features, 0)) @ self._names_as_vectors()[self._firsts]
         lengths = np.maximum(np.linalg.norm(blends, axis=1), 1e-12)
         cosines = (blends @ self._vector(text)) / lengths
         return np.asarray(np.maximum(cosines, 0) ** 2, np.float32)
@@ -85,7 +99,7 @@ class ConSE:
     def labels(self, feature: Features, top: int = 5) -> list[Label]:
         """Name the classes of the vector [D], most probable first."""
         order = np.argsort(-feature, kind="stable")[:top]
-        return [Label(self._names[i], float(feature[i])) for i in order]
+        return [Label(self._labels[i], float(feature[i])) for i in order]
 
 
 def _vectors_of(names: Sequence[str], text: TextEncoder, cache: Path) -> Features:

@@ -94,7 +94,8 @@ def test_many_threads_load_a_model_once(monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_class_names_are_the_thousand_of_imagenet() -> None:
     names = catalog._imagenet_names()
     assert len(names) == 1000
-    assert (names[0], names[388]) == ("tench", "giant panda")
+    assert (names[0], names[388]) == (("tench",), ("giant panda",))
+    assert names[930] == ("baguette", "French loaf")
 
 
 @pytest.mark.real_model

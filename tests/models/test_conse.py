@@ -17,7 +17,7 @@ from models.vision.efficientnet import CLASSES, EfficientNetLite0, _fit
 from tests.fakes import FakeTextEncoder
 
 PHOTOS = Path(__file__).resolve().parents[3] / "shared" / "data" / "video"
-NAMES = tuple(f"class{i}" for i in range(CLASSES))
+NAMES = tuple((f"class{i}",) for i in range(CLASSES))
 
 
 class _CountingText(FakeTextEncoder):
@@ -37,7 +37,7 @@ def _encoder(text: FakeTextEncoder, cache: Path) -> ConSE:
 def test_a_query_weighs_the_classes_by_the_softmax_of_its_cosines(tmp_path: Path) -> None:
     text = FakeTextEncoder()
     weights = _encoder(text, tmp_path).encode_query("class7")
-    cosines = text.encode(NAMES) @ text.encode(["class7"])[0]
+    cosines = text.encode([name for (name,) in NAMES]) @ text.encode(["class7"])[0]
     expected = np.exp(30 * cosines) / np.exp(30 * cosines).sum()
     np.testing.assert_allclose(weights, expected, rtol=1e-4)
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidmem.memory.contract import VideoMemory
-from vidmem.memory.methods import METHODS, make
+from vidmem.memory.methods import METHODS, Making, unpack
 
 SHAPE = (2, 12)
 BUDGET = 16_000
@@ -30,8 +30,14 @@ def stream(seed: int, frames: int, shape: tuple[int, int] = SHAPE) -> np.ndarray
     return np.asarray(frame / np.linalg.norm(frame, axis=-1, keepdims=True), np.float32)
 
 
+def made(
+    name: str, budget: int = BUDGET, shape: tuple[int, ...] = SHAPE, held: Any = "float32"
+) -> VideoMemory:
+    return Making(name, budget, *shape, held).make()
+
+
 def fed(name: str, frames: np.ndarray, budget: int = BUDGET, held: Any = "float32") -> VideoMemory:
-    memory = make(name, budget, frames.shape[1:], held=held)
+    memory = made(name, budget, frames.shape[1:], held)
     for at, frame in enumerate(frames):
         memory.observe(frame, float(at))
     return memory
@@ -50,11 +56,22 @@ def same(left: VideoMemory, right: VideoMemory) -> None:
 def test_an_interruption_changes_nothing(name: str, seed: int, first: int, more: int) -> None:
     frames = stream(seed, first + more)
     before = fed(name, frames[:first])
-    after = make(name, BUDGET, SHAPE, held="float32")
+    after = made(name)
     after.load_state_dict(before.state_dict())
     for at in range(first, first + more):
         after.observe(frames[at], float(at))
     same(after, fed(name, frames))
+
+
+@every
+@few
+@given(seeds, st.integers(0, 120))
+def test_what_is_put_away_comes_back_as_it_was(name: str, seed: int, length: int) -> None:
+    memory, making = fed(name, stream(seed, length)), Making(name, BUDGET, *SHAPE, "float32")
+    known, back = unpack(making.pack(memory))
+    assert known == making
+    assert back.nbytes == memory.nbytes or name == "all"
+    same(back, memory)
 
 
 @every
@@ -110,7 +127,7 @@ def test_a_breakpoint_read_knows_nothing_that_began_later(
 @pytest.mark.parametrize("held", ["float32", "float16"])
 def test_bytes_are_bounded_and_stop_growing(name: str, held: Any) -> None:
     frames = stream(1, 4000, (1, 12))
-    memory, sizes = make(name, 8_000, (1, 12), held=held), []
+    memory, sizes = made(name, 8_000, (1, 12), held), []
     for at, frame in enumerate(frames):
         memory.observe(frame, float(at))
         if at in (600, 3999):
@@ -149,16 +166,16 @@ def test_a_bad_frame_is_refused_and_not_absorbed(name: str, seed: int, length: i
 
 @every
 def test_an_empty_memory_reads_as_empty(name: str) -> None:
-    memory = make(name, BUDGET, SHAPE)
+    memory = made(name)
     assert memory.elements() == []
     assert len(memory.read().spans) == len(memory.read(np.ones(12)).spans) == 0
     memory.observe(stream(0, 1)[0], 0.0)
     memory.reset()
     assert memory.elements() == []
-    assert memory.nbytes == make(name, BUDGET, SHAPE).nbytes
+    assert memory.nbytes == made(name).nbytes
 
 
 @bounded
 def test_a_budget_too_small_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        make(name, 64, (32, 768))
+        made(name, 64, (32, 768))

@@ -164,3 +164,23 @@ def test_empty_reads_as_empty_and_a_bad_frame_changes_nothing() -> None:
     with pytest.raises(ValueError, match="not finite"):
         memory.observe(np.full((2, 4), np.nan), 9.0)
     assert len(memory.elements()) == 2
+
+
+def test_early_chunks_get_no_more_room_than_late_ones() -> None:
+    sizes = InfiniteParams(bins=40, chunk=10, tau=0.98, stickiness=0.0)
+    memory = fed(np.full((100, 1, 2), 0.5, np.float32), InfiniteVideo(sizes))
+    bins = memory.elements()
+    first = sum(element.span.end_s <= 6.0 for element in bins)
+    last = sum(element.span.start_s >= 44.0 for element in bins)
+    assert 3 <= first <= 8
+    assert 3 <= last <= 8
+
+
+def test_the_horizon_of_a_budget_is_as_far_as_its_bins_allow() -> None:
+    sizes = InfiniteVideo.within(100_000, (1, 32)).params
+    ahead = [
+        InfiniteVideo(InfiniteParams(sizes.bins, sizes.chunk, tau)).horizon_frames
+        for tau in (sizes.tau - 1e-3, sizes.tau, sizes.tau + 1e-3)
+    ]
+    assert ahead[1] == max(ahead)
+    assert ahead[1] == pytest.approx(sizes.bins / np.e * sizes.chunk, rel=0.01)

@@ -42,11 +42,14 @@ _UNIFORM_SHARE = 0.1  # of the sticky density, so that what no one asked for can
 
 @dataclass(frozen=True, slots=True)
 class InfiniteParams:
-    """Sizes: N ``bins``, L frames a ``chunk``; ``tau`` is the share that the past is left.
+    """Sizes: N ``bins``, L frames a ``chunk``; ``tau`` is the share that the past is left at most.
 
+    In ``fixed`` mode the c-th chunk after the first leaves it c/(c+1) while that is less, so that
+    the first chunk gets no more room than its followers.
     ``ridge`` counts in ``released`` mode only. ``sharpness`` scales the inner products of a query
-    with what is held: the paper's 1/sqrt(d) fits learnt projections, the product's features have
-    inner products between 0 and 1 and need more.
+    with what is held, ``stickiness`` those of new frames: the paper's 1/sqrt(d) fits learnt
+    projections, the product's features have inner products between 0 and 1 and need more. A higher
+    stickiness loses what is shown once.
     """
 
     bins: int = 256
@@ -54,6 +57,7 @@ class InfiniteParams:
     tau: float = 0.75
     ridge: float = 0.5
     sharpness: float = 20.0
+    stickiness: float = 5.0
 
     def __post_init__(self) -> None:
         if self.bins < 2 or self.chunk < 1 or not 0 < self.tau < 1 or self.ridge < 0:
@@ -166,13 +170,18 @@ class InfiniteVideo:
         """Make the largest memory for frames [N, D] whose ``nbytes`` stay within a budget.
 
         Tokens are averaged, so a frame takes D numbers. A quarter at most is for the open chunk.
+        The paper's tau is for eight chunks a video; here it is 1 - e/N, which moves the horizon as
+        far away as N bins allow: to N/e chunks.
 
         Raises:
             ValueError: the budget holds no such memory.
         """
         frames = budget_bytes // (held_bytes(shape[1:], held) + _BESIDE_BYTES)
         chunk = min(InfiniteParams().chunk, max(1, frames // 4))
-        return cls(InfiniteParams(bins=frames - chunk, chunk=chunk), held=held)
+        bins = frames - chunk
+        if bins <= math.e:
+            raise ValueError(f"{budget_bytes} bytes hold no continuous memory for frames {shape}")
+        return cls(InfiniteParams(bins=bins, chunk=chunk, tau=1 - math.e / bins), held=held)
 
     def reset(self) -> None:
         """Forget everything."""
@@ -321,7 +330,9 @@ class InfiniteVideo:
         sizes, mode = self.params, self.mode
         past = np.zeros(0) if self._is_empty else self._looked_at(chunk)
         source = bins_of(past, sizes.bins, mode=mode)
-        positions = np.concatenate(chunk_positions(len(chunk), len(past), sizes.tau, mode=mode))
+        updates = self._seen // sizes.chunk - 1
+        tau = min(sizes.tau, updates / (updates + 1)) if mode == "fixed" else sizes.tau
+        positions = np.concatenate(chunk_positions(len(chunk), len(past), tau, mode=mode))
         where = bins_of(positions, sizes.bins, mode=mode)
         rows = np.concatenate([source, sizes.bins + np.arange(len(chunk))])
         held = np.concatenate([self._bins.astype(np.float32), chunk])
@@ -336,7 +347,7 @@ class InfiniteVideo:
         """Say where the past is sampled: where the new frames themselves attend to."""
         if self.mode == "released":
             return past_positions(self.params.samples, mode="released")
-        density = gibbs(chunk, self._bins.astype(np.float32), self.params.sharpness)
+        density = gibbs(chunk, self._bins.astype(np.float32), self.params.stickiness)
         return sticky_positions(density.mean(axis=0), self.params.samples)
 
     def _date(

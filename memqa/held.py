@@ -1,0 +1,83 @@
+"""What a video holds of its pictures: the memory of its method, and a small one for its time line.
+
+Both take every frame, are stored as states with each segment, and stay when the video is settled:
+they resume a stream, and answer with the method's own read.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from memqa.store.schema import MEMORY, TIMELINE
+
+if TYPE_CHECKING:
+    from memqa.store.read import Reader
+    from models.values import Features
+    from vidmem.memory.contract import VideoMemory
+    from vidmem.memory.infinite import InfiniteVideo
+    from vidmem.memory.methods import Making
+
+TIMELINE_BYTES = 2**19  # about 200 bins of the embedded encoder's width
+_KEPT = 16  # memories that stay loaded, some megabytes each
+
+
+class Memories:
+    """The memories of a video that is being watched, or goes on where the states left them."""
+
+    def __init__(
+        self, method: str, budget_bytes: int, dim: int, states: Mapping[str, bytes]
+    ) -> None:
+        from vidmem.memory.methods import Making, unpack
+
+        makings = {
+            MEMORY: Making(method, budget_bytes, 1, dim),
+            TIMELINE: Making("infinite", TIMELINE_BYTES, 1, dim),
+        }
+        self._held = {
+            name: unpack(states[name]) if name in states else (making, making.make())
+            for name, making in makings.items()
+        }
+
+    @property
+    def chosen(self) -> VideoMemory:
+        """The memory of the method that was chosen for the video."""
+        return self._held[MEMORY][1]
+
+    def observe(self, frame: Features, at_s: float) -> None:
+        """Take the next frame [N, D]."""
+        for _, memory in self._held.values():
+            memory.observe(frame, at_s)
+
+    def dump(self) -> dict[str, bytes]:
+        """Give both as states."""
+        return {name: making.pack(memory) for name, (making, memory) in self._held.items()}
+
+
+def memory_of(reader: Reader, media_id: str) -> tuple[Making, VideoMemory] | None:
+    """Give the memory of a video's method as of its last commit, to be read only."""
+    return _unpacked(reader, media_id, MEMORY)
+
+
+def timeline_of(reader: Reader, media_id: str) -> InfiniteVideo | None:
+    """Give the small continuous memory of a video as of its last commit, to be read only."""
+    from vidmem.memory.infinite import InfiniteVideo
+
+    held = _unpacked(reader, media_id, TIMELINE)
+    if held is None:
+        return None
+    assert isinstance(held[1], InfiniteVideo)
+    return held[1]
+
+
+def _unpacked(reader: Reader, media_id: str, name: str) -> tuple[Making, VideoMemory] | None:
+    blob = reader.state(media_id, name)
+    return None if blob is None else _loaded(blob)
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def _loaded(blob: bytes) -> tuple[Making, VideoMemory]:
+    from vidmem.memory.methods import unpack
+
+    return unpack(blob)
