@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from memqa.library import Library
 
 _MOST_TOKENS = 64
-_CLOSEST = 3  # places shown with "unanswered"
 _REMEMBERED_TURNS = 6
 _NO_MEDIA = "There is nothing to ask yet: add a video or a document first."
 _UNANSWERED = "Nothing in your media supports an answer."
@@ -130,7 +129,7 @@ def stream(
         answer = _tie(asked, told, written)
     else:
         text = told.text if state == "ungrounded" else _UNANSWERED
-        answer = Answer(text, state, told.evidence[:_CLOSEST])
+        answer = Answer(text, state, told.evidence)
     # An option is the nearest one, whatever the state: choosing is asked for, the state warns.
     option = _choose(finder.text, options, told.text) if options and told.text else None
     yield course.end(replace(answer, option=option))

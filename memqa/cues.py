@@ -71,6 +71,7 @@ _NAME_ASKED = re.compile(
     r"\bwhat\b.*\b(?:called|named|name of)\b|\bwhat is \S+ name\b",
     re.I,
 )
+_NAME_WORDS = 5
 _WORD = re.compile(r"[^\W_]+(?:['’.\-][^\W_]+)*")
 
 
@@ -125,6 +126,16 @@ def focus_of(text: str) -> str:
     while words and words[-1].group().lower() in skip:
         del words[-1]
     return text[words[0].start() : words[-1].end()] if words else ""
+
+
+def describes(text: str) -> bool:
+    """Tell whether a scene is described behind a colon; times in there are none of the video."""
+    return bool(_SCENE_COLON.search(text))
+
+
+def is_description(focus: str) -> bool:
+    """Tell whether what is looked for is described in a sentence and not named."""
+    return len(focus.split()) > _NAME_WORDS
 
 
 def thing_of(text: str) -> str:

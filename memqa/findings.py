@@ -13,15 +13,16 @@ from dataclasses import dataclass
 
 from docmem.sentences import sentence_spans
 from memqa.cite import Source, numbers, proper_names, stems
-from memqa.cues import asks_name, asks_number
+from memqa.cues import asks_name, asks_number, is_description
 from memqa.fuse import Found
 from memqa.question import Question
 from memqa.values import Evidence, clock
 from models.values import TimeSpan
 
 MOST_EVIDENCE = 5
-# An event counts as showing the thing as well when it scores this share of the best one.
-ALSO_SHOWN = 0.6
+# An event counts as showing the thing as well when it scores this share of the best one; what is
+# described in a sentence is told from the rest by less.
+ALSO_SHOWN, ALSO_DESCRIBED = 0.6, 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ def best_sentences(question: Question, text: str, *, most: int) -> str:
     return " ".join(parts[index] for index in sorted(sorted(range(len(parts)), key=worth)[:most]))
 
 
-def appearances(found: Sequence[Found]) -> list[tuple[TimeSpan, Found]]:
+def appearances(found: Sequence[Found], least: float = ALSO_SHOWN) -> list[tuple[TimeSpan, Found]]:
     """Give every span of the best item's media that shows the thing, in time order.
 
     Events that follow each other without a gap and both show it are one appearance.
@@ -123,7 +124,7 @@ def appearances(found: Sequence[Found]) -> list[tuple[TimeSpan, Found]]:
     shown = [
         item
         for item in found
-        if item.memory.media_id == best.memory.media_id and item.score >= ALSO_SHOWN * best.score
+        if item.memory.media_id == best.memory.media_id and item.score >= least * best.score
     ]
     spans: list[tuple[TimeSpan, Found]] = []
     for item in sorted(shown, key=lambda item: item.memory.order):
@@ -157,7 +158,8 @@ def _gist(item: Found) -> str:
 
 
 def _when(question: Question, found: Sequence[Found]) -> Finding:
-    spans = appearances(found)
+    is_described = is_description(question.focus)
+    spans = appearances(found, ALSO_DESCRIBED if is_described else ALSO_SHOWN)
     thing = question.focus or "It"
     if question.pick != "all":
         spans = spans[:1] if question.pick == "first" else spans[-1:]
@@ -165,7 +167,19 @@ def _when(question: Question, found: Sequence[Found]) -> Finding:
     when = times([span for span, _ in spans])
     order = sorted((item for _, item in spans), key=_score, reverse=True)
     note = f"{_capital(thing)} is found at {when}."
-    return _stated(f"{_capital(thing)}: {when}.", order, note, places=len(order), key=when)
+    shown = [*order, *_varied(found, order)]
+    return _stated(f"{_capital(thing)}: {when}.", shown, note, places=len(order), key=when)
+
+
+def _varied(found: Sequence[Found], known: Sequence[Found]) -> list[Found]:
+    """Give the next best places, those first that show something else than those before."""
+    others = [item for item in found if item not in known]
+    looks = {_shown(item) for item in known}
+    fresh, like = list[Found](), list[Found]()
+    for item in others:
+        (like if _shown(item) in looks else fresh).append(item)
+        looks.add(_shown(item))
+    return fresh + like
 
 
 def _count(question: Question, found: Sequence[Found]) -> Finding:

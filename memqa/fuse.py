@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from memqa.cite import numbers, proper_names, stems
-from memqa.cues import asks_lively, asks_name, asks_number
+from memqa.cues import asks_lively, asks_name, asks_number, is_description
 from memqa.question import Question
 from memqa.store.schema import Hit, Memory
 from memqa.values import Evidence, Media, Modality
@@ -40,6 +40,8 @@ class Weights:
 _SEEN = Weights(seen=1.0, words=0.3, meaning=0.4)
 _TOLD = Weights(seen=0.5, words=1.0, meaning=0.4)
 _SIGN = Weights(seen=0.2, words=1.0, meaning=0.2)
+# A scene is described in words of its own, which the words in it hardly ever are.
+_SCENE = Weights(seen=1.0, words=0.0, meaning=0.0)
 # What an event without any words is worth to a question that only words can answer, and one
 # without a number or a name to a question for such.
 _MUTE, _OTHER_KIND = 0.4, 0.85
@@ -55,6 +57,8 @@ def weights_for(question: Question) -> Weights:
 
     What a sign over a thing says is found by the thing; when a named sign is shown, by its words.
     """
+    if asks_lively(question.text) and is_description(question.focus):
+        return _SCENE
     if question.sense == "read":
         return _SEEN if question.wants == "what" else _SIGN
     if question.wants == "summary" or (question.sense != "seen" and question.wants == "what"):

@@ -24,7 +24,7 @@ from memqa.settings import VideoSettings
 from memqa.store.schema import Commit, Memory, VectorBatch, memory_id
 from memqa.values import Media, MediaStatus
 from models.errors import EmptyMedia, IngestCancelled
-from models.values import TimeSpan, Utterance
+from models.values import Label, TimeSpan, Utterance
 from vidmem.values import Event, MediaInfo, Segment, Senses
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 _WATCH, _COUNTS = "watch", "ingest"
 # Labels less probable than this name what is not there more often than what is.
 _LEAST_PROBABILITY = 0.08
+# A second label that is so probable beside the first is the right one in three cases of ten.
+_AS_PROBABLE = 0.3
 # Ends of notes after which nothing is missing: a change of decoder, a source without sound.
 _HARMLESS = ("PyAV took over.", "is watched without sound.")
 # A live source's segments are short, so that memory is never far behind.
@@ -262,13 +264,21 @@ def _live_params(settings: VideoSettings) -> WatchParams:
 
 def event_text(event: Event) -> str:
     """Write an event as a passage: what was seen, read and said, a line each."""
-    seen = [label.name for label in event.labels if label.probability >= _LEAST_PROBABILITY]
     lines = {
-        "Seen": ", ".join(seen),
+        "Seen": ", ".join(_named(event.labels)),
         "Read": " / ".join(dict.fromkeys(one.text for one in event.read)),
         "Said": " ".join(one.text.strip() for one in event.said),
     }
     return "\n".join(f"{sense}: {words}" for sense, words in lines.items() if words)
+
+
+def _named(labels: Sequence[Label]) -> list[str]:
+    """Name what is seen, the most probable first; where the second is hardly less so, either."""
+    sure = [label for label in labels if label.probability >= _LEAST_PROBABILITY]
+    names = [label.name for label in sure]
+    if len(sure) > 1 and sure[1].probability >= _AS_PROBABLE * sure[0].probability:
+        return [f"{names[0]} or {names[1]}", *names[2:]]
+    return names
 
 
 def _said(media_id: str, segment: int, number: int, utterance: Utterance) -> Memory:

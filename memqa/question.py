@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from memqa.cues import Sense, content_words, focus_of, sense_of
+from memqa.cues import Sense, content_words, describes, focus_of, sense_of
 from memqa.times import Stretch, moment_named, stretch_named, without_now
 from memqa.values import AnswerMode
 
@@ -146,7 +146,7 @@ def understand(
 ) -> Question:
     """Take a question apart; ``before`` is the chat's last turn, which a follow-up leans on."""
     text = " ".join(text.split())
-    if at_s is None and mode != "global":
+    if at_s is None and mode != "global" and not describes(text):
         at_s = moment_named(text)
         if at_s is None and _asks_of_now(text):
             at_s = math.inf
@@ -161,7 +161,7 @@ def _asks_of_now(text: str) -> bool:
 
 
 def _classify(text: str, at_s: float | None) -> Question:
-    within, rest = stretch_named(text)
+    within, rest = (None, text) if describes(text) else stretch_named(text)
     plain = Question(text=text, focus=focus_of(rest), sense=sense_of(text), within=within)
     if _SUMMARY.search(text):
         return replace(plain, wants="summary", at_s=at_s)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,10 @@ from memqa.library import Library
 from memqa.settings import VideoSettings
 from memqa.store.schema import memory_id
 from memqa.values import Media
-from models.errors import EmptyMedia, IngestCancelled
+from models.errors import EmptyMedia, IngestCancelled, InputError
 from models.values import Label, TimeSpan, Utterance
 from tests import media as made
-from tests.memqa.parts import FakeEngines
+from tests.memqa.parts import FakeEngines, write_document
 from tests.memqa.test_resume import everything, killed_at
 from vidmem.memory.methods import METHODS
 from vidmem.values import Event, ReadText
@@ -95,7 +97,7 @@ def test_a_video_becomes_events_speech_and_an_outline(library: Library, film: Pa
         eyes.signature, np.ones(eyes.dim, np.float32), metric="dot", limit=500
     )
     assert {hit.memory.id for hit in found} == {one.id for one in kept}
-    assert read.states(media.id) == {}
+    assert set(read.states(media.id)) == {"memory", "timeline"}
 
 
 @pytest.mark.parametrize(
@@ -162,7 +164,7 @@ def test_an_event_is_written_as_a_passage() -> None:
     event = Event(
         index=3,
         span=TimeSpan(0, 5),
-        labels=(Label("minibus", 0.5), Label("trolleybus", 0.2), Label("hen", 0.01)),
+        labels=(Label("minibus", 0.5), Label("trolleybus", 0.1), Label("hen", 0.01)),
         read=(ReadText(TimeSpan(0, 2), "GATE 5"), ReadText(TimeSpan(3, 4), "GATE 5")),
         said=(Utterance(1, 2, " All aboard. "), Utterance(2, 3, "Mind the gap.")),
         thumbnail=None,
@@ -171,6 +173,8 @@ def test_an_event_is_written_as_a_passage() -> None:
     assert event_text(event) == (
         "Seen: minibus, trolleybus\nRead: GATE 5\nSaid: All aboard. Mind the gap."
     )
+    unsure = replace(event, labels=(Label("minibus", 0.3), Label("trolleybus", 0.2)))
+    assert event_text(unsure).startswith("Seen: minibus or trolleybus\n")
     silent = Event(0, TimeSpan(0, 1), (), (), (), None, 0.0)
     assert event_text(silent) == ""
 
@@ -185,3 +189,30 @@ def test_every_memory_can_be_chosen_and_is_searched(
     assert kept
     assert {one.method for one in kept} == {method}
     assert library.search("red")
+
+
+def test_what_a_memory_holds_can_be_told(library: Library, tmp_path: Path) -> None:
+    film = made.video(tmp_path / "film.mp4", shots=(50,) * 4, fps=5, pan=3)
+    media = library.add(film, method="xmem")
+    account = library.memory(media.id)
+    assert (account.method, account.horizon_s) == ("xmem", None)
+    assert account.nbytes <= account.budget_bytes
+    assert sum(one.count for one in account.elements) == account.figures["frames_seen"]
+    assert all(one.usage is not None and one.bytes > 0 for one in account.elements)
+    assert account.timeline["horizon_s"] > 0
+    ends = [one.end_s for one in account.elements]
+    assert ends == sorted(ends)
+    with pytest.raises(InputError, match="no picture memory"):
+        library.memory(library.add(write_document(tmp_path / "a.md")).id)
+
+
+def test_a_question_attends_where_its_thing_is_shown(library: Library, tmp_path: Path) -> None:
+    film = made.video(tmp_path / "film.mp4", shots=(50,) * 4, fps=5, pan=3)
+    media = library.add(film)
+    whole = library.density("red", media=media.id)
+    assert sum(one.density * (one.end_s - one.start_s) for one in whole) == pytest.approx(
+        1, abs=0.1
+    )
+    assert all(left.start_s <= right.start_s for left, right in pairwise(whole))
+    with pytest.raises(InputError, match="empty"):
+        library.density(" ", media=media.id)

@@ -117,6 +117,11 @@ def test_a_stretch_says_what_counts() -> None:
     assert understand("What was revenue in the first half of 2023?").within is None
 
 
+def test_times_in_a_description_are_no_times_of_the_video() -> None:
+    question = understand("When is this scene shown: a man waves at 3:10, falls in the last second")
+    assert (question.wants, question.within, question.at_s) == ("when", None, None)
+
+
 def test_a_count_as_of_a_moment_counts_up_to_it() -> None:
     question = understand("How many times has the bus appeared?", at_s=90.0)
     assert (question.wants, question.at_s, question.within) == ("count", None, Stretch(0, 90))
