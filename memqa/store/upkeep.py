@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 _KEEP_VERSIONS = timedelta(minutes=1)
 # Not zero: LanceDB warns at zero, and a millisecond ago means the same.
 _KEEP_NOTHING = timedelta(milliseconds=1)
+_A_MOMENT_S = 0.01
 # So many small files a table may gather before it is compacted; each costs a query about 0.1 ms.
 _MOST_COMMITS = 16
 
@@ -67,7 +69,7 @@ class Upkeep:
             merge = self._tables.media.merge_insert("id").when_matched_update_all()
             merge.execute(media_table(hidden))
             self._delete(media_id, chats_too=chats_too)
-            self._tables.media.optimize(cleanup_older_than=_KEEP_NOTHING, delete_unverified=True)
+            _clean(self._tables.media)
         return True
 
     def repair(self) -> list[str]:
@@ -103,12 +105,18 @@ class Upkeep:
         """
         self._tables.rebuild_text_index()
         for table in self._everything():
-            table.optimize(cleanup_older_than=_KEEP_NOTHING, delete_unverified=True)
+            _clean(table)
 
     def _everything(self) -> Iterator[Table]:
         tables = self._tables
         yield from (tables.memories, tables.states, tables.media, tables.chats)
         yield from tables.all_vectors()
+
+
+def _clean(table: Table) -> None:
+    """Remove every version but the newest; the last deletion has to be older than "nothing"."""
+    time.sleep(_A_MOMENT_S)
+    table.optimize(cleanup_older_than=_KEEP_NOTHING, delete_unverified=True)
 
 
 def _folder_bytes(folder: Path) -> int:
