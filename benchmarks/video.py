@@ -29,6 +29,7 @@ from memqa.values import Answer, Evidence
 from models.values import TimeSpan
 
 CHOICES_PER_TYPE = 10  # questions of a type that are asked a second time, with their choices
+_PARTS = ("total", "vectors", "texts", "thumbnails", "states")
 _BY_ANSWER = ("order", "count", "now")
 
 
@@ -178,10 +179,14 @@ def _index(library: Library, videos: Sequence[Path]) -> dict[str, Any]:
         if outcome.media and outcome.status in ("indexed", "partial"):
             elapsed += outcome.elapsed_s
             duration += outcome.media.duration_s or 0.0
-    stored = sum(media.bytes for media in library.media())
+    sizes = [library.store.read.sizes(media.id) for media in library.media()]
     total_s = sum(media.duration_s or 0.0 for media in library.media())
+    parts = {name: sum(getattr(one, name) for one in sizes) for name in _PARTS}
+    parts["on_disk"] = library.stats().tables_bytes
     return {
-        "bytes_per_s": {"all": round(stored / total_s, 1) if total_s else None},
+        "bytes_per_s": {
+            name: round(part / total_s, 1) if total_s else None for name, part in parts.items()
+        },
         "realtime_x": round(duration / elapsed, 2) if elapsed else None,
     }
 
