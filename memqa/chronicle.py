@@ -121,7 +121,7 @@ def _each(question: Question, finder: Finder, media: Sequence[Media]) -> list[Fo
     """Give the best showing of each of several things in one video; empty where none shows all.
 
     Pages have no time, and times of two videos have no order: the video counts that shows the worst
-    found of the things best. For what lies between two things, the events there come first.
+    found of the things best. For what lies between two things, the events there are given.
     """
     timed = [item for item in media if item.kind != "document"]
     best = [
@@ -138,7 +138,7 @@ def _each(question: Question, finder: Finder, media: Sequence[Media]) -> list[Fo
 
 
 def _events_between(finder: Finder, ends: Sequence[Found]) -> list[Found]:
-    """Give the events between two places, as sure as the less sure one, then the places."""
+    """Give the events between two places, as sure as the less sure of them."""
     if not ends:
         return []
     first, last = sorted(item.memory.order for item in ends)
