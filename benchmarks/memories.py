@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -33,6 +33,12 @@ from vidmem.memory.methods import METHODS, Making
 from vidmem.values import Senses
 from vidmem.video import probe
 from vidmem.watch import watch
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# By length of video, memory and budget.
+Table: TypeAlias = dict[str, dict[str, dict[str, dict[str, Any]]]]
 
 BUDGETS = {"256KB": 2**18, "1MB": 2**20, "4MB": 2**22, "16MB": 2**24}
 TYPES = ("when", "when_all", "clip", "needle")
@@ -90,28 +96,29 @@ class Replay:
         return [float(at) for at in watched.events[best].mean(axis=1)]
 
 
-def compare(
-    asked: Sequence[Asked], eyes: ImageEncoder, budgets: Iterable[str] = BUDGETS
-) -> dict[str, dict[str, Any]]:
-    """Give for each memory and budget how often it names the moment, and what that costs."""
+def compare(asked: Sequence[Asked], eyes: ImageEncoder, budgets: Iterable[str] = BUDGETS) -> Table:
+    """Give how often each memory at each budget names the moment, and what that costs.
+
+    By the length of the videos, then by memory, then by budget.
+    """
     by_video: dict[Path, list[Asked]] = defaultdict(list)
     for item in asked:
         if item.row["type"] in TYPES and item.row.get("answer_times"):
             by_video[item.video].append(item)
-    runs: dict[tuple[str, str], _Run] = defaultdict(_Run)
+    runs: dict[tuple[str, str, str], _Run] = defaultdict(_Run)
     for video, items in sorted(by_video.items()):
         watched = look(video, eyes)
         print(f"watched {video.name} in {watched.seconds:.0f} s", file=sys.stderr, flush=True)
+        length = f"{watched.times[-1] / 60:.0f} min"
         for name in METHODS:
             for budget in ("16MB",) if name == "all" else budgets:
-                runs[name, budget].add(name, BUDGETS[budget], watched, items, eyes)
-                print(
-                    f"  {name} {budget}: {runs[name, budget].line()}", file=sys.stderr, flush=True
-                )
-    table: dict[str, dict[str, Any]] = defaultdict(dict)
-    for (name, budget), run in runs.items():
-        table[name]["any" if name == "all" else budget] = run.figures()
-    return dict(table)
+                run = runs[length, name, "any" if name == "all" else budget]
+                run.add(name, BUDGETS[budget], watched, items, eyes)
+                print(f"  {name} {budget}: {run.line()}", file=sys.stderr, flush=True)
+    table: Table = defaultdict(lambda: defaultdict(dict))
+    for (length, name, budget), run in runs.items():
+        table[length][name][budget] = run.figures()
+    return table
 
 
 class _Run:
@@ -161,29 +168,38 @@ class _Run:
         }
 
 
-def draw(table: dict[str, dict[str, Any]], to: Path) -> None:
-    """Draw recall@1 over bytes, a line a memory, `all` as the ceiling."""
+def draw(table: Table, to: Path) -> None:
+    """Draw recall@1 over bytes, a line a memory, `all` as the ceiling, for each length."""
+    import matplotlib
     from matplotlib.figure import Figure
 
-    axes = (figure := Figure(figsize=(7, 4), layout="constrained")).subplots()
-    for name, runs in table.items():
-        if name == "all":
-            low, high = runs["any"]["recall@1_ci95"]
-            axes.axhspan(low, high, color="0.9", label="all frames, 95 % interval")
-            continue
-        known = [budget for budget in BUDGETS if budget in runs]
-        plain = name in ("uniform", "fifo", "random")
-        axes.plot(
-            known,
-            [runs[budget]["recall@1"] for budget in known],
-            *("--" if plain else "-",),
-            marker="o",
-            linewidth=1 if plain else 2,
-            label=name,
-        )
-    axes.set(xlabel="picture memory", ylabel="recall@1", ylim=(0, 1))
-    axes.legend(fontsize=8, ncols=2)
+    matplotlib.rcParams["svg.hashsalt"] = "memqa"  # the same figures draw the same file
+    figure = Figure(figsize=(5 * len(table), 4), layout="constrained")
+    for axes, (length, methods) in zip(
+        figure.subplots(1, len(table), squeeze=False, sharey=True)[0], table.items(), strict=True
+    ):
+        for name, runs in methods.items():
+            _line(axes, name, runs)
+        axes.set(title=length, xlabel="picture memory", ylim=(0, 1))
+    figure.axes[0].set_ylabel("recall@1")
+    figure.axes[0].legend(fontsize=8, ncols=2)
     figure.savefig(to, metadata={"Date": None})
+
+
+def _line(axes: Axes, name: str, runs: dict[str, dict[str, Any]]) -> None:
+    if name == "all":
+        low, high = runs["any"]["recall@1_ci95"]
+        axes.axhspan(low, high, color="0.9", label="all frames, 95 % interval")
+        return
+    plain = name in ("uniform", "fifo", "random")
+    axes.plot(
+        list(runs),
+        [run["recall@1"] for run in runs.values()],
+        *("--" if plain else "-",),
+        marker="o",
+        linewidth=1 if plain else 2,
+        label=name,
+    )
 
 
 def main() -> None:

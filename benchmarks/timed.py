@@ -78,6 +78,10 @@ class _Sight:
         with self._busy.at("see", len(pictures)):
             return self._inner.encode(pictures)
 
+    def encode_regions(self, pictures: Sequence[Picture], side: int) -> Features:
+        with self._busy.at("see", len(pictures)):
+            return self._inner.encode_regions(pictures, side)
+
     def encode_query(self, text: str) -> Features:
         return self._inner.encode_query(text)
 

@@ -20,9 +20,8 @@ from memqa.values import Evidence, clock
 from models.values import TimeSpan
 
 MOST_EVIDENCE = 5
-# An event counts as showing the thing as well when it scores this share of the best one; what is
-# described in a sentence is told from the rest by less.
-ALSO_SHOWN, ALSO_DESCRIBED = 0.6, 0.9
+# An event counts as showing the thing as well when it scores this share of the best one.
+ALSO_SHOWN = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ def best_sentences(question: Question, text: str, *, most: int) -> str:
     return " ".join(parts[index] for index in sorted(sorted(range(len(parts)), key=worth)[:most]))
 
 
-def appearances(found: Sequence[Found], least: float = ALSO_SHOWN) -> list[tuple[TimeSpan, Found]]:
+def appearances(found: Sequence[Found]) -> list[tuple[TimeSpan, Found]]:
     """Give every span of the best item's media that shows the thing, in time order.
 
     Events that follow each other without a gap and both show it are one appearance.
@@ -124,7 +123,7 @@ def appearances(found: Sequence[Found], least: float = ALSO_SHOWN) -> list[tuple
     shown = [
         item
         for item in found
-        if item.memory.media_id == best.memory.media_id and item.score >= least * best.score
+        if item.memory.media_id == best.memory.media_id and item.score >= ALSO_SHOWN * best.score
     ]
     spans: list[tuple[TimeSpan, Found]] = []
     for item in sorted(shown, key=lambda item: item.memory.order):
@@ -158,8 +157,9 @@ def _gist(item: Found) -> str:
 
 
 def _when(question: Question, found: Sequence[Found]) -> Finding:
+    # How well places fit a description differs by chance: the best is told, and others shown.
     is_described = is_description(question.focus)
-    spans = appearances(found, ALSO_DESCRIBED if is_described else ALSO_SHOWN)
+    spans = [(_span(found[0]), found[0])] if is_described else appearances(found)
     thing = question.focus or "It"
     if question.pick != "all":
         spans = spans[:1] if question.pick == "first" else spans[-1:]
@@ -174,12 +174,17 @@ def _when(question: Question, found: Sequence[Found]) -> Finding:
 def _varied(found: Sequence[Found], known: Sequence[Found]) -> list[Found]:
     """Give the next best places, those first that show something else than those before."""
     others = [item for item in found if item not in known]
-    looks = {_shown(item) for item in known}
+    looks = {_look(item) for item in known}
     fresh, like = list[Found](), list[Found]()
     for item in others:
-        (like if _shown(item) in looks else fresh).append(item)
-        looks.add(_shown(item))
+        (like if _look(item) in looks else fresh).append(item)
+        looks.add(_look(item))
     return fresh + like
+
+
+def _look(item: Found) -> str:
+    """Give the first name of what an event shows, or what it tells where it has none."""
+    return parts_of(item.memory.text).get("seen", "").split(" or ")[0] or _shown(item)
 
 
 def _count(question: Question, found: Sequence[Found]) -> Finding:

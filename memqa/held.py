@@ -27,12 +27,18 @@ class Memories:
     """The memories of a video that is being watched, or goes on where the states left them."""
 
     def __init__(
-        self, method: str, budget_bytes: int, dim: int, states: Mapping[str, bytes]
+        self,
+        method: str,
+        budget_bytes: int,
+        shape: tuple[int, int],
+        states: Mapping[str, bytes],
     ) -> None:
+        """``shape`` is that of a frame's tokens [N, D]."""
         from vidmem.memory.methods import Making, unpack
 
+        tokens, dim = shape
         makings = {
-            MEMORY: Making(method, budget_bytes, 1, dim),
+            MEMORY: Making(method, budget_bytes, tokens, dim),
             TIMELINE: Making("infinite", TIMELINE_BYTES, 1, dim),
         }
         self._held = {
@@ -46,9 +52,9 @@ class Memories:
         return self._held[MEMORY][1]
 
     def observe(self, frame: Features, at_s: float) -> None:
-        """Take the next frame [N, D]."""
-        for _, memory in self._held.values():
-            memory.observe(frame, at_s)
+        """Take the next frame [N, D]; the time line takes its whole picture, the first token."""
+        self.chosen.observe(frame, at_s)
+        self._held[TIMELINE][1].observe(frame[:1], at_s)
 
     def dump(self) -> dict[str, bytes]:
         """Give both as states."""

@@ -140,7 +140,7 @@ class VideoIngest:
         )
         for segment in segments:
             for seen in segment.observations:
-                memories.observe(seen.feature[None, :], seen.pts_s)
+                memories.observe(seen.tokens, seen.pts_s)
             media = _after(media, segment)
             counts = replace(
                 counts,
@@ -156,8 +156,8 @@ class VideoIngest:
         return media, counts, committed
 
     def _memories(self, method: str, states: Mapping[str, bytes]) -> Memories:
-        dim = self._engines.image_encoder().dim
-        return Memories(method, self._settings.memory_bytes, dim, states)
+        shape = (1 + self._settings.regions**2, self._engines.image_encoder().dim)
+        return Memories(method, self._settings.memory_bytes, shape, states)
 
     def _senses(self) -> Senses:
         return Senses(
@@ -255,7 +255,9 @@ def _watch_params(settings: VideoSettings) -> WatchParams:
     from vidmem.sample import SampleParams
     from vidmem.watch import WatchParams
 
-    return WatchParams(sample=SampleParams(every_s=1 / settings.frames_per_s))
+    return WatchParams(
+        regions=settings.regions, sample=SampleParams(every_s=1 / settings.frames_per_s)
+    )
 
 
 def _live_params(settings: VideoSettings) -> WatchParams:

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memqa.cite import stems
-from memqa.cues import content_words, thing_of
+from memqa.cues import content_words, is_description, thing_of
 from memqa.fuse import Found, Gathering
-from memqa.held import timeline_of
+from memqa.held import memory_of, timeline_of
 from memqa.question import Question, understand
 from memqa.store.schema import Hit, Memory
 from memqa.values import Attention, Evidence, Level, Media
@@ -129,14 +129,32 @@ class Finder:
         }
 
     def _add_seen(self, gathered: Gathering, focus: str, known: Mapping[str, Media]) -> None:
-        """Spread what the picture memory's elements show over the events that they cover."""
+        """Spread what the picture memory's elements show over the events that they cover.
+
+        An event that the method's own read does not attend to counts for a third of what fits.
+        """
         videos = [item.id for item in known.values() if item.kind == "video"]
         for media_id, shown in self.shown(focus, videos).items() if videos else ():
             events = self.events(media_id)
-            for event, fit in zip(
-                events, shown.over(np.asarray([_span(e) for e in events])), strict=True
-            ):
+            spans = np.asarray([_span(event) for event in events]).reshape(-1, 2)
+            attended = self._attended(focus, media_id, spans)
+            for event, fit in zip(events, shown.over(spans) * (1 + 2 * attended) / 3, strict=True):
                 gathered.add_seen(event, float(fit))
+
+    def _attended(
+        self, focus: str, media_id: str, events: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Give how much the method's own read for a focus attends to each event, the most 1.
+
+        A description names many things, so that no read is for it.
+        """
+        held = memory_of(self.reader, media_id)
+        if held is None or not len(events) or is_description(focus):
+            return np.ones(len(events))
+        read = held[1].read(self.image.encode_query(focus))
+        spans = np.asarray([(span.start_s, span.end_s) for span in read.spans]).reshape(-1, 2)
+        attended = Shown(spans, read.weights.astype(np.float64)).over(events)
+        return np.asarray(attended / max(float(attended.max()), 1e-12))
 
 
 def search(

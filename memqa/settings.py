@@ -40,11 +40,15 @@ class ModelNames(_Part):
 
 
 class VideoSettings(_Part):
-    """How a video is watched; ``memory_bytes`` is what its picture memory may grow to."""
+    """How a video is watched; ``memory_bytes`` is what its picture memory may grow to.
+
+    ``regions`` is how many rows and columns of cells the memory takes besides each whole picture.
+    """
 
     frames_per_s: float = Field(default=1.0, ge=0.2, le=30)
     method: str = "auto"
     memory_bytes: int = Field(default=2 * 2**20, ge=2**18)
+    regions: int = Field(default=0, ge=0, le=7)
     listen: bool = True
     read_screen: bool = True
 

@@ -33,6 +33,13 @@ class ImageEncoder(Protocol):
         """Give the vectors [T, D] of T pictures of any sizes."""
         ...
 
+    def encode_regions(self, pictures: Sequence[Picture], side: int) -> Features:
+        """Give the vectors [T, 1 + side^2, D] of T pictures: of each whole, then of its cells.
+
+        The cells are those of a grid of ``side`` rows and columns, row by row.
+        """
+        ...
+
     def encode_query(self, text: str) -> Features:
         """Give the vector [D] of a word or sentence naming what to look for."""
         ...

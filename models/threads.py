@@ -1,4 +1,4 @@
-"""Knows how many threads a model may use; the one place where torch is told."""
+"""Knows how many threads a model may use, and on which device torch runs it."""
 
 from __future__ import annotations
 
@@ -20,3 +20,10 @@ def limit_torch_threads() -> None:
 
     if torch.get_num_threads() != cpu_threads():
         torch.set_num_threads(cpu_threads())
+
+
+def torch_device() -> str:
+    """Give the name of the device that torch runs models on: a CUDA GPU where there is one."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

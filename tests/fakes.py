@@ -63,6 +63,19 @@ class FakeImageEncoder:
             return np.zeros((0, self.dim), np.float32)
         return np.stack([self._shares(picture) for picture in pictures])
 
+    def encode_regions(self, pictures: Sequence[Picture], side: int) -> Features:
+        cells = [
+            [
+                picture,
+                *(c for row in np.array_split(picture, side) for c in np.array_split(row, side, 1)),
+            ]
+            if side
+            else [picture]
+            for picture in pictures
+        ]
+        shape = (len(pictures), 1 + side * side, self.dim)
+        return self.encode([cell for row in cells for cell in row]).reshape(shape)
+
     def encode_query(self, text: str) -> Features:
         words = set(_WORD.findall(text.lower()))
         named = np.array([colour in words for colour in COLOURS], np.float32)

@@ -51,11 +51,15 @@ class ReadParams:
 
 @dataclass(slots=True)
 class Perceiver:
-    """Turns shown frames into observations; remembers when it last read, and what stood where."""
+    """Turns shown frames into observations; remembers when it last read, and what stood where.
+
+    ``regions`` is how many rows and columns of cells are seen besides each whole picture.
+    """
 
     image: ImageEncoder
     reader: TextReader | None
     params: ReadParams = field(default_factory=ReadParams)
+    regions: int = 0
     _reads: int = 0
     _read_s: float = 0.0
     _read_map: tuple[tuple[int, ...], ...] | None = None
@@ -64,13 +68,13 @@ class Perceiver:
         """Perceive T frames in order of time."""
         if not frames:
             return []
-        features = self.image.encode([frame.picture for frame in frames])
+        tokens = self.image.encode_regions([frame.picture for frame in frames], self.regions)
         return [
             Observation(
-                frame.index, frame.pts_s, feature, tuple(self.image.labels(feature)),
+                frame.index, frame.pts_s, own, tuple(self.image.labels(own[0])),
                 self._read(frame), frame.is_cut,
             )
-            for frame, feature in zip(frames, features, strict=True)
+            for frame, own in zip(frames, tokens, strict=True)
         ]  # fmt: skip
 
     def state_dict(self) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+import numpy as np
+
 from models.ports import ImageEncoder, TextReader, Transcriber
 from models.values import Features, Label, TextLine, TimeSpan, Utterance
 
@@ -41,17 +43,25 @@ class MediaInfo:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What was perceived at one frame: the feature [D], its labels and the text read off it."""
+    """What was perceived at one frame: its tokens [N, D], its labels and the text read off it.
+
+    The first token is the whole picture's, the others are those of its regions.
+    """
 
     index: int
     pts_s: float
-    feature: Features
+    tokens: Features
     labels: tuple[Label, ...]
     lines: tuple[TextLine, ...]
     is_cut: bool
 
+    @property
+    def feature(self) -> Features:
+        """What the whole picture shows [D]."""
+        return np.asarray(self.tokens[0])
+
     def __repr__(self) -> str:
-        return f"Observation({self.index} at {self.pts_s:.2f} s, feature {self.feature.shape})"
+        return f"Observation({self.index} at {self.pts_s:.2f} s, tokens {self.tokens.shape})"
 
 
 @dataclass(frozen=True, slots=True)

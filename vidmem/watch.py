@@ -47,17 +47,21 @@ _STATE_VERSION = 2
 
 @dataclass(frozen=True, slots=True)
 class WatchParams:
-    """How a file is watched; ``batch`` is how many frames are perceived together."""
+    """How a file is watched; ``batch`` is how many frames are perceived together.
+
+    ``regions`` is how many rows and columns of cells are seen besides each whole picture.
+    """
 
     segment_s: float = 60.0
     batch: int = 16
+    regions: int = 0
     sample: SampleParams = field(default_factory=SampleParams)
     read: ReadParams = field(default_factory=ReadParams)
     event: EventParams = field(default_factory=EventParams)
     limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
-        if not (self.segment_s >= 1 and self.batch >= 1):
+        if not (self.segment_s >= 1 and self.batch >= 1 and self.regions >= 0):
             raise ValueError(f"not a way to watch: {self.segment_s} s, {self.batch} frames")
 
 
@@ -105,7 +109,7 @@ class _Watching:
         self._info, self._params, self._live = info, params, live
         self._index, self.done = int(state["segment"]), bool(state["done"])
         self._end_s, self._seen = float(state["end_s"]), int(state["seen"])
-        self._perceiver = Perceiver(senses.image, senses.reader, params.read)
+        self._perceiver = Perceiver(senses.image, senses.reader, params.read, params.regions)
         self._events = Events(params.event, senses.image, blind=info.kind == "audio")
         if resume is not None:
             self._perceiver.load_state_dict(state["perceiver"])

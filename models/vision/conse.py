@@ -68,7 +68,16 @@ class ConSE:
         Raises:
             BackendError: the network failed.
         """
-        return self._network.probabilities(pictures)
+        return self._network.probabilities(pictures)[:, 0]
+
+    def encode_regions(self, pictures: Sequence[Picture], side: int) -> Features:
+        """Give the class probabilities [T, 1 + side^2, D] of T pictures and of their cells.
+
+        Raises:
+            BackendError: the network failed.
+            ValueError: a picture has no ``side`` by ``side`` cells.
+        """
+        return self._network.probabilities(pictures, side)
 
     def encode_query(self, text: str) -> Features:
         """Give the class weights [D] of a word or sentence; they sum to one."""

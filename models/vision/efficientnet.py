@@ -1,17 +1,17 @@
-"""Knows how EfficientNet-Lite0 turns pictures into class probabilities, quickly, on a CPU."""
+"""Knows how EfficientNet-Lite0 turns pictures, and parts of them, into class probabilities."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from models.errors import BackendError, ModelNotFound
-from models.threads import limit_torch_threads
+from models.threads import limit_torch_threads, torch_device
 from models.values import Features, Picture
 
 if TYPE_CHECKING:
@@ -20,35 +20,53 @@ if TYPE_CHECKING:
 CLASSES = 1000
 _SIDE_PX = 224
 _MEAN, _SPREAD = 0.498, 0.502  # of the published weights, on pixels in [0, 1]
+_MAP_SIDE = 7  # cells of the network's last map
 _BATCH_PICTURES = 8  # more pictures at once no longer fit the CPU's caches and run slower
 
 
 class EfficientNetLite0:
     """ImageNet-1k classifier (Tan & Le 2019, arXiv 1905.11946; the "lite" variant without SE)."""
 
-    def __init__(self, weights: Path) -> None:
-        self._network = _load(weights)
+    def __init__(self, weights: Path, device: str | None = None) -> None:
+        """``device`` is what torch calls it; a GPU where there is one unless given."""
+        self._device = device or torch_device()
+        self._network = _load(weights, self._device)
 
-    def probabilities(self, pictures: Sequence[Picture]) -> Features:
-        """Give the class probabilities [T, 1000] of T pictures of any sizes.
+    def probabilities(self, pictures: Sequence[Picture], side: int = 0) -> Features:
+        """Give the class probabilities [T, 1 + side^2, 1000] of T pictures and of their cells.
+
+        The whole picture comes first, then the cells of a grid, row by row: the classifier is
+        linear after the pooling, so it reads any part of the network's 7 by 7 map as it reads the
+        mean of all of it (class activation mapping, Zhou et al. 2016, arXiv 1512.04150, eq. 2).
 
         Raises:
             BackendError: the network failed.
+            ValueError: the map has no ``side`` by ``side`` cells.
         """
+        if not 0 <= side <= _MAP_SIDE:
+            raise ValueError(f"a picture has 0 to {_MAP_SIDE} cells on a side, not {side}")
         if not len(pictures):
-            return np.zeros((0, CLASSES), np.float32)
-        starts = range(0, len(pictures), _BATCH_PICTURES)
-        return np.concatenate([self._batch(pictures[s : s + _BATCH_PICTURES]) for s in starts])
+            return np.zeros((0, 1 + side * side, CLASSES), np.float32)
+        parts = (
+            pictures[s : s + _BATCH_PICTURES] for s in range(0, len(pictures), _BATCH_PICTURES)
+        )
+        return np.concatenate([self._batch(part, side) for part in parts])
 
-    def _batch(self, pictures: Sequence[Picture]) -> Features:
+    def _batch(self, pictures: Sequence[Picture], side: int) -> Features:
         import torch
+        from torch.nn.functional import adaptive_avg_pool2d
 
         pixels = torch.from_numpy(np.stack([_fit(picture) for picture in pictures]))
-        batch = pixels.permute(0, 3, 1, 2)  # a view: in memory the channels stay last
+        # A view: in memory the channels stay last.
+        batch = pixels.to(self._device).permute(0, 3, 1, 2)
         try:
-            with torch.inference_mode():
-                logits = self._network((batch.float() / 255 - _MEAN) / _SPREAD)
-                return np.asarray(logits.softmax(1).numpy(), np.float32)
+            # A GPU's short floats would put a picture elsewhere than the CPU does.
+            with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+                seen = self._network.extract_features((batch.float() / 255 - _MEAN) / _SPREAD)
+                pools = [adaptive_avg_pool2d(seen, cells) for cells in (1, side) if cells]
+                tokens = torch.cat([pool.flatten(2) for pool in pools], 2).transpose(1, 2)
+                shares = self._network._fc(tokens).softmax(2)
+                return np.asarray(shares.cpu().numpy(), np.float32)
         except RuntimeError as exc:
             raise BackendError(
                 f"The picture encoder failed on {len(pictures)} pictures: {exc}. "
@@ -76,7 +94,7 @@ def _fit(picture: Picture) -> NDArray[np.uint8]:
     return np.asarray(small)
 
 
-def _load(weights: Path) -> nn.Module:
+def _load(weights: Path, device: str) -> Any:  # the package has no types
     limit_torch_threads()
     import torch
     from efficientnet_lite_pytorch import EfficientNet  # type: ignore[import-untyped]
@@ -91,8 +109,7 @@ def _load(weights: Path) -> nn.Module:
         ) from exc
     network.eval()
     _fold(network)
-    module: nn.Module = network.to(memory_format=torch.channels_last)
-    return module
+    return network.to(device, memory_format=torch.channels_last)
 
 
 def _fold(network: nn.Module) -> None:

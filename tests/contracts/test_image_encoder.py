@@ -51,6 +51,25 @@ def test_a_picture_gives_the_same_vector_alone_and_in_company(
     np.testing.assert_allclose(alone, together, atol=1e-5)
 
 
+@pytest.mark.parametrize("side", [0, 1, 3])
+def test_regions_come_after_the_whole_picture(
+    encoder: ImageEncoder, pictures: list[Picture], side: int
+) -> None:
+    tokens = encoder.encode_regions(pictures, side)
+    assert tokens.shape == (len(pictures), 1 + side * side, encoder.dim)
+    assert encoder.encode_regions([], side).shape == (0, 1 + side * side, encoder.dim)
+    np.testing.assert_allclose(tokens[:, 0], encoder.encode(pictures), atol=1e-5)
+
+
+def test_a_region_shows_its_part_of_the_picture(encoder: ImageEncoder) -> None:
+    red, blue = np.zeros((2, 224, 224, 3), np.uint8)
+    red[..., 0], blue[..., 2] = 230, 230
+    halves = np.concatenate([red[:, :112], blue[:, :112]], axis=1)
+    alone = encoder.encode_regions([red, blue], 2)[:, 1]
+    left = encoder.encode_regions([halves], 2)[0, 1]
+    assert np.linalg.norm(left - alone[0]) < np.linalg.norm(left - alone[1])
+
+
 def test_vectors_are_distributions_or_of_length_one(
     encoder: ImageEncoder, pictures: list[Picture]
 ) -> None:

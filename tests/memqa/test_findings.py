@@ -40,6 +40,16 @@ def test_when_names_the_times_best_first() -> None:
     assert told.evidence[0].locator == TimeSpan(20, 30)
 
 
+def test_a_scene_is_told_once_and_beside_it_what_looks_else() -> None:
+    asked = understand("When is this scene shown: two people wrestle on a table in a school hall?")
+    looks = ("bars", "bars or swing", "desk", "bars, rope", "crane", "bus")
+    found = [event(2 * at, f"Seen: {look}", 0.9 - at / 100) for at, look in enumerate(looks)]
+    told = finding(asked, found)
+    assert told.text.endswith(": 0:00–0:10.")
+    starts = [one.locator.start_s for one in told.evidence if isinstance(one.locator, TimeSpan)]
+    assert starts == [0, 40, 60, 80, 100]
+
+
 def test_count_counts_appearances() -> None:
     found = [event(4, "Seen: bus", 0.9), event(1, "Seen: bus", 0.85)]
     told = finding(understand("How many times does the bus appear?"), found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -11,9 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from memqa.held import memory_of
 from memqa.ingest_video import event_text, manner
 from memqa.library import Library
-from memqa.settings import VideoSettings
+from memqa.question import understand
+from memqa.retrieve import Finder
+from memqa.settings import Settings, VideoSettings
 from memqa.store.schema import memory_id
 from memqa.values import Media
 from models.errors import EmptyMedia, IngestCancelled, InputError
@@ -21,6 +25,7 @@ from models.values import Label, TimeSpan, Utterance
 from tests import media as made
 from tests.memqa.parts import FakeEngines, write_document
 from tests.memqa.test_resume import everything, killed_at
+from vidmem.memory.contract import MemoryRead
 from vidmem.memory.methods import METHODS
 from vidmem.values import Event, ReadText
 
@@ -189,6 +194,50 @@ def test_every_memory_can_be_chosen_and_is_searched(
     assert kept
     assert {one.method for one in kept} == {method}
     assert library.search("red")
+
+
+def test_regions_are_remembered_beside_the_whole_picture(tmp_path: Path, film: Path) -> None:
+    settings = Settings(video=VideoSettings(regions=2))
+    with Library(tmp_path / "home", settings, engines=FakeEngines()) as library:
+        media = library.add(film, method="xmem")
+        held = memory_of(library.store.read, media.id)
+        kept = library.store.read.memories(media.id, levels=["long"])
+        assert held is not None
+        assert held[0].tokens == 5
+        spans = Counter(one.locator for one in kept)
+        assert max(spans.values()) > 1
+        assert library.density("red", media=media.id)
+
+
+def test_what_the_method_s_read_passes_over_counts_for_a_third(
+    library: Library, film: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media = library.add(film)
+    reader, image = library.store.read, library.engines.image_encoder()
+    finder = Finder(reader, image, library.engines.text_encoder())
+    question, kept = understand("When is red shown?"), memory_of(reader, media.id)
+    assert kept is not None
+
+    def seen_with(attended: TimeSpan | None) -> dict[str, float]:
+        class Reads:
+            def read(self, _: object) -> MemoryRead:
+                assert attended is not None
+                return MemoryRead(np.zeros((1, 1, 1), np.float32), np.ones(1), (attended,))
+
+        held = None if attended is None else (kept[0], Reads())
+        monkeypatch.setattr("memqa.retrieve.memory_of", lambda *_: held)
+        found = finder.find_focus(question, "red", [media])
+        return {one.memory.id: one.parts.seen for one in found if one.parts.seen}
+
+    plain = seen_with(None)
+    best = max(plain, key=lambda place: plain[place])
+    (span,) = (e.locator for e in finder.events(media.id) if e.id == best)
+    assert isinstance(span, TimeSpan)
+    weighed = seen_with(span)
+    assert len(plain) > 1
+    assert weighed == {
+        place: pytest.approx(seen if place == best else seen / 3) for place, seen in plain.items()
+    }
 
 
 def test_what_a_memory_holds_can_be_told(library: Library, tmp_path: Path) -> None:

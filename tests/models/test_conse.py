@@ -91,8 +91,33 @@ def test_the_folded_network_gives_the_published_logits() -> None:
     batch = torch.randn(2, 3, 224, 224)
     with torch.inference_mode():
         torch.testing.assert_close(
-            EfficientNetLite0(path)._network(batch), plain(batch), atol=1e-4, rtol=0
+            EfficientNetLite0(path, "cpu")._network(batch), plain(batch), atol=1e-4, rtol=0
         )
+
+
+@pytest.mark.real_model
+def test_the_whole_picture_is_its_one_region() -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (90, 160, 3)).astype(np.uint8)
+    whole, cell = catalog.image_encoder().encode_regions([picture], 1)[0]
+    np.testing.assert_allclose(whole, cell, atol=1e-6)
+    with pytest.raises(ValueError, match="0 to 7 cells on a side, not 8"):
+        catalog.image_encoder().encode_regions([picture], 8)
+
+
+@pytest.mark.gpu
+@pytest.mark.real_model
+def test_a_gpu_sees_what_the_cpu_sees() -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device here")
+    pictures = np.random.default_rng(0).integers(0, 255, (11, 120, 160, 3)).astype(np.uint8)
+    path = catalog._EFFICIENTNET.path()
+    on_gpu, on_cpu = (
+        EfficientNetLite0(path, device).probabilities(list(pictures), 3)
+        for device in ("cuda", "cpu")
+    )
+    np.testing.assert_allclose(on_gpu, on_cpu, atol=1e-4)
 
 
 @pytest.mark.real_model

@@ -26,6 +26,7 @@ from vidmem.memory.emllm import (
 PLAIN = EMLLMParams()
 few = settings(deadline=None, max_examples=30)
 seeds = st.integers(0, 9999)
+gaps = st.lists(st.integers(0, 12), min_size=2, max_size=6)
 metrics = pytest.mark.parametrize("metric", ["modularity", "conductance"])
 
 
@@ -65,19 +66,38 @@ def test_refining_finds_the_planted_boundary(
 
 @few
 @given(seeds, st.lists(st.integers(1, 59), max_size=8, unique=True), st.integers(1, 6))
-def test_a_refined_boundary_is_never_later_and_never_worse(
-    seed: int, events: list[int], least: int
+def test_refined_events_are_never_too_short(seed: int, events: list[int], least: int) -> None:
+    refined = refine(planted(seed, [20, 15, 25], noise=0.2), sorted(events), least=least)
+    assert all(later - earlier >= least for earlier, later in pairwise([0, *refined]))
+
+
+@metrics
+@few
+@given(seed=seeds, gaps=gaps, least=st.integers(1, 6))
+def test_a_refined_boundary_lies_after_the_one_before_and_not_after_its_event(
+    metric: Metric, seed: int, gaps: list[int], least: int
 ) -> None:
-    keys = planted(seed, [20, 15, 25], noise=0.2)
-    events = sorted(events)
+    *events, length = np.cumsum(np.asarray(gaps) + least).tolist()
+    keys = planted(seed, [length // 3 + 1] * 3, noise=0.2)[:length]
+    refined = refine(keys, events, least=least, metric=metric)
+    assert len(refined) == len(events)
+    for before, boundary, event in zip([0, *refined], refined, events, strict=False):
+        assert before + least <= boundary <= event
+
+
+@few
+@given(seeds, gaps, st.integers(1, 6))
+def test_refining_never_lowers_the_modularity(seed: int, gaps: list[int], least: int) -> None:
+    *events, length = np.cumsum(np.asarray(gaps) + least).tolist()
+    keys = planted(seed, [length // 3 + 1] * 3, noise=0.2)[:length]
     refined = refine(keys, events, least=least)
-    borders = [0, *refined, len(keys)]
-    assert all(later - earlier >= least for earlier, later in pairwise(borders[:-1]))
-    if len(events) == len(refined) == 1:
-        places = np.arange(len(keys))
-        scores = [communities(keys, places >= at)[0] for at in (refined[0], events[0])]
-        assert refined[0] <= events[0]
-        assert scores[0] >= scores[1] - 1e-9
+    rows = zip([0, *refined], refined, events, [*events[1:], length], strict=False)
+    for before, boundary, event, after in rows:
+        window, places = keys[before:after], np.arange(before, after)
+        better, worse = (
+            communities(window, (places >= at).astype(int))[0] for at in (boundary, event)
+        )
+        assert better >= worse - 1e-9
 
 
 def test_a_boundary_that_is_right_stays_unless_as_released() -> None:
@@ -115,9 +135,14 @@ def test_events_part_the_stream_without_gap(seed: int, length: int, gamma: float
     assert all(params.least <= size <= params.most for size in sizes)
 
 
-def test_an_endless_scene_is_cut_at_the_longest_event() -> None:
-    memory = fed(planted(1, [200], noise=0.3), EMLLMParams(gamma=1e9, most=20))
-    assert set(memory._stored.sizes().tolist()) == {20}
+@few
+@given(seeds, st.integers(4, 30), st.integers(1, 200), st.floats(0.05, 1))
+def test_an_endless_gamma_cuts_at_the_longest_event_only(
+    seed: int, most: int, length: int, noise: float
+) -> None:
+    frames = planted(seed, [20] * 10, noise=noise)[:length]
+    sizes = fed(frames, EMLLMParams(gamma=1e9, most=most))._stored.sizes()
+    assert sizes.tolist() == [most] * max(0, (length - 1) // most - 1)
 
 
 def test_scenes_become_events_that_begin_where_they_do() -> None:
@@ -139,10 +164,35 @@ def test_what_is_recalled_stays_near_its_budget(seed: int, budget: int) -> None:
     assert len(set(best) | set(beside)) == len(best) + len(beside)
 
 
-def test_neighbours_of_the_best_are_recalled_and_linger() -> None:
+@few
+@given(seeds, st.integers(1, 200), st.integers(1, 200), st.integers(1, 5))
+def test_what_lingers_stays_near_its_budget_and_is_there_once(
+    seed: int, budget: int, beside: int, reads: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    sizes, queue = rng.integers(4, 65, 40), list[int]()
+    for _ in range(reads):
+        best = most_similar(rng.normal(size=40), sizes, budget)
+        queue = neighbours(best, queue, sizes, beside)
+        assert sizes[queue].sum() <= beside + 32
+        assert len(set(best) | set(queue)) == len(best) + len(queue)
+
+
+@few
+@given(seeds, st.integers(0, 39), st.lists(st.integers(0, 39), unique=True), st.integers(0, 100))
+def test_neighbours_of_the_best_are_recalled_where_there_is_room(
+    seed: int, best: int, queue: list[int], more: int
+) -> None:
+    sizes = np.random.default_rng(seed).integers(4, 65, 40)
+    beside = [block for block in (best - 1, best + 1) if 0 <= block < 40]
+    recalled = neighbours([best], queue, sizes, int(sizes[beside].sum()) + more)
+    assert set(beside) <= set(recalled)
+    assert best not in recalled
+
+
+def test_neighbours_linger_until_they_are_similar_themselves() -> None:
     sizes = np.full(10, 4)
     queue = neighbours([5], [], sizes, 12)
-    assert sorted(queue) == [4, 6]
     assert sorted(neighbours([1], queue, sizes, 20)) == [0, 2, 4, 6]
     assert 4 not in neighbours([4], queue, sizes, 20)
     assert budgets(100, 0.3) == (69.0, 31.0)

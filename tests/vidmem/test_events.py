@@ -12,7 +12,7 @@ RED, BLUE = np.eye(8, dtype=np.float32)[2], np.eye(8, dtype=np.float32)[4]
 
 
 def seen(pts_s, *, cut=False, feature=RED, lines=()):
-    return Observation(round(pts_s * 10), pts_s, feature, (), tuple(lines), cut)
+    return Observation(round(pts_s * 10), pts_s, feature[None], (), tuple(lines), cut)
 
 
 def line(text, x0=0.1, y0=0.1, x1=0.5, y1=0.2):

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vidmem.memory.xmem import XMem, XMemParams, affinity, consolidate, obsolete, similarity
+from vidmem.memory.xmem import (
+    Stores,
+    XMem,
+    XMemParams,
+    affinity,
+    consolidate,
+    obsolete,
+    similarity,
+)
 
 few = settings(max_examples=30, deadline=None)
 seeds = st.integers(0, 2**31)
 SMALL = XMemParams(t_min=3, t_max=6, prototypes=4, lt_max=12, top_k=5)
+sizes = st.builds(
+    lambda t_min, more, prototypes, long, top_k: XMemParams(
+        t_min=t_min,
+        t_max=t_min + more,
+        prototypes=prototypes,
+        lt_max=prototypes + long,
+        top_k=top_k,
+    ),
+    *(st.integers(2, 4), st.integers(1, 5), st.integers(1, 6), st.integers(0, 12)),
+    st.integers(1, 9),
+)
 
 
 def drawn(seed: int, *shape: int) -> np.ndarray:
@@ -35,6 +56,16 @@ def test_columns_sum_to_one_over_at_most_k(seed: int, n: int, q: int, top_k: int
 
 
 @few
+@given(seeds, st.integers(1, 40), st.integers(1, 9), st.integers(0, 5))
+def test_all_of_the_top_k_is_the_full_softmax(seed: int, n: int, q: int, more: int) -> None:
+    scores = drawn(seed, n, q) * 20
+    raised = np.exp(scores.astype(np.float64) - scores.max(axis=0))
+    full = raised / raised.sum(axis=0)
+    np.testing.assert_allclose(affinity(scores, n + more), full, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(affinity(scores), full, rtol=1e-5, atol=1e-7)
+
+
+@few
 @given(seeds, st.integers(2, 30))
 def test_the_affinity_follows_a_reordering(seed: int, n: int) -> None:
     keys, queries, shrinkage = drawn(seed, n, 6), drawn(seed + 1, 4, 6), drawn(seed, n) ** 2 + 1
@@ -46,11 +77,30 @@ def test_the_affinity_follows_a_reordering(seed: int, n: int) -> None:
     np.testing.assert_allclose(similarity(keys, shrinkage, queries, None), full, atol=1e-3)
 
 
-def test_a_query_equal_to_a_strong_key_reads_its_value() -> None:
-    keys, values = drawn(0, 20, 8), drawn(1, 20, 3)
-    shrinkage = np.full(20, 500.0, np.float32)
-    weights = affinity(similarity(keys, shrinkage, keys[7:8], None), 5)
-    np.testing.assert_allclose(weights.T @ values, values[7:8], atol=1e-4)
+@few
+@given(seeds, st.integers(1, 20), st.integers(0, 19), st.floats(500, 5000))
+def test_a_query_equal_to_a_strong_key_reads_its_value(
+    seed: int, n: int, which: int, strength: float
+) -> None:
+    keys, values, at = drawn(seed, n, 16), drawn(seed + 1, n, 3), which % n
+    shrinkage = np.full(n, strength, np.float32)
+    weights = affinity(similarity(keys, shrinkage, keys[at : at + 1], None), 5)
+    np.testing.assert_allclose(weights.T @ values, values[at : at + 1], atol=1e-4)
+
+
+@few
+@given(seeds, sizes, st.integers(1, 30), st.integers(1, 4))
+def test_a_counted_read_uses_each_query_once(
+    seed: int, params: XMemParams, length: int, tokens: int
+) -> None:
+    stores = Stores(params, tokens, (6, 6), selects=False)
+    for frame in drawn(seed, length, tokens, 6):
+        stores.write(frame, frame)
+    used = [stores.long["use"].sum() + stores.work["use"].sum()]
+    for count in (False, True):
+        stores.read(drawn(seed + 1, tokens, 6), count=count)
+        used.append(stores.long["use"].sum() + stores.work["use"].sum())
+    np.testing.assert_allclose(np.diff(used), [0, tokens], atol=1e-4)
 
 
 @few
@@ -84,18 +134,50 @@ def test_what_was_never_read_goes_last_and_the_oldest_of_equals_first() -> None:
 
 
 @few
-@given(seeds, st.integers(1, 80))
-def test_stores_keep_within_their_sizes(seed: int, length: int) -> None:
-    memory = XMem(SMALL)
-    for at, frame in enumerate(drawn(seed, length, 2, 6)):
+@given(seeds, sizes, st.integers(1, 60), st.integers(1, 3))
+def test_working_memory_keeps_between_its_sizes(
+    seed: int, params: XMemParams, length: int, tokens: int
+) -> None:
+    memory = XMem(params)
+    for at, frame in enumerate(drawn(seed, length, tokens, 6)):
         memory.observe(frame, float(at))
-        stats = memory.stats()
-        assert stats["working"] <= SMALL.t_max * 2
-        assert at < SMALL.t_max or stats["working"] >= SMALL.t_min * 2
-        assert stats["long_term"] <= SMALL.lt_max
-    first = memory.elements()[0]
-    np.testing.assert_array_equal(first.feature, drawn(seed, length, 2, 6)[0, :1])
-    assert first.count == 1
+        working = memory.stats()["working"]
+        assert working < params.t_max * tokens
+        assert working >= min(at + 1, params.t_min) * tokens
+
+
+@few
+@given(seeds, sizes, st.integers(1, 60), st.integers(1, 3))
+def test_long_term_memory_keeps_within_its_size(
+    seed: int, params: XMemParams, length: int, tokens: int
+) -> None:
+    memory = XMem(params)
+    for at, frame in enumerate(drawn(seed, length, tokens, 6)):
+        memory.observe(frame, float(at))
+        assert memory.stats()["long_term"] <= params.lt_max
+
+
+@few
+@given(seeds, sizes, st.integers(1, 60), st.integers(1, 3))
+def test_the_first_frame_is_never_consolidated(
+    seed: int, params: XMemParams, length: int, tokens: int
+) -> None:
+    frames = drawn(seed, length, tokens, 6)
+    first = [row for row in fed(frames, params).elements() if row.span.start_s == 0]
+    np.testing.assert_array_equal(np.concatenate([row.feature for row in first]), frames[0])
+    assert [row.count for row in first] == [1] * tokens
+
+
+@few
+@given(seeds, sizes, st.integers(1, 60), st.integers(1, 3))
+def test_times_of_a_token_ascend_apart(
+    seed: int, params: XMemParams, length: int, tokens: int
+) -> None:
+    state = fed(drawn(seed, length, tokens, 6), params).state_dict()
+    spans = np.concatenate([state["long.span"], state["work.span"]])
+    tracks = np.concatenate([state["long.track"], state["work.track"]])
+    for token in range(tokens):
+        assert all(a[1] <= b[0] for a, b in pairwise(sorted(spans[tracks == token].tolist())))
 
 
 @few
