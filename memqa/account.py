@@ -19,23 +19,6 @@ if TYPE_CHECKING:
     from memqa.store.read import Reader
     from vidmem.memory.contract import VideoMemory
 
-_KEEPS = {
-    "moviechat": "The newest frames as they are; of older ones the most similar neighbours in time "
-    "are merged, each weighed by the frames it stands for.",
-    "xmem": "A running mean (sensory), the newest frames (working) and prototypes of older ones "
-    "(long-term). When long-term memory is full, the prototypes least used for their age go.",
-    "infinite": "One continuous signal, squeezed together by each chunk of new frames; what new "
-    "frames attend to keeps more room. Beyond the horizon what nothing attends to is blurred.",
-    "malmm": "A fixed number of slots; the two most similar neighbours in time are merged, weighed "
-    "by the frames they stand for.",
-    "emllm": "Events, cut where the picture surprises. When room is short, the event recalled "
-    "least for its age goes as a whole.",
-    "uniform": "Every n-th frame; n doubles when room is short.",
-    "fifo": "The newest frames.",
-    "random": "A fair sample of all frames.",
-    "all": "Every frame.",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class HeldElement:
@@ -90,7 +73,7 @@ def account_of(reader: Reader, media: Media) -> MemoryAccount:
     return MemoryAccount(
         media_id=media.id,
         method=making.method,
-        keeps=_KEEPS[making.method],
+        keeps=memory.keeps,
         budget_bytes=making.budget_bytes,
         nbytes=memory.nbytes,
         elements=_elements(memory, reader.memories(media.id, levels=("event",)), making.held),

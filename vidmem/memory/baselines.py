@@ -30,6 +30,7 @@ class _Frames:
     """Frames as they came, each standing for itself and those left out after it."""
 
     name: ClassVar[str]
+    keeps: ClassVar[str]
 
     def __init__(self, capacity: int, *, held: Held = "float32", seed: int = 0) -> None:
         if capacity < 2:
@@ -147,6 +148,7 @@ class Fifo(_Frames):
     """Keeps the newest frames."""
 
     name: ClassVar[str] = "fifo"
+    keeps: ClassVar[str] = "The newest frames."
 
     def _makes_room(self) -> bool:
         if self._full():
@@ -158,6 +160,7 @@ class Uniform(_Frames):
     """Keeps every n-th frame; when full, every other one is dropped and n doubles."""
 
     name: ClassVar[str] = "uniform"
+    keeps: ClassVar[str] = "Every n-th frame; n doubles when room is short."
 
     def _makes_room(self) -> bool:
         # n is the least power of two whose multiples among the frames seen fit.
@@ -178,6 +181,7 @@ class Random(_Frames):
     """
 
     name: ClassVar[str] = "random"
+    keeps: ClassVar[str] = "A fair sample of all frames."
 
     def _makes_room(self) -> bool:
         if not self._full():
@@ -193,6 +197,7 @@ class Everything(_Frames):
     """Keeps every frame, whatever the budget: the ceiling for the others, not for hours."""
 
     name: ClassVar[str] = "all"
+    keeps: ClassVar[str] = "Every frame."
 
     def _makes_room(self) -> bool:
         if self._full():

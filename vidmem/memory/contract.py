@@ -56,6 +56,7 @@ class VideoMemory(Protocol):
     """
 
     name: ClassVar[str]
+    keeps: ClassVar[str]  # told to people who ask what it holds
 
     @classmethod
     def within(cls, budget_bytes: int, shape: tuple[int, int], *, held: Held = "float32") -> Self:

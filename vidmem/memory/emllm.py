@@ -322,6 +322,10 @@ class EMLLM:
     """
 
     name: ClassVar[str] = "emllm"
+    keeps: ClassVar[str] = (
+        "Events, cut where the picture surprises. When room is short, the event recalled least "
+        "for its age goes as a whole."
+    )
 
     def __init__(
         self, rows: int, params: EMLLMParams = EMLLMParams(), *, held: Held = "float32"

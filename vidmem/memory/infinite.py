@@ -154,6 +154,10 @@ class InfiniteVideo:
     """A stream of features as one continuous signal, whatever its length, plus the open chunk."""
 
     name: ClassVar[str] = "infinite"
+    keeps: ClassVar[str] = (
+        "One continuous signal, squeezed together by each chunk of new frames; what new frames "
+        "attend to keeps more room. Beyond the horizon what nothing attends to is blurred."
+    )
 
     def __init__(
         self,

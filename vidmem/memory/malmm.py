@@ -124,6 +124,10 @@ class MALMM:
     """A bank of M slots for a stream of frames [N, D]; each token's track merges by itself."""
 
     name: ClassVar[str] = "malmm"
+    keeps: ClassVar[str] = (
+        "A fixed number of slots; the two most similar neighbours in time are merged, weighed by "
+        "the frames they stand for."
+    )
 
     def __init__(self, slots: int = 20, *, held: Held = "float32") -> None:
         """``slots`` is the bank's length M; the paper has 20 for 100 frames."""

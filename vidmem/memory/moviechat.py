@@ -201,6 +201,10 @@ class MovieChat:
     """
 
     name: ClassVar[str] = "moviechat"
+    keeps: ClassVar[str] = (
+        "The newest frames as they are; of older ones the most similar neighbours in time are "
+        "merged, each weighed by the frames it stands for."
+    )
 
     def __init__(
         self,

@@ -339,6 +339,10 @@ class XMem:
     """Sensory, working and long-term memory of a stream of frames [N, D]."""
 
     name: ClassVar[str] = "xmem"
+    keeps: ClassVar[str] = (
+        "A running mean (sensory), the newest frames (working) and prototypes of older ones "
+        "(long-term). When long-term memory is full, the prototypes least used for their age go."
+    )
 
     def __init__(
         self,
