@@ -31,6 +31,7 @@ from vidmem.memory.contract import (
     checked,
     held_bytes,
     softmax,
+    widened,
 )
 
 _YOUNG = 1e-7  # the life that a new element starts with
@@ -224,7 +225,7 @@ class Stores:
         self, queries: Features, selection: Features | None = None, *, count: bool = False
     ) -> Features:
         """Read values [Q, Cv] for queries [Q, Ck], long-term first; ``count`` counts usage."""
-        values = np.concatenate([self.long["value"], self.work["value"]]).astype(np.float32)
+        values = widened(np.concatenate([self.long["value"], self.work["value"]]))
         read, use = [], np.zeros(len(values), np.float32)
         for part, weights in self._weights(queries, selection):
             read.append(weights.T @ values)
@@ -296,7 +297,7 @@ class Stores:
     def _weights(
         self, queries: Features, selection: Features | None
     ) -> Iterator[tuple[slice, Features]]:
-        keys = np.concatenate([self.long["key"], self.work["key"]]).astype(np.float32)
+        keys = widened(np.concatenate([self.long["key"], self.work["key"]]))
         shrinkage = np.concatenate([self.long["shrinkage"], self.work["shrinkage"]])
         for start in range(0, len(queries), _QUERIES_AT_ONCE):
             part = slice(start, start + _QUERIES_AT_ONCE)
