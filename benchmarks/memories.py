@@ -22,6 +22,7 @@ import numpy as np
 
 from benchmarks.asked import Asked, found, questions
 from benchmarks.shares import share
+from memqa.cues import is_description
 from memqa.engines import CatalogEngines
 from memqa.question import understand
 from memqa.retrieve import Shown
@@ -91,7 +92,11 @@ class Replay:
         elements = self.memory.elements()
         spans = np.asarray([(one.span.start_s, one.span.end_s) for one in elements])
         fits = eyes.similarity(focus, np.stack([one.feature.mean(axis=0) for one in elements]))
-        scores = Shown(spans, fits.astype(np.float64)).over(watched.events)
+        shown = Shown(spans, fits.astype(np.float64))
+        if is_description(focus):
+            scores = shown.over(watched.events)
+        else:
+            scores = shown.attended(self.memory.read(eyes.encode_query(focus)), watched.events)
         best = np.argsort(-scores, kind="stable")[:5]
         return [float(at) for at in watched.events[best].mean(axis=1)]
 
@@ -130,7 +135,7 @@ class _Run:
         self.elements: list[int] = []
         self.nbytes = self.frames = 0
         self.seconds = self.watching_s = 0.0
-        self.steady = True
+        self.steady: list[bool] = []
 
     def add(
         self, name: str, budget: int, watched: Watched, items: Sequence[Asked], eyes: ImageEncoder
@@ -139,7 +144,8 @@ class _Run:
         replay.feed(watched)
         self.elements.append(len(replay.memory.elements()))
         self.nbytes = max(self.nbytes, replay.memory.nbytes)
-        self.steady &= replay.memory.nbytes == replay.early_bytes
+        if watched.times[-1] >= 2 * _EARLY_S:
+            self.steady.append(replay.memory.nbytes == replay.early_bytes)
         self.seconds += replay.seconds
         self.watching_s += watched.seconds
         self.frames += len(watched.times)
@@ -162,7 +168,7 @@ class _Run:
             **share("recall@5", self.among_five),
             "elements": round(float(np.mean(self.elements)), 1),
             "nbytes": self.nbytes,
-            "nbytes_constant_from_minute_10": self.steady,
+            "nbytes_constant_from_minute_10": all(self.steady) if self.steady else None,
             "frames_per_s": round(self.frames / self.seconds),
             "share_of_watching": round(self.seconds / self.watching_s, 4),
         }

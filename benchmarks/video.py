@@ -66,12 +66,14 @@ def measure(library: Library, asked: Sequence[Asked], *, show: bool = False) -> 
     """Index the videos, ask the questions, and judge moments and answers by group."""
     indexing = _index(library, sorted({item.video for item in asked}))
     tallies: dict[str, Tally] = defaultdict(Tally)
+    left_out = 0
     chosen: Counter[str] = Counter()
     abstained: dict[bool, list[bool]] = {True: [], False: []}
     started, ids = time.perf_counter(), {m.path: m.id for m in library.media()}
     for number, item in enumerate(asked, 1):
         media = ids.get(str(item.video.resolve()))
         if media is None:
+            left_out += 1
             continue
         at_s = item.row.get("at_s")
         answer = library.ask(item.row["question"], media=[media], at_s=at_s)
@@ -88,6 +90,7 @@ def measure(library: Library, asked: Sequence[Asked], *, show: bool = False) -> 
     return {
         "groups": {name: _figures(tally) for name, tally in sorted(tallies.items())},
         "count": _counts(asked, tallies),
+        "left_out": left_out,
         "absent": share("abstained", abstained[True]),
         **share("false_abstention", abstained[False]),
         "seconds_per_question": round((time.perf_counter() - started) / len(asked), 3),
@@ -127,10 +130,9 @@ def _right(item: Asked, answer: Answer) -> bool:
         return str(row["answer"]) in _numbers_before_times(answer.text)
     if row["type"] == "order":
         return _named_first(answer.text, row)
-    gold = str(row["answer"]).split(", ")[0] if row["type"] == "sign_where" else str(row["answer"])
     if row["type"] == "sign_where":
         return bool(answer.evidence) and _shows(answer.evidence[0], row["answer_times"])
-    return names(answer.text, gold)
+    return names(answer.text, str(row["answer"]))
 
 
 def _named_first(text: str, row: dict[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import PurePath
 
 from memqa.fuse import Found, Parts
@@ -38,17 +39,24 @@ def locate(question: Question, finder: Finder, media: Sequence[Media]) -> list[F
     if question.wants == "between" and not question.others:
         return _throughout(question, finder, media)
     if question.others:
-        found = _each(question, finder, media)
-        has_pages = any(item.kind == "document" for item in media)
-        return found or (finder.find(question, media) if has_pages else [])
+        return _each(question, finder, media) or _on_pages(question, finder, media)
     if question.wants in ("after", "before"):
         return _beside_anchor(question, finder, media)
     found = _inside(question, finder.find_focus(question, question.focus or question.text, media))
     return found if question.wants in _OF_ALL else found[:_MOST_PLACES]
 
 
+def _on_pages(question: Question, finder: Finder, media: Sequence[Media]) -> list[Found]:
+    """Give what documents say, where no video can answer."""
+    documents = [item for item in media if item.kind == "document"]
+    return finder.find(question, documents) if documents else []
+
+
 def _inside(question: Question, found: Sequence[Found]) -> list[Found]:
-    """Keep the moments whose middle lies in the stretch asked about; pages have no time."""
+    """Keep the moments whose middle lies in the stretch asked about; pages have no time.
+
+    Where it is asked how long, what lies inside of each moment.
+    """
     if question.within is None:
         return list(found)
     kept = []
@@ -58,7 +66,10 @@ def _inside(question: Question, found: Sequence[Found]) -> list[Found]:
             kept.append(item)
             continue
         stretch = question.within.of(_length_s(item.media))
-        if stretch.start_s <= span.centre_s < stretch.end_s:
+        if question.wants == "how_long" and span.overlap_s(stretch) > 0:
+            part = TimeSpan(max(span.start_s, stretch.start_s), min(span.end_s, stretch.end_s))
+            kept.append(replace(item, memory=replace(item.memory, locator=part)))
+        elif question.wants != "how_long" and stretch.start_s <= span.centre_s < stretch.end_s:
             kept.append(item)
     return kept
 
@@ -94,16 +105,20 @@ def _around(question: Question, finder: Finder, media: Sequence[Media]) -> list[
 
 
 def _beside_anchor(question: Question, finder: Finder, media: Sequence[Media]) -> list[Found]:
-    """Give the event next to the one that shows the focus (or that was cited before)."""
+    """Give the event next to the one that shows the focus (or that was cited before).
+
+    Then that one; nothing where nothing lies there.
+    """
     anchor = _anchor(question, finder, media)
-    if anchor is None or not isinstance(anchor.memory.locator, TimeSpan):
-        return finder.find(question, media)
-    events = finder.events(anchor.media.id)
-    place = next((i for i, event in enumerate(events) if event.id == anchor.memory.id), None)
-    if place is None:
-        return finder.find(question, media)
-    found = _step_aside(question, events, place, anchor.media)
-    return [Found(one.memory, one.media, anchor.score, anchor.parts) for one in found] + [anchor]
+    events = finder.events(anchor.media.id) if anchor else []
+    place = next(
+        (i for i, event in enumerate(events) if anchor and event.id == anchor.memory.id), None
+    )
+    if anchor is None or place is None:
+        return _on_pages(question, finder, media)
+    beside = _step_aside(question, events, place, anchor.media)
+    found = [replace(one, score=anchor.score, parts=anchor.parts) for one in beside]
+    return [*found, anchor] if found else []
 
 
 def _anchor(question: Question, finder: Finder, media: Sequence[Media]) -> Found | None:

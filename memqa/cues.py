@@ -31,8 +31,9 @@ _SMALL = frozenset("a an the of in on at over to for from by with about as into 
 _PICTURE_OF = re.compile(
     r"\b(?:photo(?:graph)?|picture|image|shot|clip|scene|footage)s?\s+(?:of|with|showing)\s+", re.I
 )
+_COLON = r"(?<!\d):(?!\d)"  # of a sentence; "12:30" is a time
 _SCENE_COLON = re.compile(
-    r"\b(?:scene|picture|photo|image|moment)\b[^:]{0,30}:\s*(.+)$", re.I | re.S
+    rf"\b(?:scene|picture|photo|image|moment)\b[^:]{{0,30}}{_COLON}\s*(.+)$", re.I | re.S
 )
 _SEEN = re.compile(
     r"\b(photo|picture|image|scene|shot|appears?|appeared|shown|seen|visible|see|"
@@ -82,7 +83,7 @@ def asks_number(text: str) -> bool:
 
 def asks_lively(text: str) -> bool | None:
     """Tell whether something that moves is looked for, or something still; None: either."""
-    named = re.split(r":", text, maxsplit=1)[0]  # what follows a colon describes what it shows
+    named = re.split(_COLON, text, maxsplit=1)[0]  # what follows a colon describes what it shows
     if _LIVELY.search(named):
         return True
     return False if _STILL.search(named) else None

@@ -22,6 +22,7 @@ from models.values import TimeSpan
 MOST_EVIDENCE = 5
 # An event counts as showing the thing as well when it scores this share of the best one.
 ALSO_SHOWN = 0.6
+_NO_GAP_S = 0.5  # between events that follow each other
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def appearances(found: Sequence[Found]) -> list[tuple[TimeSpan, Found]]:
     spans: list[tuple[TimeSpan, Found]] = []
     for item in sorted(shown, key=lambda item: item.memory.order):
         span = _span(item)
-        if spans and item.memory.order == spans[-1][1].memory.order + 1:
+        if spans and span.start_s <= spans[-1][0].end_s + _NO_GAP_S:
             last, kept = spans[-1]
             spans[-1] = (TimeSpan(last.start_s, span.end_s), max(kept, item, key=_score))
         else:
@@ -265,7 +266,8 @@ def _next_to(question: Question, found: Sequence[Found]) -> Finding:
 def _now(question: Question, found: Sequence[Found]) -> Finding:
     shown = _shown(found[0])
     span = _span(found[0])
-    at = clock(span.start_s if question.at_s is None else min(question.at_s, span.end_s))
+    # In a pause it is the next event that is told, at its own time.
+    at = clock(max(span.start_s, min(question.at_s or 0.0, span.end_s)))
     return _stated(f"At {at}: {shown}.", found[:1], f"At {at} one sees {shown}.")
 
 
@@ -313,7 +315,8 @@ def _shown(item: Found) -> str:
     seen = parts.get("seen", "").split(", ")[0]
     if seen and "read" in parts:
         return f"{seen} (“{parts['read']}” on screen)"
-    return seen or parts.get("read") or parts.get("said") or "nothing that has a name"
+    told = seen or parts.get("read") or parts.get("said") or "nothing that has a name"
+    return told.rstrip(".")
 
 
 def _span(item: Found) -> TimeSpan:

@@ -23,7 +23,7 @@ from memqa.outline import outline_commit
 from memqa.settings import VideoSettings
 from memqa.store.schema import Commit, Memory, VectorBatch, memory_id
 from memqa.values import Media, MediaStatus
-from models.errors import EmptyMedia, IngestCancelled
+from models.errors import EmptyMedia, IngestCancelled, SetupError
 from models.values import Label, TimeSpan, Utterance
 from vidmem.values import Event, MediaInfo, Segment, Senses
 
@@ -65,7 +65,9 @@ class Counts:
 
 def manner(settings: VideoSettings, method: str) -> str:
     """Say all that the states of an unfinished video depend on, besides the models."""
-    return f"{settings.model_dump_json()} {_watch_params(settings)} {method}"
+    from vidmem.watch import STATE_VERSION
+
+    return f"{STATE_VERSION} {settings.model_dump_json()} {_watch_params(settings)} {method}"
 
 
 def open_live(address: str, settings: VideoSettings, *, for_s: float, listener: Listener) -> Live:
@@ -79,6 +81,7 @@ def open_live(address: str, settings: VideoSettings, *, for_s: float, listener: 
         sample=params.sample,
         for_s=for_s,
         should_end=listener.should_stop,
+        is_heard=settings.listen,
     )
 
 
@@ -157,7 +160,13 @@ class VideoIngest:
 
     def _memories(self, method: str, states: Mapping[str, bytes]) -> Memories:
         shape = (1 + self._settings.regions**2, self._engines.image_encoder().dim)
-        return Memories(method, self._settings.memory_bytes, shape, states)
+        try:
+            return Memories(method, self._settings.memory_bytes, shape, states)
+        except ValueError as exc:
+            raise SetupError(
+                f"The picture memory {method!r} cannot be made ({exc}): give it more with "
+                "MEMQA_VIDEO__MEMORY_BYTES, or fewer MEMQA_VIDEO__REGIONS."
+            ) from exc
 
     def _senses(self) -> Senses:
         return Senses(

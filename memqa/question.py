@@ -181,6 +181,8 @@ def _computed(plain: Question, text: str) -> Question | None:
         pick: Pick = "last" if re.search(r"\b(?:later|last)\b", text, re.I) else "first"
         return replace(plain, wants="order", focus=things[0], others=things[1:], pick=pick)
     if (match := _GAP.search(text)) and (gap := _gap(match)):
+        if len(gap) == 1:  # the other one is the start or the end of all
+            return replace(plain, wants="when", focus=gap[0])
         return replace(plain, wants="gap", focus=gap[0], others=gap[1:])
     if _HOW_LONG.search(text):
         return replace(

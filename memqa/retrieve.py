@@ -28,9 +28,13 @@ from models.values import TimeSpan
 if TYPE_CHECKING:
     from memqa.library import Library
     from memqa.store.read import Reader
+    from vidmem.memory.contract import MemoryRead
 
 _CANDIDATES = 200
-_ELEMENTS = 1000  # of picture memories, that the encoder compares with the question
+# Elements of picture memories that the encoder compares with the question: about all of one video
+# of the default size, and no more however many the videos are.
+_ELEMENTS, _MOST_ELEMENTS = 1200, 12_000
+_READ = 5  # videos whose method's own read takes part
 _TEXT_LEVELS: tuple[Level, ...] = ("observation", "event", "passage")
 
 
@@ -51,6 +55,16 @@ class Shown:
         moment = (length <= 0) & (from_s <= start) & (start < to_s)
         share = np.where(moment, 1.0, shared / np.where(length > 0, length, np.inf))
         return np.asarray((share * self.fits).max(axis=1))
+
+    def attended(self, read: MemoryRead, events: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give for each event [E, 2] its fit, whole where a method's own read attends to it most.
+
+        An event that the read passes over counts for a third.
+        """
+        spans = np.asarray([(span.start_s, span.end_s) for span in read.spans]).reshape(-1, 2)
+        weights = Shown(spans, read.weights.astype(np.float64)).over(events)
+        share = weights / max(float(weights.max(initial=0.0)), 1e-12)
+        return np.asarray(self.over(events) * (1 + 2 * share) / 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +124,7 @@ class Finder:
             self.image.encode_query(focus),
             metric=self.image.metric,
             media_ids=videos,
-            limit=_ELEMENTS,
+            limit=min(_ELEMENTS * len(videos), _MOST_ELEMENTS),
             levels=("long",),
         )
         vectors = self.reader.vectors(self.image.signature, [hit.memory.id for hit in hits])
@@ -131,30 +145,22 @@ class Finder:
     def _add_seen(self, gathered: Gathering, focus: str, known: Mapping[str, Media]) -> None:
         """Spread what the picture memory's elements show over the events that they cover.
 
-        An event that the method's own read does not attend to counts for a third of what fits.
+        In the videos that show it best, what the method's own read attends to counts most. A
+        description names many things, so that no read is for it.
         """
         videos = [item.id for item in known.values() if item.kind == "video"]
-        for media_id, shown in self.shown(focus, videos).items() if videos else ():
+        found = self.shown(focus, videos) if videos else {}
+        best = sorted(found, key=lambda media_id: -found[media_id].fits.max())[:_READ]
+        for media_id, shown in found.items():
             events = self.events(media_id)
             spans = np.asarray([_span(event) for event in events]).reshape(-1, 2)
-            attended = self._attended(focus, media_id, spans)
-            for event, fit in zip(events, shown.over(spans) * (1 + 2 * attended) / 3, strict=True):
+            held = memory_of(self.reader, media_id) if media_id in best else None
+            if held is None or is_description(focus):
+                fits = shown.over(spans)
+            else:
+                fits = shown.attended(held[1].read(self.image.encode_query(focus)), spans)
+            for event, fit in zip(events, fits, strict=True):
                 gathered.add_seen(event, float(fit))
-
-    def _attended(
-        self, focus: str, media_id: str, events: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Give how much the method's own read for a focus attends to each event, the most 1.
-
-        A description names many things, so that no read is for it.
-        """
-        held = memory_of(self.reader, media_id)
-        if held is None or not len(events) or is_description(focus):
-            return np.ones(len(events))
-        read = held[1].read(self.image.encode_query(focus))
-        spans = np.asarray([(span.start_s, span.end_s) for span in read.spans]).reshape(-1, 2)
-        attended = Shown(spans, read.weights.astype(np.float64)).over(events)
-        return np.asarray(attended / max(float(attended.max()), 1e-12))
 
 
 def search(

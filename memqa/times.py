@@ -10,9 +10,31 @@ from models.values import TimeSpan
 
 _CLOCK = r"(?:(?:\d{1,2}:)?\d{1,3}:\d{2})"
 _UNIT = r"(?:s|secs?|seconds?|min|mins|minutes?|h|hours?)"
-_AMOUNT = rf"(?:\d+(?:\.\d+)?|a|an|half an|one|two|three|five|ten|twenty|thirty)\s*{_UNIT}"
+_TENS = dict(zip(("twenty", "thirty", "forty", "fifty", "sixty"), range(20, 70, 10), strict=True))
+_ONES = [
+    (word, number)
+    for number, word in enumerate(
+        "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+        "sixteen seventeen eighteen nineteen".split(),
+        1,
+    )
+]
+_NUMBERS = {
+    "half an": 0.5, "an": 1.0, "a": 1.0,
+    **{f"{ten} {one}": tens + n for ten, tens in _TENS.items() for one, n in _ONES[:9]},
+    **{ten: float(tens) for ten, tens in _TENS.items()},
+    **{one: float(n) for one, n in _ONES},
+}  # fmt: skip
+_NUMBER = "|".join(
+    sorted((re.sub(" ", r"[\\s-]", word) for word in _NUMBERS), key=len, reverse=True)
+)
+_AMOUNT = rf"(?:\d+(?:\.\d+)?\s*{_UNIT}|(?:{_NUMBER})\s+{_UNIT})"
 _TIME = rf"(?:{_CLOCK}|minute\s+\d+(?:\.\d+)?|second\s+\d+(?:\.\d+)?|{_AMOUNT})"
-_AT = re.compile(rf"\b(?:at|around|near)\s+({_TIME})(?!\w)|\babout\s+({_CLOCK})", re.I)
+_AT = re.compile(
+    rf"\b(?:at|around|near)\s+({_TIME})(?!\w)|\babout\s+({_CLOCK})"
+    r"|\bin\s+((?:minute|second)\s+\d+(?:\.\d+)?)(?!\w)",
+    re.I,
+)
 _NOW = re.compile(
     r"\b(?:(?:right |just |as of )?now|currently|at (?:the|this) (?:very )?moment)\b", re.I
 )
@@ -29,10 +51,6 @@ _BETWEEN = re.compile(
     rf"\b(?:between|from)\s+({_TIME})\s+(?:and|to|until|till)\s+({_TIME})(?!\w)", re.I
 )
 _ONE_SIDED = re.compile(rf"\b(before|until|till|after|since|from)\s+({_TIME})(?!\w)", re.I)
-_WORDS = {
-    "a": 1.0, "an": 1.0, "half an": 0.5, "one": 1.0, "two": 2.0, "three": 3.0, "five": 5.0,
-    "ten": 10.0, "twenty": 20.0, "thirty": 30.0, "": 1.0,
-}  # fmt: skip
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -60,7 +78,7 @@ class Stretch:
 def moment_named(text: str) -> float | None:
     """Give the second that a question names ("at 12:30", "at minute 4"), or None."""
     match = _AT.search(text)
-    return seconds_of(match[1] or match[2]) if match else None
+    return seconds_of(match[1] or match[2] or match[3]) if match else None
 
 
 def stretch_named(text: str) -> tuple[Stretch | None, str]:
@@ -96,8 +114,8 @@ def _amount_and_unit(text: str) -> tuple[float, str]:
     assert number is not None
     if number[0]:
         return float(number[0]), text[number.end() :].strip()
-    *amount, unit = text.split()
-    return _WORDS[" ".join(amount)], unit
+    *amount, unit = re.split(r"[\s-]+", text.strip())
+    return _NUMBERS[" ".join(amount)] if amount else 1.0, unit
 
 
 def _at_an_edge(match: re.Match[str]) -> Stretch:

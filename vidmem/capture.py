@@ -48,7 +48,7 @@ def capture(request: dict[str, Any], over: threading.Event) -> Iterator[Answer]:
     source = understand(request["address"])
     feed = open_feed(source, over.is_set, request["patience_s"])
     yield {"kind": "opened", "has_audio": feed.has_sound, **feed.facts}, b""
-    taking = _Taking(feed, request, over)
+    taking = _Taking(feed, request, over, is_file=source.kind == "growing")
     threading.Thread(target=taking.run, name="vidmem-capture", daemon=True).start()
     yield from taking.answers()
 
@@ -56,7 +56,9 @@ def capture(request: dict[str, Any], over: threading.Event) -> Iterator[Answer]:
 class _Taking:
     """What has come in and waits to be handed on; one lock guards all of it."""
 
-    def __init__(self, feed: Feed, request: dict[str, Any], over: threading.Event) -> None:
+    def __init__(
+        self, feed: Feed, request: dict[str, Any], over: threading.Event, *, is_file: bool
+    ) -> None:
         self._feed, self._over = feed, over
         self._for_s: float | None = request["for_s"]
         self._segment_s: float = request["segment_s"]
@@ -66,7 +68,7 @@ class _Taking:
         self._waiting: deque[Answer] = deque()
         self._frames = self._windows = self._taken = self._dropped = 0
         self._unheard_s = 0.0
-        self._clock = _Clock()
+        self._clock = _Clock(is_file=is_file)
         self._notes: list[str] = []
         self._error: MemqaError | None = None
         self._is_ending = self._is_done = False
@@ -121,9 +123,8 @@ class _Taking:
 
     def _take(self, item: Decoded | Piece) -> None:
         if isinstance(item, Piece):
-            assert self._cutter is not None
             at_s = self._clock.of_sound(item.start_s)
-            if at_s is not None:
+            if at_s is not None and self._cutter is not None:
                 self._cutter.push(Piece(at_s, item.samples))
             return
         at_s = self._clock.of_picture(item.pts_s)
@@ -211,9 +212,13 @@ class _Taking:
 
 
 class _Clock:
-    """Time since the first picture, steady even where the source's own time jumps."""
+    """Time since the first picture, steady even where the source's own time jumps.
 
-    def __init__(self) -> None:
+    A file's time is its own, however long nothing moves in it.
+    """
+
+    def __init__(self, *, is_file: bool) -> None:
+        self._is_file = is_file
         self.now_s = 0.0
         self._origin_s: float | None = None
         self._began = self._latest = time.monotonic()
@@ -234,7 +239,8 @@ class _Clock:
         if self._origin_s is None:
             self._origin_s, self._began = own_s, now
         at_s, gap_s = own_s - self._origin_s, now - self._latest
-        if at_s < self.now_s - _AHEAD_S or at_s - self.now_s > _JUMP_S + gap_s:
+        is_jump = not self._is_file and at_s - self.now_s > _JUMP_S + gap_s
+        if at_s < self.now_s - _AHEAD_S or is_jump:
             at_s = self.now_s + gap_s
             self._origin_s = own_s - at_s
         self._latest = now

@@ -94,10 +94,14 @@ class Ears:
     def _work(self) -> None:
         answers = self._ask(self._request, self._limits)
         try:
+            is_last = False
             for answer in answers:
                 if self._stopped.is_set():
                     return
+                is_last = bool(answer[0]["last"])
                 self._heard.put(self._hear(answer))
+            if not is_last:
+                raise DecodeFailed("The sound broke off.")
         except Exception as exc:  # whatever it is, whoever waits for a window must hear
             self._heard.put(exc)
         finally:

@@ -1,7 +1,8 @@
 """Knows how observations and speech become events, plainly: cuts, great changes, a longest length.
 
 An event ends at a cut, where the picture became another one gradually, or at ``max_s``. It is
-given out once all speech up to its end is known. Surprise-bounded events (EM-LLM) come later.
+given out once all speech up to its end is known. (By surprise `vidmem.memory.emllm` bounds what it
+remembers.)
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class EventParams:
     ``gradual_level`` on, which no slow pan reaches, or where the picture stood still until now
     already from ``stir_level``, if it is ``stir_ratio`` times what is usual in this event. Both
     only ``gradual_min_s`` after the last border, so that movement does not shatter into events.
+    An event of one frame stood still if it is longer than ``still_s``; else no one knows.
     """
 
     min_s: float = 0.5
@@ -39,6 +41,7 @@ class EventParams:
     stir_level: float = 10.0
     stir_ratio: float = 6.0
     pause_s: float = 2.0
+    still_s: float = 2.5
 
     def __post_init__(self) -> None:
         if not 0 < self.min_s <= self.gradual_min_s <= self.max_s:
@@ -141,7 +144,10 @@ class Events:
                 self._emitted + at,
                 shot,
                 self._said_in(shot),
-                max(now_s, shot.start_s) if shot.end_s is None else shot.end_s,
+                # The newest frames of a live source may lie behind its segment's border.
+                max(now_s, shot.start_s, *(at_s for at_s, _ in shot.read))
+                if shot.end_s is None
+                else shot.end_s,
             )
             for at, shot in enumerate(self._shots)
         ]
@@ -205,8 +211,14 @@ class Events:
             tuple(said),
             shot.thumbnail,
             shot.key_s,
-            float(np.median(shot.moved or [0.0])),
+            self._moves(shot, end_s),
         )
+
+    def _moves(self, shot: _Shot, end_s: float) -> float | None:
+        """Say how lively a shot is: a long one of which no second frame was kept stood still."""
+        if shot.moved:
+            return float(np.median(shot.moved))
+        return 0.0 if end_s - shot.start_s > self._params.still_s else None
 
     def _heard_only(self, last: bool) -> list[Event]:
         """Events of speech where there is no picture; a pause or ``max_s`` ends one."""

@@ -36,7 +36,10 @@ class Live:
         for_s: float | None = None,
         should_end: ShouldStop | None = None,
         patience_s: float = PATIENCE_S,
+        is_heard: bool = True,
     ) -> None:
+        """``is_heard`` says that someone takes the sound, which else is passed over."""
+        self._is_heard = is_heard
         source = understand(address)
         request = {
             "do": "live", "path": source.name, "address": address, "segment_s": segment_s,
@@ -62,10 +65,10 @@ class Live:
         del request, limits  # it is being watched already
         try:
             for answer in self._answers:
-                if answer[0]["kind"] == "window":
-                    self._sound.put(answer)
-                else:
+                if answer[0]["kind"] != "window":
                     yield answer
+                elif self._is_heard:
+                    self._sound.put(answer)
         finally:
             self._sound.put(None)
             self._answers.close()

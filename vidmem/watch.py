@@ -42,7 +42,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
-_STATE_VERSION = 2
+STATE_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,9 @@ class _Watching:
             )  # fmt: skip
 
     def close(self) -> None:
-        """End the child processes and threads."""
+        """End the child processes and threads; a live source first, which both senses wait for."""
+        if self._live is not None:
+            self._live.close()
         for sense in (self._eyes, self._ears):
             if sense is not None:
                 sense.close()
@@ -223,7 +225,7 @@ class _Watching:
 
     def _state(self) -> bytes:
         state = {
-            "version": _STATE_VERSION,
+            "version": STATE_VERSION,
             "segment": self._index,
             "done": self.done,
             "end_s": self._end_s,
@@ -255,8 +257,8 @@ def _load(resume: bytes | None) -> dict[str, Any]:
     if resume is None:
         return {"segment": 0, "done": False, "end_s": 0.0, "seen": 0, "eyes": None, "ears": None}
     state: dict[str, Any] = json.loads(resume)
-    if state["version"] != _STATE_VERSION:
-        raise ValueError(f"a state of version {state['version']}, not {_STATE_VERSION}")
+    if state["version"] != STATE_VERSION:
+        raise ValueError(f"a state of version {state['version']}, not {STATE_VERSION}")
     return state
 
 

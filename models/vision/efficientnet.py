@@ -61,7 +61,8 @@ class EfficientNetLite0:
         batch = pixels.to(self._device).permute(0, 3, 1, 2)
         try:
             # A GPU's short floats would put a picture elsewhere than the CPU does.
-            with torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+            exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+            with torch.inference_mode(), exact:
                 seen = self._network.extract_features((batch.float() / 255 - _MEAN) / _SPREAD)
                 pools = [adaptive_avg_pool2d(seen, cells) for cells in (1, side) if cells]
                 tokens = torch.cat([pool.flatten(2) for pool in pools], 2).transpose(1, 2)

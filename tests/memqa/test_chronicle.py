@@ -74,6 +74,21 @@ def test_what_lies_between_two_things_are_the_events_there() -> None:
     assert [(item.memory.order, item.score) for item in found] == [(2, 0.5), (3, 0.5)]
 
 
+def test_what_lies_outside_of_the_stretch_is_not_part_of_how_long() -> None:
+    asked = understand("How long is the cat shown in the first 22 seconds?")
+    finder = Finds({"cat": [(FILMS[0], 20, 0.9), (FILMS[0], 18, 0.8), (FILMS[0], 40, 0.7)]})
+    found = locate(asked, finder, FILMS[:1])  # type: ignore[arg-type]
+    assert [one.memory.locator for one in found] == [TimeSpan(20, 22), TimeSpan(18, 22)]
+
+
+def test_nothing_comes_after_the_last_thing_or_before_the_first() -> None:
+    finder = Finds({"cat": [(FILMS[0], 5, 0.9)], "dog": [(FILMS[0], 0, 0.9)]})
+    assert orders("What comes after the cat?", finder) == []
+    assert orders("What is shown before the dog?", finder) == []
+    assert orders("What comes after the dog?", finder) == [1, 0]
+    assert orders("What happens after that?", finder) == []
+
+
 def test_now_is_the_last_event_of_what_is_being_watched() -> None:
     one, two = FILMS
     watched = replace(two, status="indexing")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from memqa.findings import appearances, duration, finding, parts_of, times
@@ -83,6 +85,15 @@ def test_lengths_and_gaps_are_computed() -> None:
     assert told.text == "Bus: 20 seconds, at 0:10–0:20 and 0:40–0:50."
     told = finding(understand("How long after the cat does the bus appear?"), found[::-1])
     assert told.text == "20 seconds: cat ends at 0:20, bus begins at 0:40."
+
+
+def test_a_pause_is_no_part_of_what_is_around_it() -> None:
+    late = TimeSpan(50, 55)
+    said = [event(0, "Said: Hello bus.", 0.9), event(1, "Said: Goodbye bus.", 0.9)]
+    said[1] = replace(said[1], memory=replace(said[1].memory, locator=late))
+    assert finding(understand("How long is the bus heard?"), said).text.startswith("Bus heard: 15 ")
+    asked = understand("What is happening at 0:20?")
+    assert finding(asked, said[1:]).text == "At 0:50: Goodbye bus."
 
 
 def test_a_stretch_is_told_event_by_event() -> None:

@@ -28,6 +28,33 @@ def test_a_question_is_taken_apart(text: str, wants: str, focus: str) -> None:
     assert (question.wants, question.focus) == (wants, focus)
 
 
+@pytest.mark.parametrize(
+    ("text", "second"),
+    [
+        ("What is in the scene at 12:30?", 750.0),
+        ("Which photo is shown at 1:05?", 65.0),
+        ("Show the moment at 3:10", 190.0),
+        ("What is shown in minute 4?", 240.0),
+        ("When is this scene shown: a clock at 12:30 on a wall", None),
+    ],
+)
+def test_a_time_of_day_behind_a_picture_is_a_moment(text: str, second: float | None) -> None:
+    assert understand(text).at_s == second
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How long does it take from the start to the dog?",
+        "How long after the start is the dog shown?",
+        "How many minutes between the dog and the end?",
+    ],
+)
+def test_a_gap_with_one_thing_is_answered_by_its_times(text: str) -> None:
+    question = understand(text)
+    assert (question.wants, question.focus, question.others) == ("when", "dog", ())
+
+
 def test_what_the_speaker_says_is_asked_of_speech() -> None:
     assert understand("What does the speaker say about whales?").sense == "said"
     assert understand("In which city was it taken, according to the speaker?").sense == "said"

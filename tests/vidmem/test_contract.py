@@ -162,7 +162,10 @@ def test_a_read_changes_nothing(name: str, seed: int, length: int) -> None:
 def test_a_breakpoint_read_knows_nothing_that_began_later(
     name: str, seed: int, length: int
 ) -> None:
-    read = fed(name, stream(seed, length)).read(None, at_s=length / 2)
+    frames = stream(seed, length)
+    memory = fed(name, frames)
+    assert bool(memory.read(frames[-1, 0], at_s=length / 2).spans)
+    read = memory.read(None, at_s=length / 2)
     assert all(span.start_s <= length / 2 for span in read.spans)
 
 

@@ -33,6 +33,19 @@ def fed(collected, times, cuts=(), changes=None):
     return collected
 
 
+def test_what_is_read_behind_a_segment_s_border_is_known_unfinished():
+    collected = fed(events(), (0.0, 14.0))
+    collected.see(seen(15.2, lines=[line("GATE 5")]), 0.0, None)
+    (going_on,) = collected.unfinished(15.0)
+    assert (going_on.span.end_s, going_on.read[0].span.start_s) == (15.2, 15.2)
+
+
+def test_a_long_event_of_one_frame_stood_still_and_of_a_short_one_no_one_knows():
+    collected = fed(events(), (0.0, 5.0, 6.0), cuts=(0.0, 5.0, 6.0))
+    collected.finish(12.0)
+    assert [one.moves for one in collected.give(99.0, last=True)] == [0.0, None, 0.0]
+
+
 def test_events_end_at_cuts_and_at_the_end():
     collected = fed(events(), range(10), cuts=(0, 4))
     collected.finish(10.0)

@@ -124,7 +124,8 @@ def test_the_order_of_time_is_kept(length: int) -> None:
     assert all(b >= a - 1e-6 for a, b in pairwise(held))
     spans = [element.span for element in memory.elements()]
     assert all(a.start_s <= b.start_s and a.end_s <= b.end_s for a, b in pairwise(spans))
-    assert sum(element.count for element in memory.elements()) <= length + len(spans)
+    chunks = length // memory.params.chunk * memory.params.chunk
+    assert memory.state_dict()["counts"].sum() == pytest.approx(chunks)
 
 
 @given(seeds, st.integers(0, 40), st.integers(0, 40))
@@ -159,7 +160,7 @@ def test_sticky_with_a_uniform_density_samples_evenly(bins: int, samples: int, m
 def test_all_attention_on_one_bin_draws_mostly_there(bins: int, which: int, samples: int) -> None:
     masses = np.eye(bins)[which % bins]
     drawn = bins_of(sticky_positions(masses, samples), bins)
-    assert abs((drawn == which % bins).sum() - (0.9 + 0.1 / bins) * samples) <= 1 + 1e-9
+    assert abs((drawn == which % bins).sum() - (0.4 + 0.6 / bins) * samples) <= 1 + 1e-9
 
 
 @given(st.integers(2, 40), st.integers(1, 10))

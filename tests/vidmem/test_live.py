@@ -6,9 +6,12 @@ from contextlib import closing
 import pytest
 
 from models.errors import InputError, UnreadableMedia, UnsupportedMedia
+from tests.fakes import FakeTranscriber
 from tests.media import video
 from tests.serving import camera, growing, streamed
 from tests.vidmem.test_watch import NumberEncoder, SlowEncoder, senses
+from vidmem.child import Limits
+from vidmem.ears import Ears
 from vidmem.live import Live
 from vidmem.sample import SampleParams
 from vidmem.source import understand
@@ -176,3 +179,32 @@ def test_an_unfinished_mp4_is_refused_with_what_would_do(tmp_path, film):
     part.write_bytes(whole.read_bytes()[:-2000])
     with pytest.raises(UnsupportedMedia, match="fragmented MP4"):
         Live(str(part), segment_s=2.0, sample=SampleParams(), patience_s=0.1)
+
+
+def test_a_stop_before_the_first_picture_ends_the_watch(film):
+    def stop(_):
+        raise KeyboardInterrupt
+
+    with streamed(film.read_bytes(), length_s=9.0) as (port, _):
+        address, more = f"http://127.0.0.1:{port}/", {"segment_s": 2.0, "sample": PARAMS.sample}
+        with closing(Live(address, **more)) as live, pytest.raises(KeyboardInterrupt):
+            next(watch(live.info, senses(), params=PARAMS, live=live, on_progress=stop))
+
+
+def test_sound_that_no_one_hears_does_not_pile_up(film):
+    with streamed(film.read_bytes(), length_s=1.0) as (port, _):
+        address, more = f"http://127.0.0.1:{port}/", {"segment_s": 2.0, "sample": PARAMS.sample}
+        with closing(Live(address, is_heard=False, **more)) as live:
+            answers = list(live.pictures({}, Limits()))
+            assert answers[-1][0]["kind"] == "end"
+            assert live._sound.qsize() == 1  # that there is no more
+
+
+def test_sound_that_breaks_off_is_over_and_noted():
+    ears = Ears(
+        "x", FakeTranscriber(), 2.0, Limits(), first=0, state=None, ask=lambda *_: (a for a in ())
+    )
+    assert ears.ready(5.0)
+    assert ears.take() == ()
+    assert ears.over
+    assert "The sound broke off" in ears.take_notes()[0]

@@ -465,9 +465,14 @@ class EMLLM:
         self._given_up += float(self._stored.sizes()[event])
         self._stored.forget(int(self._stored.event[firsts[event]]))
 
-    def _recall(self, query: Numbers, frames: int) -> list[int]:
-        """Recall events in two stages: like the query [D], then beside those in time (§3.4)."""
-        sizes, firsts = self._stored.sizes(), self._stored.firsts
+    def _recall(self, query: Numbers, frames: int, until_s: float = np.inf) -> list[int]:
+        """Recall events in two stages: like the query [D], then beside those in time (§3.4).
+
+        Only events that began by ``until_s``, which are the first of all.
+        """
+        firsts = self._stored.firsts
+        firsts = firsts[self._stored.spans[firsts, 0] <= until_s]
+        sizes = self._stored.sizes()[: len(firsts)]
         if not len(sizes):
             return []
         similar, beside = budgets(frames, self.params.contiguity)
@@ -503,7 +508,8 @@ class EMLLM:
         if query is None or self._shape is None:
             return read_elements([element for _, element in rows], None, at_s)
         wanted = np.asarray(query, np.float64)
-        chosen = self._stored.firsts[self._recall(wanted, self.params.recalled)]
+        until_s = np.inf if at_s is None else at_s
+        chosen = self._stored.firsts[self._recall(wanted, self.params.recalled, until_s)]
         events = {-1, *(int(event) for event in self._stored.event[chosen])}
         recalled = [element for event, element in rows if event in events]
         return read_elements(recalled, self.params.sharpness * wanted, at_s)

@@ -37,7 +37,8 @@ from vidmem.memory.contract import (
 Rows: TypeAlias = NDArray[np.floating]  # in either precision, which is kept
 
 _BESIDE_BYTES = 24  # of a bin's span and count
-_UNIFORM_SHARE = 0.1  # of the sticky density, so that what no one asked for can come back
+# Of the sticky density: with two samples a bin, from half on no bin is left out of an update.
+_UNIFORM_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,10 @@ class InfiniteParams:
 
     @property
     def samples(self) -> int:
-        """How many values of the past are taken into an update: two a bin, so none is missed."""
+        """How many values of the past are taken into an update: two a bin.
+
+        The evenly sampled share of them is one a bin and more, so none is missed.
+        """
         return 2 * self.bins
 
 
@@ -131,7 +135,8 @@ def gibbs(queries: Rows, coefficients: Rows, sharpness: float) -> Numbers:
 def sticky_positions(masses: Numbers, samples: int) -> Numbers:
     """Give S positions in [0, 1], ascending, dense where the masses [N] of the bins are large.
 
-    Stratified: the i-th lies at the (i - 1/2)/S quantile of 0.9 p + 0.1 uniform.
+    Stratified: the i-th lies at the (i - 1/2)/S quantile of 0.4 p + 0.6 uniform, so that a bin
+    that no one attends to keeps a sample.
     """
     bins = len(masses)
     density = (1 - _UNIFORM_SHARE) * masses / masses.sum() + _UNIFORM_SHARE / bins
@@ -266,17 +271,16 @@ class InfiniteVideo:
     def density(self, query: ArrayLike) -> list[tuple[TimeSpan, float]]:
         """Give the density of a question [D] over the time line: spans, and attention a second.
 
-        Bins of the same span are taken together; the densities integrate to one.
+        Bins of the same span are taken together, the newest frame, which has no length yet, with
+        what comes before it; the densities integrate to one.
         """
         read = self.read(query)
-        gathered: dict[tuple[float, float], float] = {}
+        gathered: dict[TimeSpan, float] = {}
         for span, weight in zip(read.spans, read.weights, strict=True):
-            key = (span.start_s, span.end_s)
-            gathered[key] = gathered.get(key, 0.0) + float(weight)
-        return [
-            (TimeSpan(*key), weight / max(key[1] - key[0], 1e-3))
-            for key, weight in gathered.items()
-        ]
+            if span.duration_s <= 0 and gathered:
+                span = next(reversed(gathered))
+            gathered[span] = gathered.get(span, 0.0) + float(weight)
+        return [(span, weight / (span.duration_s or 1.0)) for span, weight in gathered.items()]
 
     @property
     def horizon_frames(self) -> float:
@@ -357,7 +361,7 @@ class InfiniteVideo:
     def _date(
         self, source: NDArray[np.int64], where: NDArray[np.int64], filled: NDArray[np.bool_]
     ) -> None:
-        """Carry time ranges and counts along with the samples; an unfilled bin takes the nearest's.
+        """Carry time ranges and counts along with the samples; an unfilled bin takes the next's.
 
         A bin's count is shared among its samples.
         """
@@ -373,8 +377,8 @@ class InfiniteVideo:
             counts, where[inside], np.concatenate([shares, np.ones(len(self._times))])[inside]
         )
         known = np.flatnonzero(np.isfinite(starts) & filled)
-        nearest = known[np.clip(np.searchsorted(known, np.arange(bins)), 0, len(known) - 1)]
-        self._spans = np.stack([starts[nearest], ends[nearest]], axis=1)
+        following = known[np.clip(np.searchsorted(known, np.arange(bins)), 0, len(known) - 1)]
+        self._spans = np.stack([starts[following], ends[following]], axis=1)
         self._counts = counts
 
 

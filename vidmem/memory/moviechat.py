@@ -222,7 +222,7 @@ class MovieChat:
     def within(cls, budget_bytes: int, shape: tuple[int, int], *, held: Held = "float32") -> Self:
         """Make the largest memory for frames [N, D] whose ``nbytes`` stay within a budget.
 
-        Eight of sixteen frames are left by a consolidation instead of the paper's two, which blend
+        A consolidation leaves sixteen frames and hands on eight, where the paper's two would blend
         neighbouring shots; the long memory's own merging bounds it all the same.
 
         Raises:

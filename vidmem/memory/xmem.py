@@ -227,21 +227,29 @@ class Stores:
         """Read values [Q, Cv] for queries [Q, Ck], long-term first; ``count`` counts usage."""
         values = widened(np.concatenate([self.long["value"], self.work["value"]]))
         read, use = [], np.zeros(len(values), np.float32)
-        for part, weights in self._weights(queries, selection):
+        for weights in self._weights(queries, selection):
             read.append(weights.T @ values)
             use += weights.sum(axis=1)
-            del part
         if count:
             self._counted(use)
         return np.concatenate(read)
 
-    def weights(self, queries: Features, selection: Features | None = None) -> Features:
-        """Give the affinity [N, Q] of what is held, long-term first, to queries [Q, Ck]."""
-        return np.concatenate([w for _, w in self._weights(queries, selection)], axis=1)
+    def weights(
+        self,
+        queries: Features,
+        selection: Features | None = None,
+        *,
+        until_s: float = np.inf,
+    ) -> Features:
+        """Give the affinity [N, Q] of what is held, long-term first, to queries [Q, Ck].
+
+        What was shown only after ``until_s`` counts for nothing.
+        """
+        return np.concatenate(list(self._weights(queries, selection, until_s)), axis=1)
 
     def count(self, queries: Features) -> None:
         """Count what queries [Q, Ck] use, without reading it."""
-        uses = [weights.sum(axis=1) for _, weights in self._weights(queries, None)]
+        uses = [weights.sum(axis=1) for weights in self._weights(queries, None)]
         self._counted(np.sum(uses, axis=0))
 
     def write(
@@ -295,10 +303,11 @@ class Stores:
         self.long.drop(gone)
 
     def _weights(
-        self, queries: Features, selection: Features | None
-    ) -> Iterator[tuple[slice, Features]]:
+        self, queries: Features, selection: Features | None, until_s: float = np.inf
+    ) -> Iterator[Features]:
         keys = widened(np.concatenate([self.long["key"], self.work["key"]]))
         shrinkage = np.concatenate([self.long["shrinkage"], self.work["shrinkage"]])
+        starts = np.concatenate([self.long["span"], self.work["span"]])[:, 0]
         for start in range(0, len(queries), _QUERIES_AT_ONCE):
             part = slice(start, start + _QUERIES_AT_ONCE)
             chosen = None if selection is None else selection[part]
@@ -307,7 +316,8 @@ class Stores:
                 sharpness=self._sharpness,
                 mode=self.mode,
             )
-            yield part, affinity(scores, self.params.top_k)
+            scores[starts > until_s] = -np.inf
+            yield affinity(scores, self.params.top_k)
 
     def _counted(self, use: Features) -> None:
         for rows, part in (
@@ -429,7 +439,8 @@ class XMem:
         weights = np.asarray([element.count for _, element in rows], np.float64)
         if query is not None:
             asked = np.asarray(query, np.float32)[None]
-            found = self._stores.weights(asked)[:, 0].astype(np.float64)
+            until_s = np.inf if at_s is None else at_s
+            found = self._stores.weights(asked, until_s=until_s)[:, 0].astype(np.float64)
             weights = found[[at for at, _ in rows]] + 1e-12
         return MemoryRead(
             np.stack([element.feature for _, element in rows]),
