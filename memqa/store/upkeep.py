@@ -18,8 +18,8 @@ from memqa.store.tables import Tables
 
 log = logging.getLogger(__name__)
 
-# Readers hold a version for the milliseconds of one query; a minute is plenty.
-_KEEP_VERSIONS = timedelta(minutes=1)
+# Readers hold a version for the milliseconds of one query, and read again where it is gone.
+_KEEP_VERSIONS = timedelta(seconds=5)
 # Not zero: LanceDB warns at zero, and a millisecond ago means the same.
 _KEEP_NOTHING = timedelta(milliseconds=1)
 _A_MOMENT_S = 0.01
