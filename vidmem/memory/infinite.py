@@ -32,6 +32,7 @@ from vidmem.memory.contract import (
     checked,
     held_bytes,
     softmax,
+    widened,
 )
 
 Rows: TypeAlias = NDArray[np.floating]  # in either precision, which is kept
@@ -336,14 +337,15 @@ class InfiniteVideo:
     def _take_in(self, chunk: Features) -> None:
         """Contract the past and put the chunk behind it (§3.1, eq. 3-5)."""
         sizes, mode = self.params, self.mode
-        past = np.zeros(0) if self._is_empty else self._looked_at(chunk)
+        bins = widened(self._bins)
+        past = np.zeros(0) if self._is_empty else self._looked_at(chunk, bins)
         source = bins_of(past, sizes.bins, mode=mode)
         updates = self._seen // sizes.chunk - 1
         tau = min(sizes.tau, updates / (updates + 1)) if mode == "fixed" else sizes.tau
         positions = np.concatenate(chunk_positions(len(chunk), len(past), tau, mode=mode))
         where = bins_of(positions, sizes.bins, mode=mode)
         rows = np.concatenate([source, sizes.bins + np.arange(len(chunk))])
-        held = np.concatenate([self._bins.astype(np.float32), chunk])
+        held = np.concatenate([bins, chunk])
         ridge = sizes.ridge if mode == "released" else 0.0
         values = regress(where, rows, held, sizes.bins, ridge)
         filled = np.bincount(where[where >= 0], minlength=sizes.bins) > 0
@@ -351,11 +353,11 @@ class InfiniteVideo:
         self._bins[:] = fill_gaps(values, filled) if mode == "fixed" else values
         self._is_empty = False
 
-    def _looked_at(self, chunk: Features) -> Numbers:
+    def _looked_at(self, chunk: Features, bins: Features) -> Numbers:
         """Say where the past is sampled: where the new frames themselves attend to."""
         if self.mode == "released":
             return past_positions(self.params.samples, mode="released")
-        density = gibbs(chunk, self._bins.astype(np.float32), self.params.stickiness)
+        density = gibbs(chunk, bins, self.params.stickiness)
         return sticky_positions(density.mean(axis=0), self.params.samples)
 
     def _date(
