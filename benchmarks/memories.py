@@ -123,7 +123,7 @@ def compare(asked: Sequence[Asked], eyes: ImageEncoder, budgets: Iterable[str] =
     table: Table = defaultdict(lambda: defaultdict(dict))
     for (length, name, budget), run in runs.items():
         table[length][name][budget] = run.figures()
-    return table
+    return dict(sorted(table.items(), key=lambda row: int(row[0].split()[0])))
 
 
 class _Run:
@@ -180,7 +180,7 @@ def draw(table: Table, to: Path) -> None:
     from matplotlib.figure import Figure
 
     matplotlib.rcParams["svg.hashsalt"] = "memqa"  # the same figures draw the same file
-    figure = Figure(figsize=(5 * len(table), 4), layout="constrained")
+    figure = Figure(figsize=(2 + 4 * len(table), 4), layout="constrained")
     for axes, (length, methods) in zip(
         figure.subplots(1, len(table), squeeze=False, sharey=True)[0], table.items(), strict=True
     ):
@@ -188,7 +188,9 @@ def draw(table: Table, to: Path) -> None:
             _line(axes, name, runs)
         axes.set(title=length, xlabel="picture memory", ylim=(0, 1))
     figure.axes[0].set_ylabel("recall@1")
-    figure.axes[0].legend(fontsize=8, ncols=2)
+    figure.legend(
+        *figure.axes[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8
+    )
     figure.savefig(to, metadata={"Date": None})
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePath
 
+from memqa.cues import asks_whether
 from memqa.fuse import Found, Parts
 from memqa.question import Question
 from memqa.retrieve import Finder
@@ -34,9 +35,16 @@ def locate(question: Question, finder: Finder, media: Sequence[Media]) -> list[F
         return finder.find(question, media)
     if question.at_s is not None:
         return _around(question, finder, media)
-    if question.wants == "how_long" and (named := _meant_as_a_whole(question, media)):
+    within = question.within is not None
+    if (
+        question.wants == "how_long"
+        and not within
+        and (named := _meant_as_a_whole(question, media))
+    ):
         return _roots(finder, named)
-    if question.wants == "between" and not question.others:
+    if not question.others and (
+        question.wants == "between" or (question.wants == "how_long" and not question.focus)
+    ):
         return _throughout(question, finder, media)
     if question.others:
         return _each(question, finder, media) or _on_pages(question, finder, media)
@@ -90,17 +98,24 @@ def _meant_as_a_whole(question: Question, media: Sequence[Media]) -> list[Media]
 def _around(question: Question, finder: Finder, media: Sequence[Media]) -> list[Found]:
     """Give the event at the moment asked about, or its neighbour, for each video in question.
 
-    Where some are being watched just now, "now" means those.
+    Where some are being watched just now, "now" means those. Whether a thing is there is as sure as
+    the event shows it.
     """
     assert question.at_s is not None
     timed = [item for item in media if item.kind != "document"]
-    watched = [item for item in timed if item.status == "indexing"]
+    # A live source alone has no length while it is taken in.
+    watched = [item for item in timed if item.status == "indexing" and item.duration_s is None]
     found = []
     for item in watched if math.isinf(question.at_s) and watched else timed:
+        if _length_s(item) + 1 < question.at_s < math.inf:
+            continue  # it has no such moment
         events = finder.events(item.id)
         place = at(events, question.at_s)
         if place is not None:
             found += _step_aside(question, events, place, item)
+    if asks_whether(question.text) and question.focus:
+        known = {one.memory.id: one for one in finder.find_focus(question, question.focus, media)}
+        return [known.get(one.memory.id, replace(one, parts=Parts())) for one in found]
     return found
 
 

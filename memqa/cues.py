@@ -72,6 +72,7 @@ _NAME_ASKED = re.compile(
     r"\bwhat\b.*\b(?:called|named|name of)\b|\bwhat is \S+ name\b",
     re.I,
 )
+_WHETHER = re.compile(r"^\W*(?:is|are|was|were|do|does|did|can|could|has|have|had)\b", re.I)
 _NAME_WORDS = 5
 _WORD = re.compile(r"[^\W_]+(?:['’.\-][^\W_]+)*")
 
@@ -87,6 +88,11 @@ def asks_lively(text: str) -> bool | None:
     if _LIVELY.search(named):
         return True
     return False if _STILL.search(named) else None
+
+
+def asks_whether(text: str) -> bool:
+    """Tell whether yes or no would answer ("is there a bus")."""
+    return bool(_WHETHER.search(text))
 
 
 def asks_name(text: str) -> bool:

@@ -205,13 +205,16 @@ def _how_long(question: Question, found: Sequence[Found]) -> Finding:
     spans = appearances(found)
     total_s = sum(span.duration_s for span, _ in spans)
     when = times([span for span, _ in spans])
-    text = f"{_capital(question.focus)}: {duration(total_s)}, at {when}."
+    thing = f"{_capital(question.focus)}: " if question.focus else ""
+    text = f"{thing}{duration(total_s)}, at {when}."
     return _stated(text, [item for _, item in spans], places=len(spans))
 
 
 def _gap(question: Question, found: Sequence[Found]) -> Finding:
     """State the time from the end of one thing to the beginning of the other."""
     (one, first), (two, second) = _in_time(question, found)
+    if first.memory.id == second.memory.id:
+        return Finding("")  # one place has no gap
     from_s, to_s = _span(first).end_s, _span(second).start_s
     text = (
         f"{_capital(duration(max(0.0, to_s - from_s)))}: {one} ends at {clock(from_s)}, "
@@ -222,6 +225,8 @@ def _gap(question: Question, found: Sequence[Found]) -> Finding:
 
 def _order(question: Question, found: Sequence[Found]) -> Finding:
     ordered = _in_time(question, found)
+    if len({item.memory.id for _, item in ordered}) < len(ordered):
+        return Finding("")  # what is found at one place has no order
     chosen = ordered[-1 if question.pick == "last" else 0]
     told = [f"{thing} comes at {times([_span(item)])}" for thing, item in ordered]
     text = f"{_capital(chosen[0])}: {told[0]}, {', '.join(told[1:])}."

@@ -304,8 +304,7 @@ class Library:
         """
         from memqa import retrieve
 
-        if not question.strip():
-            raise InputError("the question is empty; ask something")
+        question = _asked(question, "the question is empty; ask something")
         return retrieve.attention(self, question, self.show(media))
 
     def thumbnail(self, item: Evidence | str) -> bytes | None:
@@ -366,8 +365,7 @@ class Library:
         """
         from memqa import retrieve
 
-        if not query.strip():
-            raise InputError("the query is empty; search for something")
+        query = _asked(query, "the query is empty; search for something")
         return retrieve.search(self, query, media_ids=self._ids(media), limit=limit)
 
     def ask(
@@ -411,8 +409,7 @@ class Library:
         """
         from memqa import answer
 
-        if not question.strip():
-            raise InputError("the question is empty; ask something")
+        question = _asked(question, "the question is empty; ask something")
         media_ids = self._ids(media)
         if at_s is not None:
             self._check_time(at_s, media_ids)
@@ -487,3 +484,10 @@ class Library:
         from memqa.worker import start_worker
 
         start_worker(self.settings)
+
+
+def _asked(text: str, if_empty: str) -> str:
+    """Give a question as text that can be written: a broken byte becomes a question mark."""
+    if not text.strip():
+        raise InputError(if_empty)
+    return text.encode("utf-8", "replace").decode()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from memqa.cues import Sense, content_words, describes, focus_of, sense_of
-from memqa.times import Stretch, moment_named, stretch_named, without_now
+from memqa.times import Stretch, moment_named, stretch_named, without_moment, without_now
 from memqa.values import AnswerMode
 
 Wants: TypeAlias = Literal[
@@ -38,7 +38,8 @@ _WHEN = re.compile(
 )
 _COUNT = re.compile(r"^\W*how (?:many times|often)\b", re.I)
 _ORDER = re.compile(
-    r"\bwhich\b.*\b(?:first|earlier|before|later|last)\b[^:?]*[:,]?\s+(?:the\s+)?(.+?)\s+or\s+(.+?)\s*\?*$",
+    r"\bwhich\b.*?\b(?:first|earlier|before|later|last)\b(?:[^:,?]*[:,]\s*|\s+)"
+    r"(.+?)\s+or\s+(.+?)\s*\?*$",
     re.I | re.S,
 )
 _IN_ORDER = re.compile(
@@ -162,7 +163,8 @@ def _asks_of_now(text: str) -> bool:
 
 def _classify(text: str, at_s: float | None) -> Question:
     within, rest = (None, text) if describes(text) else stretch_named(text)
-    plain = Question(text=text, focus=focus_of(rest), sense=sense_of(text), within=within)
+    looked_for = rest if at_s is None else without_moment(rest)
+    plain = Question(text=text, focus=focus_of(looked_for), sense=sense_of(text), within=within)
     if _SUMMARY.search(text):
         return replace(plain, wants="summary", at_s=at_s)
     computed = _computed(plain, rest)

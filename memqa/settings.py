@@ -47,7 +47,7 @@ class VideoSettings(_Part):
 
     frames_per_s: float = Field(default=1.0, ge=0.2, le=30)
     method: str = "auto"
-    memory_bytes: int = Field(default=2 * 2**20, ge=2**18)
+    memory_bytes: int = Field(default=2 * 2**20, ge=2**18, le=2**32)
     regions: int = Field(default=0, ge=0, le=7)
     listen: bool = True
     read_screen: bool = True

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from models.values import TimeSpan
 
-_CLOCK = r"(?:(?:\d{1,2}:)?\d{1,3}:\d{2})"
+_CLOCK = r"(?:(?:\d{1,2}:)?\d{1,3}:[0-5]\d)(?!\d)"
 _UNIT = r"(?:s|secs?|seconds?|min|mins|minutes?|h|hours?)"
 _TENS = dict(zip(("twenty", "thirty", "forty", "fifty", "sixty"), range(20, 70, 10), strict=True))
 _ONES = [
@@ -90,6 +90,11 @@ def stretch_named(text: str) -> tuple[Stretch | None, str]:
     return None, text
 
 
+def without_moment(text: str) -> str:
+    """Give the question without the moment that it names."""
+    return _AT.sub(" ", text)
+
+
 def without_now(text: str) -> str | None:
     """Give the question without its "now"; None where it says none."""
     return _NOW.sub(" ", text) if _NOW.search(text) else None
@@ -120,6 +125,8 @@ def _amount_and_unit(text: str) -> tuple[float, str]:
 
 def _at_an_edge(match: re.Match[str]) -> Stretch:
     length_s = seconds_of(match[2])
+    if not length_s:
+        return Stretch(math.inf, math.inf)  # nothing lies in it
     return Stretch(0.0, length_s) if match[1].lower() == "first" else Stretch(-length_s, math.inf)
 
 

@@ -18,7 +18,7 @@ from models.errors import SetupError, UnreadableMedia, UnsupportedMedia
 from models.values import SOUND_RATE_HZ
 from vidmem.audio import Piece, samples_of
 from vidmem.frame import PICTURE_SIDE_PX, Decoded, tiny
-from vidmem.source import Source, open_stream
+from vidmem.source import Source, open_stream, why_broken
 from vidmem.video import decoded, sound_stream, video_stream
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class _Stream:
                 with suppress(InvalidDataError):
                     yield from cast(Iterator["VideoFrame | AudioFrame"], packet.decode())
         except FFmpegError as exc:
-            self.notes.append(f"The stream broke off ({exc.strerror}).")
+            self.notes.append(f"The stream broke off ({why_broken(exc)}).")
             for stream in streams:
                 with suppress(FFmpegError):
                     yield from stream.codec_context.decode(None)

@@ -27,6 +27,7 @@ from vidmem.video import decode_here, end_here, frame_here, probe_here, subtitle
 Answer: TypeAlias = tuple[dict[str, Any], bytes]
 
 _BEAT_S = 1.0
+_LONGEST_HOLE_S = 3600.0  # between frames; a longer one is damage, not a slow film
 
 
 def main() -> None:
@@ -102,6 +103,12 @@ class _Walk:
 
     def answers(self) -> Iterator[Answer]:
         for frame in self._decoded():
+            if frame.pts_s - max(self._last_s, 0.0) > _LONGEST_HOLE_S:
+                self._notes.append(
+                    f"The file is damaged: after {max(self._last_s, 0.0):.0f} s its time jumps to "
+                    f"{frame.pts_s:.0f} s. What comes then is passed over."
+                )
+                break
             if self._last_s >= 0:
                 self._gap_s = frame.pts_s - self._last_s
             self._last_s = frame.pts_s

@@ -7,6 +7,7 @@ that names files of this machine is refused by the list of protocols.
 
 from __future__ import annotations
 
+import errno
 import re
 import time
 from collections.abc import Callable
@@ -99,8 +100,19 @@ def open_stream(source: Source, stopped: Callable[[], bool], patience_s: float) 
         )
     except (av.error.FFmpegError, ValueError) as exc:
         # the error's own text names the address, and with it the password
-        why = getattr(exc, "strerror", None) or "no video"
-        raise UnreadableMedia(f"{source.name} cannot be watched: {why}") from None
+        raise UnreadableMedia(f"{source.name} cannot be watched: {why_broken(exc)}") from None
+
+
+def why_broken(exc: Exception) -> str:
+    """Say in words why a stream gives no more, without its address."""
+    import av
+
+    if getattr(exc, "errno", None) == errno.EIO:
+        return "what comes from there is no video, or it broke off"
+
+    if isinstance(exc, av.error.ExitError):
+        return f"nothing came for {_TIMEOUTS_S[1]:.0f} s"
+    return getattr(exc, "strerror", None) or "it is no video"
 
 
 class Growing:
@@ -109,12 +121,14 @@ class Growing:
     def __init__(self, path: str, stopped: Callable[[], bool], patience_s: float) -> None:
         self._file = Path(path).open("rb")  # noqa: SIM115 - lives as long as the process
         self._stopped, self._patience_s = stopped, patience_s
+        self._has_ended = False
 
     def read(self, size: int) -> bytes:
         """Give the next bytes, b"" once the file has stopped growing or nobody wants more."""
         since = time.monotonic()
         while not (block := self._file.read(size)):
-            if self._stopped() or time.monotonic() - since > self._patience_s:
+            if self._has_ended or self._stopped() or time.monotonic() - since > self._patience_s:
+                self._has_ended = True
                 return b""
             time.sleep(_LOOK_EVERY_S)
         return block
@@ -122,6 +136,9 @@ class Growing:
 
 def _without_secrets(address: str) -> str:
     """Leave out user, password and query of an address; keys are often part of the query."""
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        raise InputError("that is no address of a stream") from None
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "", ""))

@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 _LOOKS_PER_S = 31.0  # more would cost time and sharpen no border that a person could see
 _PROBE_PACKETS = 60
+_MOST_BEYOND_S = 60.0  # and twice its told length: what a time stamp may say
 _AHEAD_BYTES = 256 * 2**20
 _ARBITRARY_CLOCKS = {"mpegts", "mpeg"}  # their first time stamp means nothing
 _NOT_MEDIA = {"tty", "image2", "srt", "webvtt", "ass", "lrc"}
@@ -351,6 +352,7 @@ def _by_decord(path: str) -> Iterator[Decoded]:
         stream = video_stream(container)
         assert stream is not None
         assert stream.time_base is not None
+        told_s = _duration_s(container)
         late_s = float((stream.start_time or 0) * stream.time_base) - origin_s(container)
         wide = max(stream.width, stream.height)
         shrink = min(1.0, PICTURE_SIDE_PX / wide)
@@ -360,12 +362,22 @@ def _by_decord(path: str) -> Iterator[Decoded]:
     try:
         reader = decord.VideoReader(path, num_threads=1, **asked)
         times = reader.get_frame_timestamp(range(len(reader)))[:, 0] + max(0.0, late_s)
+        if not _can_be(times, told_s):
+            raise DecodeFailed(f"decord gives {Path(path).name} times that cannot be")
         for pts_s in (round(float(t), 6) for t in times):  # decord gives float32
             picture = np.asarray(reader.next().asnumpy(), np.uint8)
             last = pts_s
             yield Decoded(pts_s, tiny(picture), picture.copy)
-    except (RuntimeError, decord.DECORDError, StopIteration) as exc:
+    except (RuntimeError, TypeError, ValueError, decord.DECORDError, StopIteration) as exc:
         raise DecodeFailed(f"decord fails on {Path(path).name} after {max(last, 0):.2f} s") from exc
+
+
+def _can_be(times: NDArray[np.float32], told_s: float | None) -> bool:
+    """Tell whether times ascend and do not reach far beyond the length that the file tells."""
+    latest_s = np.inf if told_s is None else 2 * told_s + _MOST_BEYOND_S
+    return bool(
+        np.isfinite(times).all() and (np.diff(times) >= 0).all() and (times <= latest_s).all()
+    )
 
 
 def _seek(container: InputContainer, stream: VideoStream, start_s: float) -> bool:

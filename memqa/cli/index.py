@@ -87,7 +87,7 @@ def index(
     elif len(outcomes) != 1:
         counts = Counter(outcome.status for outcome in outcomes)
         print(", ".join(f"{n} {status}" for status, n in counts.items()) or "no files found")
-    raise typer.Exit(exits.code_of_batch(outcomes))
+    raise typer.Exit(exits.code_of_batch(outcomes) if outcomes else exits.INPUT_AT_FAULT)
 
 
 def run(
@@ -97,7 +97,9 @@ def run(
     from memqa.ingest import files_of
 
     # The library names a file only when it is done; this list tells which one comes next.
-    names = [file.name for path in paths for file in files_of(path, recursive=recursive)]
+    names = [
+        words.printable(file.name) for path in paths for file in files_of(path, recursive=recursive)
+    ]
     with stopped_by_ctrl_c() as wish, display() as shown:
         outcomes = library.index(
             paths,

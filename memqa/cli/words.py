@@ -25,6 +25,11 @@ _STATES = {
 }
 
 
+def printable(name: str) -> str:
+    """Give a file's name as it may be printed: nothing in it moves the cursor or turns the line."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name)
+
+
 def print_json(value: Any) -> None:
     """Write one value as one line of JSON to stdout."""
     print(json.dumps(value, ensure_ascii=False), flush=True)
@@ -35,7 +40,7 @@ def evidence_line(item: Evidence, about: str) -> str:
 
     Where the text is longer than the line, the sentence nearest to the words ``about`` is quoted.
     """
-    name = item.path.replace("\\", "/").rsplit("/", 1)[-1]
+    name = printable(item.path.replace("\\", "/").rsplit("/", 1)[-1])
     where = f"{place(item.locator)} {name}"
     room = shutil.get_terminal_size((100, 24)).columns - len(where) - 6
     return f"  {where}  {_quote(item.text, about, max(40, room))}"
@@ -122,7 +127,7 @@ def state(media: Media) -> str:
 
 def outcome_line(outcome: Outcome) -> str:
     """Say in one line what became of a file."""
-    media, name = outcome.media, outcome.path
+    media, name = outcome.media, printable(outcome.path)
     if outcome.error is not None:
         return f"{outcome.status:9} {name}: {outcome.error}"
     if media is None:

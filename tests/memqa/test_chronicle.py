@@ -91,8 +91,22 @@ def test_nothing_comes_after_the_last_thing_or_before_the_first() -> None:
 
 def test_now_is_the_last_event_of_what_is_being_watched() -> None:
     one, two = FILMS
-    watched = replace(two, status="indexing")
+    watched = replace(two, status="indexing", duration_s=None)
     finder = Finds({})
     found = locate(understand("What is happening now?"), finder, [one, watched])  # type: ignore[arg-type]
     assert [(item.media.id, item.memory.order) for item in found] == [(two.id, 5)]
     assert orders("What is shown first?", finder) == [0]
+    stopped = replace(two, status="indexing")
+    found = locate(understand("What is happening now?"), finder, [one, stopped])  # type: ignore[arg-type]
+    assert len(found) == 2
+
+
+def test_a_moment_after_the_end_is_none() -> None:
+    assert orders("What is shown at 99:59:59?", Finds({})) == []
+    assert orders("What is shown at 0:59?", Finds({})) == [5]
+
+
+def test_whether_a_thing_is_there_is_as_sure_as_the_event_shows_it() -> None:
+    finder = Finds({"zebra": [(FILMS[0], 30, 0.9)]})
+    (found,) = locate(understand("Was a zebra shown at 0:05?"), finder, FILMS[:1])  # type: ignore[arg-type]
+    assert (found.memory.order, found.parts.seen) == (0, 0.0)

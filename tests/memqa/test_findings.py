@@ -96,6 +96,18 @@ def test_a_pause_is_no_part_of_what_is_around_it() -> None:
     assert finding(asked, said[1:]).text == "At 0:50: Goodbye bus."
 
 
+def test_one_place_has_no_order_and_no_gap() -> None:
+    found = [event(1, "Seen: bus", 0.9)] * 2
+    assert not finding(understand("Which comes first, the bus or the bus?"), found).text
+    assert not finding(understand("How long between the bus and the bus?"), found).text
+
+
+def test_the_length_of_a_stretch_is_told_without_a_thing() -> None:
+    asked = understand("How much time is between 0:10 and 0:30?")
+    found = [event(1, "Seen: bus", 1.0), event(2, "Seen: cat", 1.0)]
+    assert finding(asked, found).text == "20 seconds, at 0:10–0:30."
+
+
 def test_a_stretch_is_told_event_by_event() -> None:
     found = [event(at, f"Seen: thing {at}\nSaid: Word {at}.", 1.0) for at in range(7)]
     told = finding(understand("What is shown between 0:00 and 1:10?"), found)

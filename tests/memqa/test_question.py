@@ -221,3 +221,8 @@ def test_what_kind_of_word_answers() -> None:
     assert asks_number("What is the catalogue number of the gong?")
     assert not asks_name("How much was paid?")
     assert not asks_number("Who was the keeper?")
+
+
+def test_both_things_of_an_order_keep_all_their_words() -> None:
+    question = understand("Which comes first, the water bottle or the red bus?")
+    assert question.things == ("water bottle", "red bus")

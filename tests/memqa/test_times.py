@@ -19,6 +19,7 @@ from models.values import TimeSpan
         ("What is on screen at 95 seconds?", 95.0),
         ("What is the ratio 3:45 about?", None),
         ("What happened in 1994?", None),
+        ("What is shown at 0:99?", None),
     ],
 )
 def test_a_moment_is_recognised_by_its_time(text: str, second: float | None) -> None:
@@ -33,6 +34,7 @@ def test_a_moment_is_recognised_by_its_time(text: str, second: float | None) -> 
         ("A bus during the last half an hour?", Stretch(-1800, math.inf), "A bus?"),
         ("A bus in the last four minutes?", Stretch(-240, math.inf), "A bus?"),
         ("A bus in the first twenty-five minutes?", Stretch(0, 1500), "A bus?"),
+        ("A bus in the last 0 minutes?", Stretch(math.inf, math.inf), "A bus?"),
         ("What comes from as far as China?", None, "What comes from as far as China?"),
         ("A change after tens of years?", None, "A change after tens of years?"),
         ("A bus in the second half?", Stretch(0.5, 1, is_share=True), "A bus?"),
