@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import PurePath
 
-from memqa.cues import asks_whether
+from memqa.cues import asks_whether, is_negated
 from memqa.fuse import Found, Parts
 from memqa.question import Question
 from memqa.retrieve import Finder
@@ -33,6 +33,8 @@ def locate(question: Question, finder: Finder, media: Sequence[Media]) -> list[F
         return _roots(finder, media)
     if all(item.kind == "document" for item in media):
         return finder.find(question, media)
+    if question.wants in _OF_ALL and is_negated(question.text):
+        return []  # what is not shown is not remembered
     if question.at_s is not None:
         return _around(question, finder, media)
     within = question.within is not None
@@ -63,7 +65,8 @@ def _on_pages(question: Question, finder: Finder, media: Sequence[Media]) -> lis
 def _inside(question: Question, found: Sequence[Found]) -> list[Found]:
     """Keep the moments whose middle lies in the stretch asked about; pages have no time.
 
-    Where it is asked how long, what lies inside of each moment.
+    Where it is asked how long, what lies inside of each moment; where it is asked what is shown in
+    the stretch, every moment that reaches into it.
     """
     if question.within is None:
         return list(found)
@@ -77,6 +80,8 @@ def _inside(question: Question, found: Sequence[Found]) -> list[Found]:
         if question.wants == "how_long" and span.overlap_s(stretch) > 0:
             part = TimeSpan(max(span.start_s, stretch.start_s), min(span.end_s, stretch.end_s))
             kept.append(replace(item, memory=replace(item.memory, locator=part)))
+        elif question.wants == "between":
+            kept += [item] if span.overlap_s(stretch) > 0 else []
         elif question.wants != "how_long" and stretch.start_s <= span.centre_s < stretch.end_s:
             kept.append(item)
     return kept

@@ -72,6 +72,11 @@ _NAME_ASKED = re.compile(
     r"\bwhat\b.*\b(?:called|named|name of)\b|\bwhat is \S+ name\b",
     re.I,
 )
+# In lower case: signs forbid in capitals.
+_NEGATED = re.compile(
+    r"\b(?:not|never)\s+(?:being\s+)?(?:shown|seen|visible|heard|said|there|on)\b"
+    r"|\b(?:is|are|was|were|does|do|did)n['’]t\b"
+)
 _WHETHER = re.compile(r"^\W*(?:is|are|was|were|do|does|did|can|could|has|have|had)\b", re.I)
 _NAME_WORDS = 5
 _WORD = re.compile(r"[^\W_]+(?:['’.\-][^\W_]+)*")
@@ -88,6 +93,11 @@ def asks_lively(text: str) -> bool | None:
     if _LIVELY.search(named):
         return True
     return False if _STILL.search(named) else None
+
+
+def is_negated(text: str) -> bool:
+    """Tell whether it is asked when something is not there."""
+    return bool(_NEGATED.search(text))
 
 
 def asks_whether(text: str) -> bool:

@@ -264,7 +264,11 @@ def _between(question: Question, found: Sequence[Found]) -> Finding:
 
 def _next_to(question: Question, found: Sequence[Found]) -> Finding:
     """State what an event beside the one asked about shows; retrieval has put it first."""
-    text = f"{_capital(_shown(found[0]))}, at {times([_span(found[0])])}."
+    told = _shown(found[0])
+    if question.sense in ("said", "read"):
+        told = parts_of(found[0].memory.text).get(question.sense, "")
+        told = f"“{told}”" if told else f"nothing is {question.sense}"
+    text = f"{_capital(told)}, at {times([_span(found[0])])}."
     return _stated(text, found[:2])  # small models turn "after" round, so nothing to phrase
 
 
@@ -273,7 +277,8 @@ def _now(question: Question, found: Sequence[Found]) -> Finding:
     span = _span(found[0])
     # In a pause it is the next event that is told, at its own time.
     at = clock(max(span.start_s, min(question.at_s or 0.0, span.end_s)))
-    return _stated(f"At {at}: {shown}.", found[:1], f"At {at} one sees {shown}.")
+    note = f"At {at} one sees {shown}."
+    return _stated(f"At {at}: {shown}.", found[:1], note, key=_look(found[0]).split(" (")[0])
 
 
 def _told(question: Question, found: Sequence[Found]) -> Finding:

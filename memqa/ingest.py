@@ -102,7 +102,7 @@ class Ingest:
             IngestCancelled: the listener wished it; what is remembered so far stays.
         """
         started = time.monotonic()
-        method = self._method(method)
+        wished, method = method, self._method(method)
         try:
             facts = FileFacts.of(path)
             media = self._unchanged(facts)
@@ -120,6 +120,9 @@ class Ingest:
         listener.found(media)
         ended: OutcomeStatus = "partial" if media.status == "partial" else "indexed"
         status = ended if is_new else "unchanged"
+        if not is_new and wished not in ("auto", media.method) and media.kind == "video":
+            note = f"It is kept by {media.method}; forget it first to take it in by {wished}."
+            media = replace(media, notes=(*media.notes, note))
         return Outcome(str(path), status, media, elapsed_s=time.monotonic() - started)
 
     def take_live(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from memqa.cues import Sense, content_words, describes, focus_of, sense_of
-from memqa.times import Stretch, moment_named, stretch_named, without_moment, without_now
+from memqa.times import Stretch, as_of, moment_named, stretch_named, without_moment, without_now
 from memqa.values import AnswerMode
 
 Wants: TypeAlias = Literal[
@@ -93,6 +93,7 @@ _EDGE_WORDS = re.compile(
     r"stream|with|being)\b",
     re.I,
 )
+_SO_FAR = re.compile(r"\s+(?:so far|(?:up to|until|till|by) now)\b", re.I)
 _GOING_ON = re.compile(r"\b(?:being|going on|happening|doing|talking)\b", re.I)
 
 
@@ -163,6 +164,9 @@ def _asks_of_now(text: str) -> bool:
 
 def _classify(text: str, at_s: float | None) -> Question:
     within, rest = (None, text) if describes(text) else stretch_named(text)
+    if within and at_s is not None and math.isfinite(at_s):
+        within = as_of(within, at_s)
+    rest = _SO_FAR.sub(" ", rest)
     looked_for = rest if at_s is None else without_moment(rest)
     plain = Question(text=text, focus=focus_of(looked_for), sense=sense_of(text), within=within)
     if _SUMMARY.search(text):
@@ -172,6 +176,8 @@ def _classify(text: str, at_s: float | None) -> Question:
         return replace(plain, wants="between")
     if at_s is None:
         return computed or _beside(plain, rest) or _when(plain, rest) or _at_an_edge(plain, rest)
+    if computed is None and plain.focus:
+        computed = _when(plain, looked_for)
     if computed:  # what has been up to that moment counts
         return replace(computed, within=within or Stretch(0.0, at_s))
     return _at_moment(replace(plain, at_s=at_s))

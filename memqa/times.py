@@ -75,6 +75,14 @@ class Stretch:
         return TimeSpan(start_s, max(start_s, end_s))
 
 
+def as_of(stretch: Stretch, at_s: float) -> Stretch:
+    """Give a stretch as of a moment: the end it counts from is there, and nothing lies later."""
+    if stretch.is_share:
+        return Stretch(stretch.start * at_s, stretch.end * at_s)
+    start_s = stretch.start if stretch.start >= 0 else max(0.0, at_s + stretch.start)
+    return Stretch(start_s, min(stretch.end, at_s))
+
+
 def moment_named(text: str) -> float | None:
     """Give the second that a question names ("at 12:30", "at minute 4"), or None."""
     match = _AT.search(text)

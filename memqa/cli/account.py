@@ -11,6 +11,7 @@ from memqa.values import Attention, clock
 
 _ROWS = 30  # of a time line
 _BAR = 40
+_STANDS_OUT = 1.5  # times the mean
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
@@ -18,9 +19,10 @@ def print_account(account: MemoryAccount) -> None:
     """Write what a memory holds: its rule, its sums, then every element."""
     print(f"{account.method}: {account.keeps}")
     seen = account.figures.get("frames_seen", 0)
+    used = sum(element.bytes for element in account.elements)
     print(
-        f"{len(account.elements)} elements of {seen:.0f} frames, "
-        f"{words.size(account.nbytes)} of at most {words.size(account.budget_bytes)}"
+        f"{len(account.elements)} elements of {seen:.0f} frames, {words.size(used)} in a memory of "
+        f"{words.size(account.nbytes)}, whatever the length"
     )
     for name, value in account.figures.items():
         if name not in ("frames_seen", "elements", "nbytes"):
@@ -56,6 +58,9 @@ def print_attention(spread: Sequence[Attention]) -> None:
     rows = int(-(-end_s // width_s))
     shares = [_share(spread, at * width_s, (at + 1) * width_s) for at in range(rows)]
     most = max(shares, default=0.0) or 1.0
+    print("time             share of the attention")
+    if most < _STANDS_OUT / max(rows, 1):
+        print("(spread evenly: nothing stands out)")
     for at, share in enumerate(shares):
         when = f"{clock(at * width_s)}–{clock(min((at + 1) * width_s, end_s))}"
         print(f"{when:>15}  {_bar(share / most)} {share:.1%}")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from memqa.library import Library
 
 # Spelled out, since the methods themselves are slow to import; a test compares.
+_ABOUT_METHODS = "auto is moviechat; the last four are there to compare with."
 _METHODS = "auto, moviechat, xmem, infinite, malmm, emllm, uniform, fifo, random, all"
 
 
@@ -34,7 +35,10 @@ def index(
         typer.Option("--recursive", "-r", help="Also folders in folders.", show_default=False),
     ] = False,
     method: Annotated[
-        str, typer.Option(metavar="NAME", help=f"How a video is remembered: {_METHODS}.")
+        str,
+        typer.Option(
+            metavar="NAME", help=f"How a video is remembered: {_METHODS}. {_ABOUT_METHODS}"
+        ),
     ] = "auto",
     live: Annotated[
         bool,

@@ -101,6 +101,16 @@ def test_now_is_the_last_event_of_what_is_being_watched() -> None:
     assert len(found) == 2
 
 
+def test_when_a_thing_is_not_shown_is_not_answered_by_when_it_is() -> None:
+    finder = Finds({"cat": [(FILMS[0], 5, 0.9)]})
+    assert orders("When is the cat not shown?", finder) == []
+    assert orders("When isn't the cat shown?", finder) == []
+
+
+def test_what_is_shown_in_a_stretch_is_all_that_reaches_into_it() -> None:
+    assert orders("What is shown between 0:25 and 0:41?", Finds({})) == [2, 3, 4]
+
+
 def test_a_moment_after_the_end_is_none() -> None:
     assert orders("What is shown at 99:59:59?", Finds({})) == []
     assert orders("What is shown at 0:59?", Finds({})) == [5]

@@ -96,6 +96,13 @@ def test_a_pause_is_no_part_of_what_is_around_it() -> None:
     assert finding(asked, said[1:]).text == "At 0:50: Goodbye bus."
 
 
+def test_what_is_said_next_to_a_thing_is_quoted() -> None:
+    asked = understand("What is said after the bus?")
+    said = [event(2, "Seen: cat\nSaid: Mind the gap.", 0.9), event(1, "Seen: bus", 0.9)]
+    assert finding(asked, said).text == "“Mind the gap.”, at 0:20–0:30."
+    assert finding(asked, said[1:]).text == "Nothing is said, at 0:10–0:20."
+
+
 def test_one_place_has_no_order_and_no_gap() -> None:
     found = [event(1, "Seen: bus", 0.9)] * 2
     assert not finding(understand("Which comes first, the bus or the bus?"), found).text

@@ -240,6 +240,17 @@ def test_what_the_method_s_read_passes_over_counts_for_a_third(
     }
 
 
+def test_another_method_for_a_known_video_is_not_passed_over_in_silence(
+    library: Library, film: Path
+) -> None:
+    library.add(film)
+    (outcome,) = library.index([film], method="xmem")
+    assert outcome.status == "unchanged"
+    assert outcome.media is not None
+    assert "forget it first to take it in by xmem" in outcome.media.notes[-1]
+    assert not library.media()[0].notes
+
+
 def test_what_a_memory_holds_can_be_told(library: Library, tmp_path: Path) -> None:
     film = made.video(tmp_path / "film.mp4", shots=(50,) * 4, fps=5, pan=3)
     media = library.add(film, method="xmem")

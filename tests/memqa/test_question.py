@@ -223,6 +223,17 @@ def test_what_kind_of_word_answers() -> None:
     assert not asks_number("Who was the keeper?")
 
 
+def test_a_stretch_and_a_time_are_as_of_the_moment_asked_at() -> None:
+    last = understand("What happened in the last ten seconds?", at_s=20.0)
+    assert (last.wants, last.within) == ("between", Stretch(10, 20))
+    half = understand("How long is the bus shown in the first half?", at_s=60.0)
+    assert half.within == Stretch(0, 30)
+    when = understand("When is the bus shown?", at_s=10.0)
+    assert (when.wants, when.within) == ("when", Stretch(0, 10))
+    count = understand("How many times has the bus been shown so far?", at_s=30.0)
+    assert (count.focus, count.within) == ("bus", Stretch(0, 30))
+
+
 def test_both_things_of_an_order_keep_all_their_words() -> None:
     question = understand("Which comes first, the water bottle or the red bus?")
     assert question.things == ("water bottle", "red bus")
