@@ -117,13 +117,6 @@ def held_bytes(shape: tuple[int, ...], held: Held) -> int:
     return int(np.prod(shape)) * np.dtype(held).itemsize
 
 
-def widened(features: NDArray[np.floating]) -> Features:
-    """Give features as float32: torch turns halves into floats several times faster than NumPy."""
-    import torch
-
-    return np.asarray(torch.from_numpy(features).float().numpy())
-
-
 def softmax(scores: ArrayLike) -> Numbers:
     """Give exp(s) / sum exp(s) over the last axis, in float64 and whatever the size of s."""
     raw = np.asarray(scores, np.float64)

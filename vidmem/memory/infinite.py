@@ -20,6 +20,7 @@ from typing import ClassVar, Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from models.halves import widened
 from models.values import Features, TimeSpan
 from vidmem.memory.contract import (
     Element,
@@ -32,7 +33,6 @@ from vidmem.memory.contract import (
     checked,
     held_bytes,
     softmax,
-    widened,
 )
 
 Rows: TypeAlias = NDArray[np.floating]  # in either precision, which is kept

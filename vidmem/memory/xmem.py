@@ -21,6 +21,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from models.halves import widened
 from models.values import Features, TimeSpan
 from vidmem.memory.contract import (
     Element,
@@ -31,7 +32,6 @@ from vidmem.memory.contract import (
     checked,
     held_bytes,
     softmax,
-    widened,
 )
 
 _YOUNG = 1e-7  # the life that a new element starts with
