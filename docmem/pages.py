@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from models.values import Box
 
-Format: TypeAlias = Literal["pdf", "text", "markdown", "html"]
+Format: TypeAlias = Literal["pdf", "docx", "pptx", "epub", "subtitles", "text", "markdown", "html"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,10 @@ from typing import Literal, TypeAlias
 from docmem.pages import Page, PageLine
 from docmem.sentences import count_words, sentence_spans
 from docmem.tables import find_tables, row_prefixes
+from docmem.turns import is_stamp, turn_head
 from models.values import Box, Locator, PageSpan
 
 HEADING_JOIN = " › "
-_TURN = re.compile(r"[^\W\d_a-z][^:\n!?]{0,120}: ?\S")
 
 _Kind: TypeAlias = Literal["heading", "text", "table", "row", "turn"]
 
@@ -141,15 +141,14 @@ def _turn_units(
     page: Page, run: list[PageLine], path: tuple[str, ...], params: PassageParams
 ) -> Iterator[_Unit]:
     """Make a unit of each turn; a very long turn is parted with its speaker before each part."""
-    starts = [line.char_start for line in run if _TURN.match(page.line_text(line).lstrip())]
+    starts = [line.char_start for line in run if turn_head(page.line_text(line))]
     bounds = [run[0].char_start, *[at for at in starts if at > run[0].char_start], run[-1].char_end]
     for start, end in pairwise(bounds):
         unit = _unit(page, start, end, "turn", path)
         if unit.words <= params.max_words:
             yield unit
             continue
-        said = _slice(page, start, end)
-        speaker = said.split(":", 1)[0].strip() + ":" if _TURN.match(said.lstrip()) else ""
+        speaker = turn_head(_slice(page, start, end))
         for index, part in enumerate(_sentence_units(page, start, end, path, params)):
             prefix = speaker if index else ""
             yield _Unit(part.start, part.end, "text", part.words, path, prefix)
@@ -163,7 +162,8 @@ def _body_units(
     for first, last in find_tables([page.line_text(line) for line in run]):
         if at < first:
             yield from _prose_units(page, run[at:first], path, params)
-        yield from _table_units(page, run[first:last], path, params)
+        for table in _parted_tables(page, run[first:last]):
+            yield from _table_units(page, table, path, params)
         at = last
     if at < len(run):
         yield from _prose_units(page, run[at:], path, params)
@@ -200,6 +200,17 @@ def _short_enough(text: str, max_words: int) -> Iterator[tuple[int, int]]:
     yield from _short_enough(text[:parted], max_words)
     for first, last in _short_enough(text[parted:], max_words):
         yield parted + first, parted + last
+
+
+def _parted_tables(page: Page, run: list[PageLine]) -> Iterator[list[PageLine]]:
+    """Part tables with bars that follow each other: a blank line ends such a table."""
+    starts = [
+        at
+        for at in range(1, len(run))
+        if run[at].char_start - run[at - 1].char_end > 1 and " | " in page.line_text(run[at - 1])
+    ]
+    for first, last in pairwise([0, *starts, len(run)]):
+        yield run[first:last]
 
 
 def _table_units(
@@ -316,7 +327,8 @@ def _read_lines(page: Page) -> list[PageLine]:
 def _is_transcript(page: Page) -> bool:
     """Tell a page of turns: most of its lines begin with a speaker."""
     body = [page.line_text(line) for line in _read_lines(page) if not line.heading_level]
-    turns = sum(1 for text in body if _TURN.match(text.lstrip()))
+    # A line with speaker and time alone speaks for the words below it too.
+    turns = sum(1 + is_stamp(text) if turn_head(text) else 0 for text in body)
     return len(body) >= 2 and turns >= len(body) * 0.6
 
 

@@ -71,7 +71,9 @@ def _goes_on(between: Sequence[str]) -> bool:
 
 def _head_start(texts: Sequence[str], first_row: int, floor: int) -> int:
     start = first_row
-    while start > floor and first_row - start < _HEAD_LINES and _is_label(texts[start - 1]):
+    # Cells parted by bars name their columns in a row of their own: above it stands one caption.
+    most = 1 if "|" in texts[first_row] else _HEAD_LINES
+    while start > floor and first_row - start < most and _is_label(texts[start - 1]):
         start -= 1
     return start
 
@@ -85,8 +87,10 @@ def _body_start(texts: Sequence[str]) -> int:
     """Count the head lines: all before the first row that has a name of its own."""
     for index, text in enumerate(texts):
         if is_row(text) and _LETTER.search(text):
-            if index == 0:  # cells parted by bars: the first row names the columns
-                return int("|" in text)
+            if "|" in text:  # cells parted by bars: the first row names the columns
+                return index + (not any("|" in above for above in texts[:index]))
+            if index == 0:
+                return 0
             return index - _names_rows(texts[index - 1])
     return 0
 

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     Found: TypeAlias = DocumentInfo | MediaInfo
 
 
-_DOCUMENT_ENDINGS = (".pdf", ".txt", ".md", ".markdown", ".html", ".htm")
+_DOCUMENT_ENDINGS = (
+    *(".pdf", ".docx", ".docm", ".dotx", ".dotm", ".doc", ".odt", ".rtf"),
+    *(".xlsx", ".xls", ".ods"),
+    *(".pptx", ".pptm", ".ppsx", ".potx", ".ppt", ".odp", ".epub", ".srt", ".vtt"),
+    *(".txt", ".md", ".markdown", ".html", ".htm"),
+)
+_OF_TEXT = ("text", "markdown", "html", "subtitles")  # what an error page or a log may be taken for
 _PICTURES = ("image/jpeg", "image/png", "image/tiff", "image/bmp", "image/svg+xml")
 
 
@@ -40,7 +46,7 @@ def identify(path: Path) -> Found:
         document = open_document(path)
     except UnsupportedMedia as no_document:
         return _video(path, no_document)
-    if document.format != "pdf" and _claims_otherwise(path):
+    if document.format in _OF_TEXT and _claims_otherwise(path):
         raise UnsupportedMedia(
             f"{path.name} holds plain text although its name ends in {path.suffix}; "
             "rename it if it is meant as text"
@@ -65,7 +71,7 @@ def may_be_media(path: Path) -> bool:
         return named not in _PICTURES and _can_be_watched(path)
     except MemqaError:
         return True
-    return form == "pdf" or not _claims_otherwise(path)
+    return form not in _OF_TEXT or not _claims_otherwise(path)
 
 
 def _can_be_watched(path: Path) -> bool:

@@ -7,9 +7,13 @@ from itertools import dropwhile
 from pathlib import Path
 
 from docmem.pages import DocumentInfo, Page, PageLine
+from docmem.parse.docx import open_docx, read_docx_pages
+from docmem.parse.epub import open_epub, read_epub_pages
 from docmem.parse.html import open_html, read_html_pages
 from docmem.parse.kind import sniff
 from docmem.parse.markdown import open_markdown, read_markdown_pages
+from docmem.parse.pptx import open_pptx, read_pptx_pages
+from docmem.parse.subtitles import open_subtitles, read_subtitles_pages
 from docmem.parse.text import open_text, read_text_pages
 from models.errors import IngestCancelled, UnsupportedMedia
 from models.ports import TextReader
@@ -17,8 +21,20 @@ from models.values import OnProgress, Progress, ShouldStop
 
 __all__ = ["DocumentInfo", "Page", "PageLine", "open_document", "page_picture", "read_pages"]
 
-_OPENERS = {"text": open_text, "markdown": open_markdown, "html": open_html}
+_OPENERS = {
+    "docx": open_docx,
+    "pptx": open_pptx,
+    "epub": open_epub,
+    "subtitles": open_subtitles,
+    "text": open_text,
+    "markdown": open_markdown,
+    "html": open_html,
+}
 _READERS = {
+    "docx": read_docx_pages,
+    "pptx": read_pptx_pages,
+    "epub": read_epub_pages,
+    "subtitles": read_subtitles_pages,
     "text": read_text_pages,
     "markdown": read_markdown_pages,
     "html": read_html_pages,

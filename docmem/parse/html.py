@@ -38,7 +38,7 @@ def open_html(path: Path) -> DocumentInfo:
         EmptyMedia: a reader would see no words.
     """
     source, notes = read_text(path)
-    text, levels, title = _render(source)
+    text, levels, title = render(source)
     info = describe(path, text, notes, form="html", levels=lambda lines: levels[: len(lines)])
     return DocumentInfo(path, "html", title or info.title, info.pages, notes)
 
@@ -46,11 +46,11 @@ def open_html(path: Path) -> DocumentInfo:
 def read_html_pages(info: DocumentInfo) -> Iterator[Page]:
     """Yield the virtual pages of the text that a reader of the HTML would see."""
     source, _ = read_text(info.path)
-    text, levels, _ = _render(source)
+    text, levels, _ = render(source)
     yield from paginate(text, levels=lambda lines: levels)
 
 
-def _render(source: str) -> tuple[str, list[int], str]:
+def render(source: str) -> tuple[str, list[int], str]:
     """Give the visible text, the heading level of each of its lines, and the title."""
     parser = _Visible()
     parser.feed(source)

@@ -7,10 +7,18 @@ from __future__ import annotations
 
 import codecs
 import re
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from docmem.pages import Format
-from models.errors import EmptyMedia, UnreadableMedia, UnsupportedMedia
+from docmem.parse.archive_kind import archive_format
+from models.errors import (
+    EmptyMedia,
+    InputError,
+    LockedDocument,
+    UnreadableMedia,
+    UnsupportedMedia,
+)
 
 MAX_PDF_BYTES = 2_000_000_000
 MAX_TEXT_BYTES = 50_000_000  # about 25,000 printed pages; beyond that it is data, not reading
@@ -24,8 +32,6 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"GIF8", "a GIF picture"),
     (b"II*\x00", "a TIFF picture"),
     (b"MM\x00*", "a TIFF picture"),
-    (b"PK\x03\x04", "a ZIP archive or an Office document"),
-    (b"\xd0\xcf\x11\xe0", "an old Office document"),
     (b"{\\rtf", "a rich text (RTF) document"),
     (b"%!PS", "a PostScript file"),
     (b"\x1f\x8b", "a gzip archive"),
@@ -53,6 +59,10 @@ _HTML_TAG = re.compile(r"</(?:p|div|h[1-6]|li|table|tr|td|span|a|ul|section|arti
 _ATX_HEADING = re.compile(r"^#{1,6} +\S", re.M)
 _MARKDOWN_SIGN = re.compile(r"^(?:```|~~~|\|.+\|\s*$|[*+-] +\S|> \S)|\[[^\]\n]+\]\([^)\n]+\)", re.M)
 _CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{2,40})", re.I)
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_OLE = b"\xd0\xcf\x11\xe0"
+_SRT_START = re.compile(r"\s*\d+[ \t]*(?:\r\n?|\n)[ \t]*\d+:\d{1,2}:\d{1,2}[,.]\d+[ \t]*-->")
+_VTT_START = re.compile(r"\s*WEBVTT(?:\s|$)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
 
@@ -61,12 +71,20 @@ def sniff(path: Path) -> Format:
 
     Raises:
         UnsupportedMedia: a folder, or a file that holds no document.
+        LockedDocument: an Office document with a password.
         EmptyMedia: zero bytes, or nothing but white space.
-        UnreadableMedia: the file is missing or may not be read.
+        UnreadableMedia: the file is missing or may not be read, or is a damaged archive.
     """
     head = _head(path)
     if b"%PDF-" in head[:_PDF_HEADER_WITHIN]:
         return "pdf"
+    if head.startswith(_ZIP):
+        form, words = archive_format(path)
+        if form is None:
+            raise UnsupportedMedia(_not_a_document(path, words))
+        return form
+    if head.startswith(_OLE):
+        raise _old_office(path)
     for signature, words in _SIGNATURES:
         if head.startswith(signature):
             raise UnsupportedMedia(_not_a_document(path, words))
@@ -144,7 +162,21 @@ def _head(path: Path) -> bytes:
         raise UnreadableMedia(f"{path.name} cannot be read: {exc.strerror}.") from exc
 
 
+def _old_office(path: Path) -> InputError:
+    """Say what a file of the old Office form is; it also wraps new ones that have a password."""
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as whole:
+        is_locked = whole.find("EncryptedPackage".encode("utf-16-le")) >= 0
+    if is_locked:
+        return LockedDocument(f"{path.name} is locked with a password; save it without one.")
+    return UnsupportedMedia(
+        f"{path.name} is an old Office document; save it as .docx, .pptx or PDF, since memqa "
+        "reads no older documents."
+    )
+
+
 def _text_format(text: str, suffix: str) -> Format:
+    if _VTT_START.match(text) or _SRT_START.match(text):
+        return "subtitles"
     if _HTML_START.match(text) or len(_HTML_TAG.findall(text)) >= 5:
         return "html"
     headings = len(_ATX_HEADING.findall(text))
@@ -158,5 +190,6 @@ def _text_format(text: str, suffix: str) -> Format:
 def _not_a_document(path: Path, words: str) -> str:
     claim = f" although its name ends in {path.suffix}" if path.suffix else ""
     return (
-        f"{path.name} is {words}{claim}; memqa reads PDF, plain text, Markdown and HTML documents."
+        f"{path.name} is {words}{claim}; memqa reads PDF, Word, PowerPoint, EPUB, subtitles, "
+        "plain text, Markdown and HTML documents."
     )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from memqa.library import Library
 
 _FOOT_EVERY_S = 10.0
-TAKES = "Video, audio, PDF, text, Markdown, HTML"
+TAKES = "Video, audio, PDF, Word, PowerPoint, EPUB, subtitles, text, Markdown, HTML"
 
 
 class Shelf:

@@ -6,7 +6,21 @@ from memqa.values import Kind, Media, clock
 from models.values import Progress
 
 _KINDS: dict[Kind | None, str] = {"video": "Video", "audio": "Recording", "document": "Document"}
-_FORMATS = {"pdf": "PDF", "md": "Markdown", "html": "HTML", "htm": "HTML", "txt": "Text"}
+_FORMATS = {
+    "pdf": "PDF",
+    "docx": "Word",
+    "docm": "Word",
+    "pptx": "PowerPoint",
+    "pptm": "PowerPoint",
+    "ppsx": "PowerPoint",
+    "epub": "EPUB",
+    "srt": "Subtitles",
+    "vtt": "Subtitles",
+    "md": "Markdown",
+    "html": "HTML",
+    "htm": "HTML",
+    "txt": "Text",
+}
 
 
 def kind(of: Kind | None, name: str) -> str:

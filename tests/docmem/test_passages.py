@@ -9,6 +9,7 @@ from docmem.parse.markdown import heading_levels
 from docmem.parse.text import paginate
 from docmem.passages import Passage, PassageParams, cut
 from docmem.sentences import count_words, sentence_spans
+from docmem.turns import turn_head
 from models.values import Box, PageSpan
 
 SENTENCE = "The {n}th sentence of this text has exactly eleven words in all."
@@ -152,6 +153,19 @@ def test_a_table_with_bars_names_its_columns_in_each_piece() -> None:
     assert all(passage.text.startswith("| Name | Value | Note |") for passage in found)
 
 
+def test_tables_with_bars_end_at_blank_lines_and_keep_caption_and_columns() -> None:
+    def rows(name: str) -> list[str]:
+        return [f"{name} | Price", *(f"{name} number {n} | {n} pounds" for n in range(70))]
+
+    tables = [["Table 1: ships", *rows("Ship")], rows("Boat")]
+    source = "\n\n".join("\n".join(table) for table in tables)
+    for passage in passages_of(source):
+        is_boat = "Boat number" in passage.text
+        head = "Boat | Price" if is_boat else "Table 1: ships\nShip | Price"
+        assert passage.text.startswith(head)
+        assert ("Ship" in passage.text) != is_boat
+
+
 def test_turns_stay_whole_under_their_session() -> None:
     turns = [f"{'Ann' if n % 2 else 'Bo'}: {SENTENCE.format(n=n)} And a tail." for n in range(40)]
     source = "## Session 1 (4 May 2023)\n" + "\n".join(turns)
@@ -168,6 +182,18 @@ def test_a_very_long_turn_is_parted_with_its_speaker_before_each_part() -> None:
     assert len(found) > 2
     inner = [passage for passage in found if "20th" in passage.text]
     assert inner[0].text.startswith("Chair:")
+
+
+def test_turns_are_told_by_time_and_speaker() -> None:
+    for head in ("[0:12] Ann:", "Ann (0:12):", "0:12 Ann:", "[1:02:03]", "Ann:"):
+        assert turn_head(f"{head} Well, then.") == head
+    assert turn_head("Ann Bo  3:07\nWell.") == "Ann Bo 3:07"
+    for line in ("it began: so", "12:30 lunch", "(see below) more", "", "[1] a"):
+        assert not turn_head(line), line
+    turns = [f"[0:{n:02d}] {'Ann: ' * (n % 2)}{SENTENCE.format(n=n)}" for n in range(40)]
+    found = passages_of("\n".join(turns))
+    assert len(found) > 2
+    assert all(sum(turn in passage.text for passage in found) == 1 for turn in turns)
 
 
 def test_what_has_no_sentence_end_is_parted_between_words() -> None:

@@ -1,0 +1,163 @@
+"""EPUB: which of its files are the chapters, in which order, and which of them can be read.
+
+A page is a chapter: an entry of the book's spine with words in it. Leaves to ``html.py`` what a
+reader sees of each; nothing is run, and nothing is fetched from outside the book.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from xml.etree import ElementTree
+
+from docmem.pages import DocumentInfo, Page
+from docmem.parse.archive import Archive, open_archive
+from docmem.parse.blocks import page_of
+from docmem.parse.html import render
+from docmem.parse.kind import decode
+from models.errors import EmptyMedia, LockedDocument, UnreadableMedia, UnsupportedMedia
+
+_CONTAINER = "META-INF/container.xml"
+_ENCRYPTION = "META-INF/encryption.xml"
+_TEXTS = ("application/xhtml+xml", "text/html", "application/xml", "text/x-oeb1-document")
+_ENTITY = re.compile(rb"<!ENTITY", re.I)
+_LONGEST_PAGE = 60_000  # about twenty printed pages; some books are one single file
+
+
+@dataclass(frozen=True, slots=True)
+class _Chapter:
+    lines: tuple[tuple[str, int], ...]  # with their heading levels
+
+
+@dataclass(frozen=True, slots=True)
+class _Book:
+    title: str
+    chapters: tuple[_Chapter, ...]
+    missing: int
+
+
+def open_epub(path: Path) -> DocumentInfo:
+    """Open a book; its title is what its package says.
+
+    Raises:
+        LockedDocument: its chapters are encrypted.
+        UnreadableMedia: damaged, or too much in it.
+        EmptyMedia: there are no words in it.
+    """
+    book = _read(path)
+    if not book.chapters:
+        raise EmptyMedia(f"{path.name} holds no words.")
+    notes: tuple[str, ...] = ()
+    if book.missing:
+        parts = "1 part is" if book.missing == 1 else f"{book.missing} parts are"
+        notes = (f"{parts} missing in the book or could not be read.",)
+    title = book.title or path.stem
+    return DocumentInfo(path, "epub", title, len(book.chapters), notes, not book.missing)
+
+
+def read_epub_pages(info: DocumentInfo) -> Iterator[Page]:
+    """Yield the chapters in the order of the spine."""
+    char_start = 0
+    for number, chapter in enumerate(_read(info.path).chapters, 1):
+        page = page_of(chapter.lines, number=number, char_start=char_start)
+        yield page
+        char_start = page.char_end + 1
+
+
+def _read(path: Path) -> _Book:
+    with open_archive(path) as archive:
+        package = _package_name(archive)
+        root = _xml(archive, package)
+        names = _spine(root, posixpath.dirname(package))
+        locked = _locked(archive)
+        if any(name in locked for name in names):
+            raise LockedDocument(f"{path.name} is protected against reading by other programs.")
+        chapters: list[_Chapter] = []
+        missing = 0
+        for name in names:
+            lines = _lines(archive, name)
+            missing += lines is None
+            chapters += _chapters(lines or [])
+        return _Book(_title(root), tuple(chapters), missing)
+
+
+def _package_name(archive: Archive) -> str:
+    for file in _xml(archive, _CONTAINER).iter():
+        if _plain(file) == "rootfile" and (name := file.get("full-path")):
+            return _inside("", name)
+    raise UnreadableMedia(f"{archive.path.name} is a damaged book: it does not say what is in it.")
+
+
+def _spine(root: ElementTree.Element, folder: str) -> list[str]:
+    """Give the names of the files that are read one after the other, each once."""
+    items = {
+        item.get("id", ""): item
+        for item in root.iter()
+        if _plain(item) == "item" and item.get("media-type", "").lower() in _TEXTS
+    }
+    wanted = [ref.get("idref", "") for ref in root.iter() if _plain(ref) == "itemref"]
+    found = [items[one] for one in dict.fromkeys(wanted) if one in items]
+    return list(dict.fromkeys(_inside(folder, item.get("href", "")) for item in found))
+
+
+def _inside(folder: str, address: str) -> str:
+    """Give the entry that an address in the book means; addresses outside are no entry's name."""
+    parts = urlsplit(address)
+    if parts.scheme or parts.netloc:
+        return address
+    return posixpath.normpath(posixpath.join(folder, unquote(parts.path)))
+
+
+def _locked(archive: Archive) -> frozenset[str]:
+    """Give the names of encrypted entries; fonts often are, which does not matter."""
+    if _ENCRYPTION not in archive.names:
+        return frozenset()
+    marks = [one for one in _xml(archive, _ENCRYPTION).iter() if _plain(one) == "CipherReference"]
+    return frozenset(_inside("", mark.get("URI", "")) for mark in marks)
+
+
+def _lines(archive: Archive, name: str) -> list[tuple[str, int]] | None:
+    """Give a chapter's visible lines with their heading levels; None where it cannot be read."""
+    if name not in archive.names:
+        return None
+    try:
+        source, _ = decode(archive.read(name), archive.path)
+    except UnsupportedMedia:
+        return None
+    text, levels, _ = render(source.replace("\r\n", "\n").replace("\r", "\n"))
+    return list(zip(text.split("\n"), levels, strict=True)) if text else []
+
+
+def _chapters(lines: list[tuple[str, int]]) -> Iterator[_Chapter]:
+    """Make one page of a chapter, and several only of a book that is one single file."""
+    part: list[tuple[str, int]] = []
+    length = 0
+    for line, level in lines:
+        if part and length + len(line) > _LONGEST_PAGE:
+            yield _Chapter(tuple(part))
+            part, length = [], 0
+        part.append((line, level))
+        length += len(line) + 1
+    if any(re.search(r"\w", line) for line, _ in part):
+        yield _Chapter(tuple(part))
+
+
+def _title(root: ElementTree.Element) -> str:
+    titles = (one.text or "" for one in root.iter() if _plain(one) == "title")
+    return next((" ".join(title.split()) for title in titles if title.strip()), "")
+
+
+def _xml(archive: Archive, name: str) -> ElementTree.Element:
+    data = archive.read_xml(name)
+    if _ENTITY.search(data):  # a book has no need of them, and they can swell without end
+        raise UnreadableMedia(f"{archive.path.name} is no sound book: {name} defines entities.")
+    return ElementTree.fromstring(data)
+
+
+def _plain(element: ElementTree.Element) -> str:
+    """Give an element's name without its namespace, which old books leave out."""
+    return str(element.tag).rpartition("}")[2]
