@@ -35,10 +35,11 @@ from memqa.prompts import answer_messages
 from memqa.question import Question, Turn, understand
 from memqa.retrieve import Finder
 from memqa.trust import state_of
-from memqa.values import Answer, AnswerMode, Citation, Step, Token, clock
+from memqa.values import Answer, AnswerMode, Citation, Step, Token
 from memqa.walks import down_the_tree
 from models.errors import ChatModelUnavailable, InputError, SetupError
 from models.ports import TextEncoder
+from models.values import clock
 
 if TYPE_CHECKING:
     from memqa.library import Library

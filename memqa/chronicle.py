@@ -37,12 +37,7 @@ def locate(question: Question, finder: Finder, media: Sequence[Media]) -> list[F
         return []  # what is not shown is not remembered
     if question.at_s is not None:
         return _around(question, finder, media)
-    within = question.within is not None
-    if (
-        question.wants == "how_long"
-        and not within
-        and (named := _meant_as_a_whole(question, media))
-    ):
+    if question.wants == "how_long" and (named := _meant_as_a_whole(question, media)):
         return _roots(finder, named)
     if not question.others and (
         question.wants == "between" or (question.wants == "how_long" and not question.focus)
@@ -77,13 +72,12 @@ def _inside(question: Question, found: Sequence[Found]) -> list[Found]:
             kept.append(item)
             continue
         stretch = question.within.of(_length_s(item.media))
-        if question.wants == "how_long" and span.overlap_s(stretch) > 0:
+        if question.wants not in ("how_long", "between"):
+            kept += [item] if stretch.start_s <= span.centre_s < stretch.end_s else []
+        elif span.overlap_s(stretch) > 0:
             part = TimeSpan(max(span.start_s, stretch.start_s), min(span.end_s, stretch.end_s))
-            kept.append(replace(item, memory=replace(item.memory, locator=part)))
-        elif question.wants == "between":
-            kept += [item] if span.overlap_s(stretch) > 0 else []
-        elif question.wants != "how_long" and stretch.start_s <= span.centre_s < stretch.end_s:
-            kept.append(item)
+            locator = part if question.wants == "how_long" else span
+            kept.append(replace(item, memory=replace(item.memory, locator=locator)))
     return kept
 
 
@@ -95,7 +89,12 @@ def _throughout(question: Question, finder: Finder, media: Sequence[Media]) -> l
 
 
 def _meant_as_a_whole(question: Question, media: Sequence[Media]) -> list[Media]:
-    """Give the media whose own length is asked for: the one named, or all where no thing is."""
+    """Give the media whose own length is asked for: the one named, or all where no thing is.
+
+    Where a stretch is named, it is not theirs.
+    """
+    if question.within is not None:
+        return []
     named = [item for item in media if question.focus in (item.name, PurePath(item.name).stem)]
     return named or (list(media) if not question.focus else [])
 

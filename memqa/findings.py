@@ -16,8 +16,8 @@ from memqa.cite import Source, numbers, proper_names, stems
 from memqa.cues import asks_name, asks_number, is_description
 from memqa.fuse import Found
 from memqa.question import Question
-from memqa.values import Evidence, clock
-from models.values import TimeSpan
+from memqa.values import Evidence
+from models.values import TimeSpan, clock
 
 MOST_EVIDENCE = 5
 # An event counts as showing the thing as well when it scores this share of the best one.

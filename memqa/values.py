@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from models.values import Box, Locator, PageSpan, TimeSpan
+from models.values import Box, Locator, PageSpan, TimeSpan, clock
 
 Kind: TypeAlias = Literal["video", "audio", "document"]
 Modality: TypeAlias = Literal["seen", "said", "read", "text", "summary"]
@@ -215,12 +215,3 @@ class Answer:
             "models": dict(self.models),
             "timings_s": {key: round(value, 3) for key, value in self.timings_s.items()},
         }
-
-
-def clock(seconds: float) -> str:
-    """Write a time as a person reads it on a player: ``0:07``, ``12:04``, ``1:02:11``."""
-    hours, rest = divmod(int(seconds), 3600)
-    minutes, seconds_left = divmod(rest, 60)
-    if hours:
-        return f"{hours}:{minutes:02d}:{seconds_left:02d}"
-    return f"{minutes}:{seconds_left:02d}"

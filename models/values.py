@@ -127,3 +127,12 @@ class Progress:
 
 OnProgress: TypeAlias = Callable[[Progress], None]
 ShouldStop: TypeAlias = Callable[[], bool]
+
+
+def clock(seconds: float) -> str:
+    """Write a time as a person reads it on a player: ``0:07``, ``12:04``, ``1:02:11``."""
+    hours, rest = divmod(int(seconds), 3600)
+    minutes, seconds_left = divmod(rest, 60)
+    if hours:
+        return f"{hours}:{minutes:02d}:{seconds_left:02d}"
+    return f"{minutes}:{seconds_left:02d}"

@@ -109,7 +109,6 @@ def why_broken(exc: Exception) -> str:
 
     if getattr(exc, "errno", None) == errno.EIO:
         return "what comes from there is no video, or it broke off"
-
     if isinstance(exc, av.error.ExitError):
         return f"nothing came for {_TIMEOUTS_S[1]:.0f} s"
     return getattr(exc, "strerror", None) or "it is no video"

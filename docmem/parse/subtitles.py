@@ -20,6 +20,7 @@ from docmem.parse.kind import read_text
 from docmem.parse.text import page_spans, paginate
 from docmem.sentences import count_words
 from models.errors import EmptyMedia
+from models.values import clock
 
 if TYPE_CHECKING:
     from webvtt import WebVTT
@@ -148,13 +149,4 @@ def _carried(last: _Said, follower: _Said) -> _Said:
 
 def _line(turn: list[_Said]) -> str:
     speaker = f"{turn[0].speaker}: " if turn[0].speaker else ""
-    return f"[{_clock(turn[0].start_s)}] {speaker}{' '.join(one.text for one in turn)}"
-
-
-def _clock(seconds: float) -> str:
-    """Write a time as a player shows it: ``0:07``, ``12:04``, ``1:02:11``."""
-    minutes, seconds_left = divmod(int(seconds), 60)
-    hours, minutes_left = divmod(minutes, 60)
-    if hours:
-        return f"{hours}:{minutes_left:02d}:{seconds_left:02d}"
-    return f"{minutes}:{seconds_left:02d}"
+    return f"[{clock(turn[0].start_s)}] {speaker}{' '.join(one.text for one in turn)}"

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from memqa.account import MemoryAccount
 from memqa.cli import words
 from memqa.findings import duration
-from memqa.values import Attention, clock
+from memqa.values import Attention
+from models.values import clock
 
 _ROWS = 30  # of a time line
 _BAR = 40

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from docmem.sentences import sentence_spans
 from memqa.cite import stems
-from memqa.values import Answer, Evidence, Media, Outcome, Step, clock
-from models.values import Locator, TimeSpan
+from memqa.values import Answer, Evidence, Media, Outcome, Step
+from models.values import Locator, TimeSpan, clock
 
 if TYPE_CHECKING:
     from rich.tree import Tree

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from memqa.ui import words
 from memqa.ui.markup import Child, Safe, el, icon
-from memqa.values import Kind, Media, clock
+from memqa.values import Kind, Media
+from models.values import clock
 
 if TYPE_CHECKING:
     from memqa.jobs import Job

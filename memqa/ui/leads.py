@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from memqa.ui.markup import Attribute
-from memqa.values import clock
-from models.values import Box, Locator, TimeSpan
+from models.values import Box, Locator, TimeSpan, clock
 
 
 def lead(media_id: str, locator: Locator, boxes: Sequence[Box] = ()) -> dict[str, Attribute]:

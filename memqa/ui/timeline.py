@@ -12,8 +12,8 @@ from html import escape
 
 from memqa.store.schema import Memory
 from memqa.ui.markup import Safe, el, join
-from memqa.values import Media, Modality, clock
-from models.values import TimeSpan
+from memqa.values import Media, Modality
+from models.values import TimeSpan, clock
 
 MOST_TICKS = 600  # per row; more would lie on top of one another
 

@@ -12,8 +12,8 @@ from types import MappingProxyType
 from memqa.store.schema import Memory
 from memqa.ui.leads import drawing, label, lead
 from memqa.ui.markup import Safe, el, icon, join
-from memqa.values import Answer, Citation, Evidence, Step, clock
-from models.values import TimeSpan
+from memqa.values import Answer, Citation, Evidence, Step
+from models.values import TimeSpan, clock
 
 STATES = {
     "grounded": ("grounded", "Each sentence rests on a place in your media."),

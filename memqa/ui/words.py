@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from memqa.values import Kind, Media, clock
-from models.values import Progress
+from memqa.values import Kind, Media
+from models.values import Progress, clock
 
 _KINDS: dict[Kind | None, str] = {"video": "Video", "audio": "Recording", "document": "Document"}
 _FORMATS = {
