@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from memqa.cite import numbers, proper_names, stems
 from memqa.cues import asks_lively, asks_name, asks_number, is_description
 from memqa.question import Question
+from memqa.rank import Pool
 from memqa.store.schema import Hit, Memory
 from memqa.values import Evidence, Media, Modality
 from models.values import Locator, TimeSpan
@@ -191,7 +192,7 @@ def _scores(
     """Score every place in [0, 1]; moments and passages each in the way that finds them best."""
     weights = weights_for(question)
     passages = [place for place, memory in known.items() if memory.level == "passage"]
-    scores = _passages([parts[place] for place in passages])
+    scores = _passages(question, [known[one] for one in passages], [parts[one] for one in passages])
     moments = {
         place: _fused(parts[place], weights) * _fit(question, memory)
         for place, memory in known.items()
@@ -200,19 +201,19 @@ def _scores(
     return dict(zip(passages, scores, strict=True)) | moments
 
 
-def _passages(parts: Sequence[Parts]) -> list[float]:
-    """Score passages by half their words and half their meaning, each relative to the best one.
+def _passages(
+    question: Question, passages: Sequence[Memory], parts: Sequence[Parts]
+) -> list[float]:
+    """Score passages by how well they fit among all that were found.
 
-    All are then scaled by how strong the best ones are, so that the best of nothing much does not
+    All are scaled by how strong the best ones are, so that the best of nothing much does not
     outrank a moment that plainly fits.
     """
     if not parts:
         return []
-    meanings = [each.meaning for each in parts if each.meaning > 0] or [0.0]
-    low, high = min(meanings), max(meanings)
-    strength = (high + max(each.covered for each in parts)) / 2
-    spread = (high - low) or 1.0
-    return [strength * (each.words + max(0.0, each.meaning - low) / spread) / 2 for each in parts]
+    meanings = [each.meaning for each in parts]
+    strength = (max(*meanings, 0.0) + max(each.covered for each in parts)) / 2
+    return list(strength * Pool.of(passages).fits(question.text, meanings))
 
 
 def _fit(question: Question, memory: Memory) -> float:
