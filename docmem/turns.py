@@ -17,6 +17,7 @@ _HEADS = re.compile(
     rf"|\[{_TIME}\](?= ?\S)"
     r"|[^\W\d_a-z][^:\n!?]{0,120}:(?= ?\S)"
 )
+_TIMES = re.compile(rf"{_BRACKETED}|\b{_TIME}")
 _STAMP = re.compile(rf"{_NAME}?(?:(?: {{2,}}|\t+){_TIME}| ?{_BRACKETED})\s*$")
 
 
@@ -27,6 +28,11 @@ def turn_head(text: str) -> str:
         return " ".join(bare.split("\n", 1)[0].split())
     head = _HEADS.match(bare)
     return head.group().rstrip() if head else ""
+
+
+def speaker_of(head: str) -> str:
+    """Give the speaker's name in the head of a turn; empty where it holds a time alone."""
+    return _TIMES.sub(" ", head).strip(" :–—-\t")
 
 
 def is_stamp(line: str) -> bool:

@@ -10,13 +10,15 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from memqa.cite import numbers, proper_names, stems
 from memqa.cues import asks_lively, asks_name, asks_number, is_description
 from memqa.question import Question
-from memqa.rank import Pool
+from memqa.rank import Pool, Support
 from memqa.store.schema import Hit, Memory
 from memqa.values import Evidence, Media, Modality
 from models.values import Locator, TimeSpan
@@ -49,6 +51,7 @@ _MUTE, _OTHER_KIND = 0.4, 0.85
 # A picture that moves less is a still one, one that moves more is lively (0.95 of 480 stills are
 # below 1.0, 0.9 of 87 clips above 1.2), and what a moment of the other sort is worth.
 _STILL_BELOW, _LIVELY_ABOVE, _OTHER_SORT = 1.2, 2.0, 0.4
+_HEARD = 5  # passages of a conversation in which it is heard of whom one speaks
 _ANY_WORDS = re.compile(r"^(?:Said|Read): (.*)", re.M)
 _TOLD_AS = {"said": re.compile(r"^Said: (.*)", re.M), "read": re.compile(r"^Read: (.*)", re.M)}
 
@@ -71,13 +74,15 @@ def weights_for(question: Question) -> Weights:
 class Parts:
     """What each search says of one moment or passage; zero where it said nothing.
 
-    ``covered`` is the share of the question's content words that stand in the matching text.
+    ``covered`` is the share of the question's content words that stand in the matching text; of a
+    passage, what the words are worth counts. ``support`` is of all passages found together.
     """
 
     seen: float = 0.0
     words: float = 0.0
     meaning: float = 0.0
     covered: float = 0.0
+    support: Support = field(default_factory=Support)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +209,7 @@ def _scores(
 def _passages(
     question: Question, passages: Sequence[Memory], parts: Sequence[Parts]
 ) -> list[float]:
-    """Score passages by how well they fit among all that were found.
+    """Score passages by how well they fit among all that were found, and note what they hold.
 
     All are scaled by how strong the best ones are, so that the best of nothing much does not
     outrank a moment that plainly fits.
@@ -212,8 +217,13 @@ def _passages(
     if not parts:
         return []
     meanings = [each.meaning for each in parts]
-    strength = (max(*meanings, 0.0) + max(each.covered for each in parts)) / 2
-    return list(strength * Pool.of(passages).fits(question.text, meanings))
+    pool = Pool.of(passages)
+    fits, covered = pool.fits(question.text, meanings), pool.covered(question.text)
+    support = pool.support(question.text, list(np.argsort(-fits, kind="stable")[:_HEARD]))
+    for each, share in zip(parts, covered, strict=True):
+        each.covered, each.support = float(share), support
+    strength = (max(*meanings, 0.0) + covered.max()) / 2
+    return list(strength * fits)
 
 
 def _fit(question: Question, memory: Memory) -> float:

@@ -20,6 +20,8 @@ import numpy as np
 import Stemmer  # type: ignore[import-not-found]
 from numpy.typing import NDArray
 
+from docmem.about import sentences_of
+from memqa.cite import proper_names
 from memqa.cues import content_words
 from memqa.store.schema import Memory
 
@@ -28,6 +30,24 @@ _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?")
 # LoCoMo single-hop): words and meaning alone .81 .76 .77 .83, with all three .88 .80 .81 .88. Half
 # or twice these values change none by more than .03.
 _WORDS, _PAIRS, _NEIGHBOURS = 0.5, 0.2, 0.2
+
+
+_SOFT = 0.2  # how much better a sentence must fit to count e times as much
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """How far candidates can bear out an answer at all, whichever of them is the best.
+
+    ``unknown`` is the share of the question's worth in words that no candidate holds; a name or a
+    number of the question may be strange to all of them. ``of_whom`` is how far what is said of the
+    matter in a conversation of two is said of the one who is asked about, None elsewhere.
+    """
+
+    unknown: float = 0.0
+    strange_name: bool = False
+    strange_number: bool = False
+    of_whom: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +69,58 @@ class Pool:
         many, rest = self.found_in[word], len(self.passages) - self.found_in[word]
         return log((rest + 0.5) / (many + 0.5) + 1)
 
+    def covered(self, question: str) -> NDArray[np.float64]:
+        """Give for each of N passages the share [N] of the question's worth that it holds."""
+        worth = self._asked(question)
+        total = sum(worth.values()) or 1.0
+        held = [sum(worth.get(word, 0.0) for word in set(one)) for one in self.tokens]
+        return np.asarray(held) / total
+
+    def support(self, question: str, best: Sequence[int]) -> Support:
+        """Say what the candidates know of a question, the ``best`` of them first in rank."""
+        worth = self._asked(question)
+        unknown = [word for word in worth if word not in self.found_in]
+        strange = [
+            name
+            for name in proper_names(question)
+            if (words := words_of(name)) and words[0] not in self.found_in
+        ]
+        return Support(
+            unknown=sum(worth[word] for word in unknown) / (sum(worth.values()) or 1.0),
+            strange_name=bool(strange),
+            strange_number=any(
+                word[0].isdigit() and word not in self.found_in for word in words_of(question)
+            ),
+            of_whom=self._of_whom(question, best),
+        )
+
+    def _asked(self, question: str) -> dict[str, float]:
+        words = words_of(" ".join(content_words(question))) or words_of(question)
+        return {word: self.worth(word) for word in words}
+
+    def _of_whom(self, question: str, best: Sequence[int]) -> float | None:
+        """Give how far what was said of this is said of the speaker whom the question names.
+
+        Each sentence of the best passages counts by the words it shares with the question.
+        """
+        said = sentences_of([self.passages[index].text for index in best])
+        named = {word for word in words_of(question)}
+        meant = [one for one in {item.speaker for item in said} if set(words_of(one)) <= named]
+        if len(meant) != 1:
+            return None
+        worth = self._asked(question)
+        for word in words_of(meant[0]):
+            worth.pop(word, None)
+        total = sum(worth.values()) or 1.0
+
+        def shared(text: str) -> float:
+            return sum(worth.get(word, 0.0) for word in set(words_of(text))) / total
+
+        fits = np.asarray([shared(item.text) + 0.5 * shared(item.turn) for item in said])
+        weights = np.exp((fits - fits.max()) / _SOFT)
+        shares = np.asarray([item.about[meant[0]] for item in said])
+        return float(weights @ shares / weights.sum())
+
     def fits(self, question: str, meanings: Sequence[float]) -> NDArray[np.float64]:
         """Say how well each of N passages fits, as numbers [N] in [0, 1] relative to the best.
 
@@ -58,14 +130,14 @@ class Pool:
         """
         if not self.passages:
             return np.zeros(0)
-        asked = words_of(" ".join(content_words(question))) or words_of(question)
-        matched = _bm25(self.tokens, asked)
+        matched = _bm25(self.tokens, list(self._asked(question)))
         matched += _PAIRS * _bm25([_pairs(one) for one in self.tokens], _pairs(words_of(question)))
         known = np.asarray(meanings, np.float64)
         lowest = known[known > 0].min(initial=known.max(initial=0.0))
         alike = np.maximum(0.0, known - lowest)
         fused = _WORDS * _scaled(matched) + (1 - _WORDS) * _scaled(alike)
-        return _scaled(fused + _NEIGHBOURS * self._beside(fused)) * fused.max()
+        best = float(fused.max())
+        return best * _scaled(fused + _NEIGHBOURS * self._beside(fused))
 
     def _beside(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Add up for each passage the values of those next to it in its document."""

@@ -6,19 +6,22 @@ import math
 from collections.abc import Sequence
 
 from memqa.cues import asks_lively, is_description
-from memqa.fuse import Found
+from memqa.fuse import Found, Parts
 from memqa.question import Question
 from memqa.values import AnswerState
 
-# One logistic score each for moments and passages, fitted on made videos (things that never appear
-# against things that do) and on the development documents (the right against a wrong document).
+# One logistic score each for moments, passages and persons, fitted on made videos (things that
+# never appear against things that do) and on the development documents (questions that have an
+# answer against those that have none, that are put to another document, or to the wrong person).
 _MOMENT_SEEN, _MOMENT_COVERED, _MOMENT_MEANING = 4.0, 3.0, 3.0
 _SHOWN_BIAS, _TOLD_BIAS = -3.7, -3.0
 # To see a thing is no answer to what is told of it.
 _SEEN_OF_TOLD = 0.25
 # How well a described scene fits says little; so many of the best places are right.
 _SCENE = 0.35
-_PASSAGE_BIAS, _PASSAGE_BOTH = -3.6, 6.0
+_PASSAGE_BIAS, _PASSAGE_COVERED, _PASSAGE_MEANING = -0.57, 1.2, 4.0
+_UNKNOWN, _STRANGE_NAME, _STRANGE_NUMBER = -1.7, -1.8, -2.1
+_OF_WHOM_BIAS, _OF_WHOM = -3.7, 6.0
 _SURE = 0.5
 _WORTH_SHOWING = 0.35
 
@@ -49,10 +52,26 @@ def _of(item: Found, *, is_told: bool) -> float:
     parts = item.parts
     meaning = max(parts.meaning, 0.0)
     if item.memory.level == "passage":
-        raw = _PASSAGE_BIAS + _PASSAGE_BOTH * (parts.covered + meaning)
-    else:
-        seen = math.sqrt(max(parts.seen, 0.0))
-        raw = _TOLD_BIAS if is_told else _SHOWN_BIAS
-        raw += _MOMENT_SEEN * seen * (_SEEN_OF_TOLD if is_told else 1.0)
-        raw += _MOMENT_COVERED * parts.covered + _MOMENT_MEANING * meaning
+        return _of_passage(parts, meaning)
+    seen = math.sqrt(max(parts.seen, 0.0))
+    raw = _TOLD_BIAS if is_told else _SHOWN_BIAS
+    raw += _MOMENT_SEEN * seen * (_SEEN_OF_TOLD if is_told else 1.0)
+    return _logistic(raw + _MOMENT_COVERED * parts.covered + _MOMENT_MEANING * meaning)
+
+
+def _of_passage(parts: Parts, meaning: float) -> float:
+    """Trust a passage by what it shares with the question, and what no passage knows of it.
+
+    What is said of another person than the one asked about is no answer, however well it fits.
+    """
+    support = parts.support
+    raw = _PASSAGE_BIAS + _PASSAGE_COVERED * parts.covered + _PASSAGE_MEANING * meaning
+    raw += _UNKNOWN * support.unknown
+    raw += _STRANGE_NAME * support.strange_name + _STRANGE_NUMBER * support.strange_number
+    if support.of_whom is None:
+        return _logistic(raw)
+    return _logistic(min(raw, _OF_WHOM_BIAS + _OF_WHOM * support.of_whom))
+
+
+def _logistic(raw: float) -> float:
     return 1 / (1 + math.exp(-raw))

@@ -77,3 +77,34 @@ def test_fits_are_shares_and_the_same_each_time(texts, question, data):
     assert fits.shape == (len(texts),)
     assert np.all((fits >= 0) & (fits <= 1))
     assert np.array_equal(fits, _pool(*texts).fits(question, meanings))
+
+
+def test_what_no_candidate_knows_is_told():
+    pool = _pool("Acme sold lamps in 2013", "Acme sold chairs in 2014")
+    known = pool.support("How many lamps has Acme sold in 2013?", [0, 1])
+    assert known.unknown == 0
+    assert not known.strange_name
+    assert not known.strange_number
+    other = pool.support("How many lamps has Globex sold in 2022?", [0, 1])
+    assert other.unknown > 0
+    assert other.strange_name
+    assert other.strange_number
+
+
+def test_what_is_said_of_another_person_counts_against_it():
+    said = "Ann: I shut down my bank account for the business.\nBob: Sorry. I like your courage."
+    pool = _pool(said)
+    of_ann = pool.support("Why did Ann shut down her bank account?", [0]).of_whom
+    of_bob = pool.support("Why did Bob shut down his bank account?", [0]).of_whom
+    assert of_ann is not None
+    assert of_bob is not None
+    assert of_ann > 0.8 > 0.2 > of_bob
+    assert pool.support("Why was the account shut?", [0]).of_whom is None
+    assert pool.support("Do Ann and Bob like it?", [0]).of_whom is None
+
+
+def test_coverage_counts_what_words_are_worth():
+    pool = _pool("the store sold lamps", "the store sold chairs", "the store sold chairs again")
+    lamps, *chairs = pool.covered("Which store sold lamps?")
+    assert lamps == 1.0
+    assert all(share < 0.5 for share in chairs)
