@@ -32,7 +32,7 @@ _FORMAT, _TRIAGE, _REFUSAL, _EXTRACTION = 0.9, 0.6, 0.7, 0.8
 _LEAST_ITEMS = 8  # fewer decide nothing
 _MOST_FROM_TREE = 16
 _PARTS = 4
-_REPLY_TOKENS = 60
+_FACT_TOKENS = 40
 _ACTION = re.compile(r"^\W*action\W*?\s*(-?\d+)\b", re.I | re.M)
 
 
@@ -227,7 +227,7 @@ def _tried(
 def _action(voice: Voice, query: Query, parts: Sequence[str], *, reason: bool) -> int | None:
     """Give the part named in a free reply; None where no legal action is named."""
     messages = prompts.triage(query, "", parts, may_go_back=False, reason=reason)
-    named = _ACTION.findall(voice.say(messages, max_tokens=_REPLY_TOKENS))
+    named = _ACTION.findall(voice.say(messages))
     return int(named[-1]) if named and 0 <= int(named[-1]) < len(parts) else None
 
 
@@ -241,7 +241,7 @@ def _answers(voice: Voice, query: Query, text: str) -> bool:
 
 def _copies(voice: Voice, text: str) -> bool:
     """Tell whether the model copies a fact: three parts, every word and number out of the text."""
-    first = voice.say(prompts.fact(text), max_tokens=_REPLY_TOKENS).partition("\n")[0]
+    first = voice.say(prompts.fact(text), max_tokens=_FACT_TOKENS).partition("\n")[0]
     parts = [part.strip() for part in first.strip("| ").split("|")]
     known = set(re.findall(r"\w+", text.lower()))
     said = re.findall(r"\w+", " ".join(parts).lower())

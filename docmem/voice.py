@@ -10,7 +10,7 @@ from docmem.sentences import sentence_spans
 from models.ports import LanguageModel, OptionScorer
 from models.values import Message
 
-REPLY_TOKENS = 120
+REPLY_TOKENS = 80
 _MARGIN_TOKENS = 240  # what the chat template, the instructions and a second try may take
 
 

@@ -252,7 +252,7 @@ class _BestFirst:
         began = time.perf_counter()
         text = self.guide.read(passage)
         self.course.leaves.append(passage)
-        tokens, is_yes, reason = count_words(text), True, "Read; no model judges it."
+        tokens, is_yes, reason = count_words(text), True, "Read."
         if self.voice:
             before = self.voice.tokens
             odds = self.voice.yes(self.query.text, text)
