@@ -100,25 +100,23 @@ def _try(
 ) -> Generator[WalkStep, None, Walk]:
     """Walk once, leaving out what was read before."""
     worth = Worth.of(tree, guide.scores(query.text))
+    course = _Course([], [], [])
     below = [leaf for leaf in leaves_under(tree, under) if leaf not in seen]
     if guide.tier == "A":
+        walker = _walker(tree, query, guide, params, worth, seen)
+        picked = walker.pick(under)
         seeds = worth.highest(below, SEEDS)
-        starts = worth.starts(under, seeds, most=1, share=MOST_MASS)
-    elif guide.tier == "B":
-        seeds = worth.highest(below, SEEDS)
-        starts = worth.starts(under, seeds, most=params.beam, share=MOST_MASS)
-    else:  # every passage that will be read lies below the starts
-        seeds = worth.highest(below, params.leaves)
-        starts = worth.starts(under, seeds, most=params.beam, share=1.0)
-    course = _Course([], [], [])
-    told = [] if seen else _path(tree, worth, starts, under if is_picked else None)
-    for step in told:
+        starts = [under] if picked else worth.starts(under, seeds, most=1, share=MOST_MASS)
+        steps = _led(walker, picked or walker.walk(starts[0], under), course)
+    else:
+        # In tier C every passage that will be read must lie below the starts.
+        most, share = (SEEDS, MOST_MASS) if guide.tier == "B" else (params.leaves, 1.0)
+        seeds = worth.highest(below, most)
+        starts = worth.starts(under, seeds, most=params.beam, share=share)
+        steps = _BestFirst(tree, query, guide, params, worth, frozenset(seen), course).walk(starts)
+    for step in () if seen else _path(tree, worth, starts, under if is_picked else None):
         course.steps.append(step)
         yield step
-    if guide.tier == "A":
-        steps = _led(tree, query, guide, params, worth, (starts[0], under), seen, course)
-    else:
-        steps = _BestFirst(tree, query, guide, params, worth, frozenset(seen), course).walk(starts)
     for step in steps:
         course.steps.append(step)
         yield step
@@ -131,29 +129,19 @@ def _try(
     )
 
 
-def _led(
-    tree: Tree,
-    query: Query,
-    guide: Guide,
-    params: WalkParams,
-    worth: Worth,
-    between: tuple[str, str],
-    seen: Sequence[str],
-    course: _Course,
-) -> Iterator[WalkStep]:
-    """Let the model of tier A lead: over all gists at once where they fit, else node by node."""
+def _walker(
+    tree: Tree, query: Query, guide: Guide, params: WalkParams, worth: Worth, seen: Sequence[str]
+) -> MemWalker:
     assert guide.model is not None, "checked by Guide"
-    start, floor = between
-    walker = MemWalker(
-        tree,
-        query,
-        voice=Voice(guide.model),
-        read=guide.read,
-        worth=worth,
-        params=params,
-        seen=seen,
+    voice = Voice(guide.model)
+    return MemWalker(
+        tree, query, voice=voice, read=guide.read, worth=worth, params=params, seen=seen
     )
-    yield from walker.pick(floor) or walker.walk(start, floor)
+
+
+def _led(walker: MemWalker, steps: Iterator[WalkStep], course: _Course) -> Iterator[WalkStep]:
+    """Let the model of tier A lead, and note what it came to."""
+    yield from steps
     course.leaves, course.kept = walker.leaves, walker.kept
     course.stop, course.answer = walker.stop, walker.answer
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from memqa.capabilities import tier_of
@@ -231,8 +231,7 @@ def _whole(places: _Places, guide: Guide) -> Generator[Step, None, None]:
     """Tell how a whole media is read from the top."""
     from docmem.overview import overview
 
-    deep = replace(guide, scores=lambda question: places.scores(question))
-    for step in overview(places.tree, places.query(), deep, budget_tokens=_OVERVIEW_TOKENS):
+    for step in overview(places.tree, places.query(), guide, budget_tokens=_OVERVIEW_TOKENS):
         yield places.told(step)
 
 

@@ -70,10 +70,14 @@ class _Drawing:
                 here.add(_leaf_line(self._looks[child][-1], options.get(child)))
             else:
                 self.below(here, child, options.get(child))
-        passed = [one for one in options.values() if one.id not in self._looks]
+        unseen = [one for one in options.values() if one.id not in self._looks]
+        for one in unseen:
+            if one.chosen:  # read together with its parent
+                here.add(_option_line(_KEPT, one, style=""))
+        passed = [one for one in unseen if not one.chosen]
         passed.sort(key=lambda one: -one.score)
         for one in passed[:_MOST_PASSED]:
-            here.add(_passed_line(one))
+            here.add(_option_line(_PASSED, one, style="dim"))
         if len(passed) > _MOST_PASSED:
             here.add(_dim(f"{_PASSED} {len(passed) - _MOST_PASSED} more"))
 
@@ -134,8 +138,11 @@ def _leaf_line(look: Look, option: Option | None) -> Text:
     return line
 
 
-def _passed_line(option: Option) -> Text:
-    return _dim(f"{_PASSED} {option.id}  {option.place}  {option.score:.2f}  {option.text}")
+def _option_line(mark: str, option: Option, *, style: str) -> Text:
+    from rich.text import Text
+
+    told = f"{mark} {option.id}  {option.place}  {option.score:.2f}  {option.text}"
+    return Text(told, style=style)
 
 
 def _dim(text: str) -> Text:
@@ -154,7 +161,6 @@ def _summed_up(looks: Sequence[Look]) -> str:
     kept = sum(bool(look.chosen) for look in read)
     tokens, ms = sum(look.tokens for look in looks), sum(look.ms for look in looks)
     nodes = len({look.node for look in looks} - {look.node for look in read})
-    return (
-        f"{nodes} branches opened, {len(read)} passages read, {kept} kept,"
-        f" {tokens} tokens, {ms:.0f} ms"
-    )
+    opened = f"{nodes} branch{'es' if nodes != 1 else ''} opened"
+    passages = f"{len(read)} passage{'s' if len(read) != 1 else ''} read"
+    return f"{opened}, {passages}, {kept} kept, {tokens} tokens, {ms:.0f} ms"
