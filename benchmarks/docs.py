@@ -179,7 +179,7 @@ def _found(
     flat = finder.find(understand(question), media, limit=60)
     yield "flat", [item.memory for item in flat], time.perf_counter() - started
     by_order = {item.memory.order: item.memory for item in flat}
-    reached = [by_order[order] for order in leaves_of(reader, flat, question)]
+    reached = [by_order[order] for order in leaves_of(finder, flat, question)]
     yield "walk", reached, time.perf_counter() - started
 
 

@@ -36,12 +36,13 @@ from memqa.question import Question, Turn, understand
 from memqa.retrieve import Finder
 from memqa.trust import state_of
 from memqa.values import Answer, AnswerMode, Citation, Step, Token
-from memqa.walks import down_the_tree
+from memqa.walks import Way, down_the_tree
 from models.errors import ChatModelUnavailable, InputError, SetupError
 from models.ports import TextEncoder
 from models.values import clock
 
 if TYPE_CHECKING:
+    from docmem.steps import Tier
     from memqa.library import Library
 
 _MOST_TOKENS = 64
@@ -58,7 +59,7 @@ class _Course:
     steps: list[Step] = field(default_factory=list)
     timings_s: dict[str, float] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
-    tier: str = "C"
+    tier: Tier = "C"
 
     def mark(self, name: str) -> float:
         """Note how long the question has been under way when a stage ends."""
@@ -74,6 +75,16 @@ class _Course:
         """Note a step taken elsewhere."""
         self.steps.append(step)
         return step
+
+    def taken(self, steps: Generator[Step, None, Way]) -> Generator[Step, None, Way]:
+        """Note the steps of a walk as they are taken, and give what it came to."""
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                way: Way = end.value
+                return way
+            yield self.add(replace(step, elapsed_s=self.mark("walked")))
 
     def end(self, answer: Answer) -> Answer:
         """Give the answer with everything noted on the way."""
@@ -96,6 +107,7 @@ def stream(
     mode: AnswerMode = "auto",
     options: Sequence[str] | None = None,
     chat: str | None = None,
+    resume: str | None = None,
 ) -> Iterator[Step | Token | Answer]:
     """Answer a question: steps as they are taken, then tokens as written, then the Answer.
 
@@ -103,7 +115,9 @@ def stream(
     it is the program's own finding instead of what was streamed.
 
     Raises:
-        InputError: ``mode`` is "moment" and neither ``at_s`` nor the words name one.
+        InputError: ``mode`` is "moment" and neither ``at_s`` nor the words name one, or there is
+            no node ``resume``.
+        SetupError: the tier set by hand does not go with the model.
     """
     course = _Course()
     media = [item for item in library.media() if media_ids is None or item.id in media_ids]
@@ -121,8 +135,9 @@ def stream(
     yield course.step(
         "found", _summed_up(found), {item.memory.id: item.score for item in found[:8]}
     )
-    for step in down_the_tree(finder.reader, found, asked.text):
-        yield course.add(step)
+    steps = down_the_tree(library, finder, asked, found, media=media, resume=resume)
+    way = yield from course.taken(steps)
+    found, course.tier = way.found, way.tier
     told = finding(asked, found)
     state = state_of(asked, found) if told.text else "unanswered"
     if state == "grounded":
@@ -141,6 +156,8 @@ def _phrase(
 ) -> Generator[Token | Step, None, str]:
     """Have the language model phrase a finding; without one, or if it fails, say so and go on."""
     pieces: list[str] = []
+    if course.tier == "D":
+        return ""
     try:
         model = library.engines.language_model()
         course.models["language"] = model.name

@@ -70,7 +70,7 @@ def answer_from(data: Mapping[str, Any]) -> Answer:
             for item in data["citations"]
         ),
         option=data["option"],
-        walk=tuple(Step(**step) for step in data["walk"]),
+        walk=tuple(Step.from_json(step) for step in data["walk"]),
         tier=data["tier"],
         models=data["models"],
         timings_s=data["timings_s"],

@@ -29,6 +29,8 @@ from models.errors import IngestCancelled, InputError, MemqaError, UnsupportedMe
 from models.values import OnProgress, ShouldStop
 
 if TYPE_CHECKING:
+    from docmem.capability import Capability
+    from docmem.steps import Tier
     from docmem.tree import Tree
     from memqa.account import MemoryAccount
     from memqa.doctor import Check
@@ -377,10 +379,17 @@ class Library:
         mode: AnswerMode = "auto",
         options: Sequence[str] | None = None,
         chat: str | None = None,
+        resume: str | None = None,
     ) -> Answer:
         """Answer a question from what is remembered; see ``stream``."""
         pieces = self.stream(
-            question, media=media, at_s=at_s, mode=mode, options=options, chat=chat
+            question,
+            media=media,
+            at_s=at_s,
+            mode=mode,
+            options=options,
+            chat=chat,
+            resume=resume,
         )
         answer = None
         for piece in pieces:
@@ -397,15 +406,17 @@ class Library:
         mode: AnswerMode = "auto",
         options: Sequence[str] | None = None,
         chat: str | None = None,
+        resume: str | None = None,
     ) -> Iterator[Step | Token | Answer]:
         """Yield the steps, then the words as they are written, then the one Answer that counts.
 
         ``at_s`` asks as of that second of a video, ``options`` makes it multiple choice, ``chat``
-        names a chat whose turns a follow-up may lean on and which this turn joins.
+        names a chat whose turns a follow-up may lean on and which this turn joins. ``resume`` is a
+        node of an earlier answer's walk (``n2-1``): only what lies below it then counts.
 
         Raises:
-            InputError: an empty question, a media that is not in the library, or a time that no
-                video asked about has.
+            InputError: an empty question, a media that is not in the library, a time that no
+                video asked about has, or a node that its tree has not.
         """
         from memqa import answer
 
@@ -421,11 +432,35 @@ class Library:
             mode=mode,
             options=options,
             chat=chat,
+            resume=resume,
         )
         for piece in pieces:
             if isinstance(piece, Answer) and chat is not None:
                 self.store.write.add_turn(turn_row(chat, question, piece))
             yield piece
+
+    def tier(self) -> tuple[Tier, str]:
+        """Say what the language model in use may decide, from A (it leads) to D, and why.
+
+        Raises:
+            SetupError: the tier set by hand is more than the model can do.
+        """
+        from memqa import capabilities
+
+        return capabilities.tier_of(self)
+
+    def test_model(self, *, budget_s: float = 60.0) -> Capability:
+        """Find out what the language model in use can do, keep it, and give it.
+
+        It takes about ``budget_s``; from then on questions are answered in the tier that it earned.
+
+        Raises:
+            SetupError: there is no model to test.
+            ChatModelUnavailable: the model failed.
+        """
+        from memqa import capabilities
+
+        return capabilities.measure(self, budget_s=budget_s)
 
     def chats(self) -> list[Chat]:
         """List the chats, the latest used first."""

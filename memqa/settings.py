@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from platformdirs import user_config_path, user_data_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,6 +21,8 @@ from pydantic_settings import (
 )
 
 from models.errors import SetupError
+
+TierSetting: TypeAlias = Literal["auto", "A", "B", "C", "D"]
 
 CONFIG_VARIABLE = "MEMQA_CONFIG"
 
@@ -74,13 +76,18 @@ class JobSettings(_Part):
 
 
 class Settings(BaseSettings):
-    """All settings; an unknown key or a number out of bounds is refused when they are loaded."""
+    """All settings; an unknown key or a number out of bounds is refused when they are loaded.
+
+    ``tier`` says what the language model may decide, from A (it leads) to D (no model is used);
+    ``auto`` goes by what the model showed in a test.
+    """
 
     model_config = SettingsConfigDict(
         extra="forbid", frozen=True, env_prefix="MEMQA_", env_nested_delimiter="__"
     )
 
     home: Path = Field(default_factory=lambda: user_data_path("memqa", appauthor=False))
+    tier: TierSetting = "auto"
     models: ModelNames = ModelNames()
     video: VideoSettings = VideoSettings()
     document: DocumentSettings = DocumentSettings()

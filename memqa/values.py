@@ -163,13 +163,69 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Option:
+    """A branch or a passage that a step of a walk saw: where it is, what it is worth, what it says.
+
+    ``place`` is in words (``p. 4``, ``0:15–0:26``), ``text`` its beginning.
+    """
+
+    id: str
+    place: str
+    text: str
+    score: float
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look of a walk at a node of the tree, or at a passage (then without options).
+
+    ``path`` leads from the root to the node, the node included. ``tokens`` is what was read for it.
+    """
+
+    node: str
+    path: tuple[str, ...]
+    place: str
+    text: str
+    options: tuple[Option, ...]
+    chosen: tuple[str, ...]
+    reason: str
+    tokens: int = 0
+    ms: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """Give what a step of a walk has beyond other steps."""
+        options = [asdict(one) | {"score": round(one.score, 4)} for one in self.options]
+        return asdict(self) | {"options": options, "ms": round(self.ms, 1)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Look:
+        """Read it from what ``as_json`` gave, among other keys."""
+        return cls(
+            node=data["node"],
+            path=tuple(data["path"]),
+            place=data["place"],
+            text=data["text"],
+            options=tuple(Option(**one) for one in data["options"]),
+            chosen=tuple(data["chosen"]),
+            reason=data["reason"],
+            tokens=data["tokens"],
+            ms=data["ms"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
-    """One step on the way to an answer: what was done, what it showed, what it cost."""
+    """One step on the way to an answer: what was done, what it showed, what it cost.
+
+    ``look`` is there where the step went down a tree.
+    """
 
     name: str
     detail: str = ""
     scores: Mapping[str, float] = field(default_factory=dict)
     elapsed_s: float = 0.0
+    look: Look | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Give the object that stands in ``walk`` of an answer."""
@@ -178,7 +234,14 @@ class Step:
             "detail": self.detail,
             "scores": {key: round(value, 4) for key, value in self.scores.items()},
             "elapsed_s": round(self.elapsed_s, 4),
+            **(self.look.as_json() if self.look else {}),
         }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Step:
+        """Read it from what ``as_json`` gave."""
+        look = Look.from_json(data) if "node" in data else None
+        return cls(data["name"], data["detail"], data["scores"], data["elapsed_s"], look)
 
 
 @dataclass(frozen=True, slots=True)

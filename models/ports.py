@@ -93,10 +93,12 @@ class TextReader(Protocol):
 
 @runtime_checkable
 class LanguageModel(Protocol):
-    """Writes text after a conversation."""
+    """Writes text after a conversation; ``signature`` changes with the weights behind it."""
 
     @property
     def name(self) -> str: ...
+    @property
+    def signature(self) -> str: ...
     @property
     def context_tokens(self) -> int: ...
 
@@ -109,5 +111,24 @@ class LanguageModel(Protocol):
 
         Raises:
             ChatModelUnavailable: the model failed before or while writing.
+        """
+        ...
+
+
+@runtime_checkable
+class OptionScorer(Protocol):
+    """Says how probable replies are, without writing any; a LanguageModel may do this too."""
+
+    def score(
+        self, messages: Sequence[Message], replies: Sequence[str], *, per_token: bool = False
+    ) -> list[float]:
+        """Give the log-probability of each reply as the beginning of the assistant's turn.
+
+        In nats, in all; with ``per_token`` divided by the reply's tokens, which makes replies of
+        different lengths comparable.
+
+        Raises:
+            ValueError: a reply is empty.
+            ChatModelUnavailable: prompt and reply do not fit the context, or the model failed.
         """
         ...

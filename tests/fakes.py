@@ -169,6 +169,7 @@ class FakeLanguageModel:
         context_tokens: int = 2048,
     ) -> None:
         self.name = name
+        self.signature = f"{name}/1"
         self.context_tokens = context_tokens
         self.asked: list[tuple[Message, ...]] = []
         self._replies = replies
@@ -188,3 +189,33 @@ class FakeLanguageModel:
         if reply is None:
             raise ChatModelUnavailable("The fake model was told to fail. Script another reply.")
         yield from re.findall(r"\s*\S+", reply)[:max_tokens]
+
+
+class FakeScoringModel(FakeLanguageModel):
+    """A scripted model that also scores replies, by a function of the prompt and the reply.
+
+    ``scored`` keeps every conversation that was scored.
+    """
+
+    def __init__(
+        self,
+        replies: Sequence[str | None] | Callable[[Sequence[Message]], str | None] = ("Yes.",),
+        *,
+        likes: Callable[[str, str], float] = lambda prompt, reply: -1.0,
+        context_tokens: int = 2048,
+    ) -> None:
+        super().__init__(replies, name="fake-scorer", context_tokens=context_tokens)
+        self.scored: list[tuple[Message, ...]] = []
+        self._likes = likes
+
+    def score(
+        self, messages: Sequence[Message], replies: Sequence[str], *, per_token: bool = False
+    ) -> list[float]:
+        self.scored.append(tuple(messages))
+        values = [self._likes(messages[-1].content, reply) for reply in replies]
+        if per_token:
+            return [
+                value / self.count_tokens(reply)
+                for value, reply in zip(values, replies, strict=True)
+            ]
+        return values

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from memqa.cli import ask, demo, doctor, exits, index, shelf
+from memqa.cli import ask, demo, doctor, exits, index, shelf, tier
 from memqa.cli.options import Home
 from models.errors import MemqaError
 
@@ -73,6 +73,7 @@ app.command("show")(shelf.show)
 app.command("forget")(shelf.forget)
 app.command("stats")(shelf.stats)
 app.command("doctor")(doctor.doctor)
+app.command("tier")(tier.tier)
 app.command("serve")(doctor.serve)
 app.command("demo")(demo.demo)
 

@@ -43,6 +43,10 @@ def ask(
     walk: Annotated[
         bool, typer.Option("--walk", help="Show how it was found.", show_default=False)
     ] = False,
+    resume: Annotated[
+        str | None,
+        typer.Option(metavar="NODE", help="Look below this branch of the walk only, say n2-1."),
+    ] = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
@@ -53,6 +57,7 @@ def ask(
       memqa ask "What did she say about the budget?"
       memqa ask "What is on the table?" --media talk.mp4 --at 12:31
       memqa ask "How much was net revenue?" -m report.pdf --json
+      memqa ask "How much was net revenue?" -m report.pdf --walk --resume n1-3
       memqa ask "Which colour is the car?" --option red --option blue
     """
     at_s = None if at is None else seconds(at)
@@ -63,6 +68,7 @@ def ask(
             at_s=at_s,
             mode=mode.value,
             options=option or None,
+            resume=resume,
         )
         answer = _last(pieces) if as_json or not sys.stdout.isatty() else _watch(pieces)
     if as_json:

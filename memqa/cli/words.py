@@ -6,15 +6,12 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from docmem.sentences import sentence_spans
 from memqa.cite import stems
-from memqa.values import Answer, Evidence, Media, Outcome, Step
+from memqa.values import Answer, Evidence, Media, Outcome
 from models.values import Locator, TimeSpan, clock
-
-if TYPE_CHECKING:
-    from rich.tree import Tree
 
 SHORT_ID = 8
 
@@ -77,29 +74,15 @@ def print_answer(answer: Answer, *, steps: bool = False) -> None:
         closest = "closest places" if answer.state == "unanswered" else "see also"
         _print_places(closest, others, answer.text)
     if steps:
-        from rich.console import Console
+        from memqa.cli.way import print_way
 
-        Console().print(steps_tree(answer.walk))
+        print_way(answer.walk)
 
 
 def _print_places(title: str, items: Sequence[Evidence], about: str) -> None:
     print(title)
     for item in items:
         print(evidence_line(item, about), flush=True)
-
-
-def steps_tree(steps: Sequence[Step]) -> Tree:
-    """Draw the steps on the way to an answer, each with the best scores it saw."""
-    from rich.text import Text
-    from rich.tree import Tree
-
-    tree = Tree("how it was found")
-    for step in steps:
-        branch = tree.add(Text(f"{step.name}: {step.detail} ({step.elapsed_s:.2f} s)"))
-        best = sorted(step.scores.items(), key=lambda pair: -pair[1])[:5]
-        for name, score in best:
-            branch.add(Text(f"{score:7.3f}  {name}"))
-    return tree
 
 
 def media_row(media: Media) -> tuple[str, str, str, str, str]:

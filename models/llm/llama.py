@@ -12,6 +12,9 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from models.errors import ChatModelUnavailable, ModelNotFound
 from models.threads import cpu_threads
 from models.values import Message
@@ -20,7 +23,7 @@ _PATIENCE_S = 0.5
 
 
 class Llama:
-    """A LanguageModel: greedy decoding with the chat template that the GGUF file carries.
+    """A LanguageModel and OptionScorer: greedy, with the chat template that the GGUF file carries.
 
     The evaluated beginning of the last prompt is kept, so a second question over the same
     beginning starts at once. One reply is written at a time; a reply whose reader pauses for
@@ -30,6 +33,7 @@ class Llama:
 
     def __init__(self, weights: Path, *, name: str, context_tokens: int = 2048) -> None:
         self.name = name
+        self.signature = f"{name}/{weights.stat().st_size if weights.is_file() else 0}"
         self.context_tokens = context_tokens
         self._model = _load(weights, context_tokens)
         self._template = _template_of(self._model, weights)
@@ -49,18 +53,92 @@ class Llama:
             ChatModelUnavailable: the prompt does not fit the context, or the model failed.
         """
         prompt = self._prompt(messages)
-        room = self.context_tokens - len(prompt)
-        if room < 1:
-            raise ChatModelUnavailable(
-                f"The prompt has {len(prompt)} tokens, {self.name} takes "
-                f"{self.context_tokens}. Ask with less evidence or a shorter chat."
-            )
+        room = self._room_after(prompt, 1)
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         for token in self._write(prompt, min(max_tokens, room)):
             if piece := decoder.decode(self._model.detokenize([token])):
                 yield piece
         if rest := decoder.decode(b"", final=True):
             yield rest
+
+    def score(
+        self, messages: Sequence[Message], replies: Sequence[str], *, per_token: bool = False
+    ) -> list[float]:
+        """Give the log-probability of each reply as the beginning of the assistant's turn, in nats.
+
+        The prompt is evaluated once, on top of what is kept of the last one. The first token of
+        every reply is read off the row of logits that follows it; further tokens are evaluated one
+        by one, so no logits but the last row are ever kept. With ``per_token`` the mean of a token.
+
+        Raises:
+            ValueError: a reply is empty.
+            ChatModelUnavailable: prompt and reply do not fit the context, or the model failed.
+        """
+        prompt = self._prompt(messages)
+        cut = [
+            list(self._model.tokenize(reply.encode(), add_bos=False, special=False))
+            for reply in replies
+        ]
+        if not all(cut):
+            raise ValueError("an empty reply has no probability")
+        self._room_after(prompt, max(map(len, cut), default=1))
+        reader = object()
+        try:
+            with self._turn:
+                self._take_turn(reader)
+                totals = self._likelihoods(prompt, cut)
+        finally:
+            self._leave(reader)
+        return [
+            total / len(tokens) if per_token else total
+            for total, tokens in zip(totals, cut, strict=True)
+        ]
+
+    def _room_after(self, prompt: list[int], least: int) -> int:
+        room = self.context_tokens - len(prompt)
+        if room < least:
+            raise ChatModelUnavailable(
+                f"The prompt has {len(prompt)} tokens, {self.name} takes "
+                f"{self.context_tokens}. Ask with less evidence or a shorter chat."
+            )
+        return room
+
+    def _likelihoods(self, prompt: list[int], replies: list[list[int]]) -> list[float]:
+        """Give the total log-probability of each reply's tokens after the prompt."""
+        try:
+            first = self._next_after(prompt)
+            totals = [float(first[tokens[0]]) for tokens in replies]
+            for place, tokens in enumerate(replies):
+                for length in range(1, len(tokens)):
+                    row = self._next_after([*prompt, *tokens[:length]])
+                    totals[place] += float(row[tokens[length]])
+        except (RuntimeError, ValueError, IndexError) as exc:
+            self._model.reset()
+            raise ChatModelUnavailable(
+                f"The language model {self.name} failed while reading: {exc}. Ask again."
+            ) from exc
+        finally:
+            self._last_step_s = time.monotonic()
+        return totals
+
+    def _next_after(self, tokens: list[int]) -> NDArray[np.float64]:
+        """Give the log-probabilities [V] of the next token; only what is new is evaluated."""
+        import llama_cpp
+
+        model = self._model
+        known = model.input_ids[: min(model.n_tokens, len(tokens) - 1)]
+        differs = np.flatnonzero(known != np.asarray(tokens[: len(known)]))
+        kept = int(differs[0]) if len(differs) else len(known)
+        if model._ctx.kv_cache_seq_rm(-1, kept, -1):
+            model.n_tokens = kept
+        else:  # some architectures cannot go back to the middle of a prompt
+            model.reset()
+            kept = 0
+        model.eval(tokens[kept:])
+        logits = llama_cpp.llama_get_logits_ith(model._ctx.ctx, -1)
+        row = np.ctypeslib.as_array(logits, shape=(model.n_vocab(),)).astype(np.float64)
+        row -= row.max()
+        return np.asarray(row - np.log(np.exp(row).sum()))
 
     def _prompt(self, messages: Sequence[Message]) -> list[int]:
         """Lay out the turns; what a turn says can never pass for the template's own marks."""

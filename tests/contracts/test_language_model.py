@@ -29,6 +29,7 @@ def model(request: pytest.FixtureRequest) -> LanguageModel:
 def test_it_is_a_language_model(model: LanguageModel) -> None:
     assert isinstance(model, LanguageModel)
     assert model.name
+    assert model.signature
     assert model.context_tokens > 0
 
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +8,6 @@ from hypothesis import strategies as st
 from docmem.passages import Passage
 from docmem.summarise import headline, representative, telling_sentences
 from docmem.tree import Tree, TreeParams, build
-from docmem.walk import WalkParams, walk
 from models.values import PageSpan, TimeSpan
 from tests.fakes import FakeTextEncoder
 
@@ -114,55 +111,11 @@ def test_a_headline_names_what_is_shared_then_what_differs() -> None:
     assert headline(["A › B"], join=" › ") == "A › B"
 
 
-def walked(tree: Tree, own: Mapping[str, float], **params: int) -> tuple[list[str], Sequence[str]]:
-    way = walk(tree, lambda _: own, "question", params=WalkParams(**params))
-    return [step.node for step in way.steps], way.leaves
-
-
-def test_a_branch_is_worth_the_best_below_it_not_its_summary() -> None:
-    tree = tree_of(64, fan_out=4)
-    own = {node.id: 0.5 for node in tree.nodes if node.first_passage >= 16}
-    own |= {f"p{n}": 0.1 for n in range(64)} | {"p5": 0.9}
-    nodes, leaves = walked(tree, own, beam=1)
-    assert nodes[0] == tree.root
-    assert nodes[-1] == "n1-1"
-    assert leaves[0] == "p5"
-
-
-def test_a_beam_of_three_reaches_three_distant_branches() -> None:
-    tree = tree_of(64, fan_out=4)
-    own = {"p3": 0.9, "p30": 0.8, "p60": 0.7, "p45": 0.6}
-    nodes, leaves = walked(tree, own, beam=3)
-    assert leaves == ("p3", "p30", "p60")
-    assert len(nodes) == 1 + 3 + 3
-    assert walked(tree, own, beam=3, leaves=2)[1] == ("p3", "p30")
-
-
-def test_every_step_shows_its_options_and_why() -> None:
-    tree = tree_of(16, fan_out=4)
-    way = walk(tree, lambda question: {"p2": 0.9, "p9": 0.4}, "question")
-    root = way.steps[0]
-    assert root.node == tree.root
-    assert root.options == (("n1-0", 0.9), ("n1-2", 0.4))
-    assert root.chosen == ("n1-0", "n1-2")
-    assert root.reason == "Opened 2 of 4 parts: the best below scores 0.90."
-
-
-def test_nothing_scored_reaches_nothing() -> None:
-    tree = tree_of(16, fan_out=4)
-    way = walk(tree, lambda question: {}, "question")
-    assert way.leaves == ()
-    assert [step.reason for step in way.steps] == ["None of its 4 parts says anything on this."]
-
-
 def test_a_single_passage_makes_a_tree_of_one_node() -> None:
     tree = tree_of(1)
     assert [node.id for node in tree.nodes] == ["n1-0"]
-    assert walked(tree, {"p0": 0.2})[1] == ("p0",)
 
 
-def test_parameters_that_make_no_tree_or_walk_are_refused() -> None:
+def test_parameters_that_make_no_tree_are_refused() -> None:
     with pytest.raises(ValueError, match="not a shape"):
         TreeParams(fan_out=1)
-    with pytest.raises(ValueError, match="not a walk"):
-        WalkParams(beam=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,3 +98,48 @@ def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
     bad.write_bytes(b"GGUF but not really")
     with pytest.raises(ModelNotFound, match=r"bad\.gguf"):
         Llama(bad, name="bad")
+
+
+def test_replies_are_scored_as_they_would_be_written(model: Llama) -> None:
+    asked = _ask("Name the capital of France in one word.")
+    written = "".join(model.stream(asked, max_tokens=3))
+    other = "Zebra xylophone quartz"
+    scores = model.score(asked, [written, other])
+    assert scores[1] < scores[0] < 0
+    assert model.score(asked, [other, written]) == pytest.approx(scores[::-1], abs=1e-3)
+
+
+def test_the_probabilities_of_a_token_and_its_length(model: Llama) -> None:
+    asked = _ask("Say A or B.")
+    labels = [chr(code) for code in range(ord("A"), ord("I"))]
+    assert all(model.count_tokens(label) == 1 for label in labels)
+    assert sum(math.exp(score) for score in model.score(asked, labels)) < 1
+    long = "A and then B"
+    (total,) = model.score(asked, [long])
+    (mean,) = model.score(asked, [long], per_token=True)
+    assert total == pytest.approx(mean * model.count_tokens(long))
+    with pytest.raises(ValueError, match="empty"):
+        model.score(asked, ["A", ""])
+    with pytest.raises(ChatModelUnavailable, match="less evidence"):
+        model.score(_ask("word " * model.context_tokens), ["A"])
+
+
+def test_scoring_does_not_change_what_is_being_written(model: Llama) -> None:
+    alone = list(model.stream(_ask("Count from 1."), max_tokens=6))
+    reply = model.stream(_ask("Count from 1."), max_tokens=6)
+    begun = [next(reply), next(reply)]
+    model.score(_ask("Count from 1."), ["One two", "B"])
+    assert begun + list(reply) == alone
+
+
+def test_a_known_beginning_is_scored_from_the_cache(
+    model: Llama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = "The depot opened in 1911 and closed in 1954. " * 10
+    model.score(_ask(notes + "When did it open?"), ["A"])
+    read: list[int] = []
+    evaluate = model._model.eval
+    monkeypatch.setattr(model._model, "eval", lambda t: (read.append(len(t)), evaluate(t)))
+    model.score(_ask(notes + "When did it close?"), ["A", "B"])
+    assert len(read) == 1
+    assert read[0] < 20

@@ -1,0 +1,274 @@
+"""Finds out what a language model can do for a walk, and which tier follows from it.
+
+The test of the document-memory design, §6.1: does it keep a format, triage better than retrieval,
+gain by reasoning, refuse a wrong passage, copy a fact? Everything else about a model (its size, its
+name) is ignored.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from docmem import prompts
+from docmem.extracts import keywords
+from docmem.samples import SAMPLES
+from docmem.steps import Query, Read, Tier
+from docmem.summarise import telling_sentences
+from docmem.tree import Tree
+from docmem.voice import Voice
+from models.ports import LanguageModel
+from models.values import Features
+
+Measure: TypeAlias = Literal["format", "triage", "reason", "refusal", "extraction"]
+
+_FORMAT, _TRIAGE, _REFUSAL, _EXTRACTION = 0.9, 0.6, 0.7, 0.8
+_LEAST_ITEMS = 8  # fewer decide nothing
+_MOST_FROM_TREE = 16
+_PARTS = 4
+_FACT_TOKENS = 40
+_ACTION = re.compile(r"^\W*action\W*?\s*(-?\d+)\b", re.I | re.M)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A question, four parts of a document, and which of them (0-based) answers it."""
+
+    question: str
+    parts: tuple[str, ...]
+    gold: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many of how many came out right."""
+
+    right: int = 0
+    of: int = 0
+
+    @property
+    def value(self) -> float:
+        """The share, 0 of nothing."""
+        return self.right / self.of if self.of else 0.0
+
+    def plus(self, right: bool) -> Share:
+        """Count one more."""
+        return Share(self.right + right, self.of + 1)
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} of {self.of}"
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """What a model showed in the test, the tier that follows, and why in words.
+
+    ``triage`` is by scored letters where the model gives scores, else by spoken action with no
+    reason; ``reasoned`` is by spoken action after a reason, ``retrieval`` the nearest part by text
+    vectors on the same items. ``accepts`` are right passages said to answer, ``refuses`` wrong ones
+    said not to.
+    """
+
+    model: str
+    tier: Tier
+    why: str
+    scores: bool
+    items: int
+    elapsed_s: float
+    format: Share = Share()
+    triage: Share = Share()
+    retrieval: Share = Share()
+    reasoned: Share = Share()
+    accepts: Share = Share()
+    refuses: Share = Share()
+    extraction: Share = Share()
+
+    def as_json(self) -> dict[str, Any]:
+        """Give it as plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Capability:
+        """Read it from what ``as_json`` gave.
+
+        Raises:
+            TypeError: these are other values.
+        """
+        values: dict[str, Any] = {
+            key: Share(**one) if isinstance(one, dict) else one for key, one in data.items()
+        }
+        return cls(**values)
+
+    @property
+    def passed(self) -> frozenset[Measure]:
+        """The measures that reach their bar; too few items reach none."""
+        spoken = self.reasoned.of >= _LEAST_ITEMS
+        bars: dict[Measure, bool] = {
+            "format": _enough(self.format, _FORMAT),
+            "triage": _enough(self.triage, _TRIAGE) and self.triage.value > self.retrieval.value,
+            "reason": spoken and self.reasoned.value >= self.triage.value,
+            "refusal": _enough(self.accepts, _REFUSAL) and _enough(self.refuses, _REFUSAL),
+            "extraction": _enough(self.extraction, _EXTRACTION),
+        }
+        return frozenset(name for name, passed in bars.items() if passed)
+
+
+NO_MODEL = Capability("", "D", "No language model is there; findings are quoted.", False, 0, 0.0)
+
+
+def samples() -> list[Item]:
+    """Give the shipped items: each sample's four questions, the parts in an order of their own."""
+    items = []
+    for number, sample in enumerate(SAMPLES):
+        for gold, (_, question) in enumerate(sample):
+            turn = -number % _PARTS  # every place is right as often as any other
+            order = [*range(turn, _PARTS), *range(turn)]
+            parts = tuple(sample[at][0] for at in order)
+            items.append(Item(question, parts, order.index(gold)))
+    return items
+
+
+def items_from(tree: Tree, read: Read) -> list[Item]:
+    """Make items of a person's own document, without a model.
+
+    The question is the keywords of a passage's most telling sentence, every other one left out; the
+    parts are that passage and three from far away in the document.
+    """
+    leaves = [child for node in tree.nodes if node.level == 1 for child in node.children]
+    if len(leaves) < 2 * _PARTS:
+        return []
+    step = max(1, len(leaves) // _MOST_FROM_TREE)
+    items = []
+    for turn, at in enumerate(range(0, len(leaves), step)):
+        far = [leaves[(at + k * len(leaves) // _PARTS) % len(leaves)] for k in range(1, _PARTS)]
+        (telling,) = telling_sentences([read(leaves[at])], per_text=2)
+        words = max((keywords(one).split()[::2] for one in telling), key=len, default=[])
+        if len(words) < 3:
+            continue
+        gold = turn % _PARTS
+        order = [*far[:gold], leaves[at], *far[gold:]]
+        parts = tuple(read(leaf) for leaf in order)
+        items.append(Item(f"What is said about {', '.join(words)}?", parts, gold))
+    return items[:_MOST_FROM_TREE]
+
+
+def try_out(
+    model: LanguageModel,
+    encode: Callable[[Sequence[str]], Features],
+    *,
+    own: Sequence[Item] = (),
+    budget_s: float = 60.0,
+    clock: Callable[[], float] = time.monotonic,
+) -> Capability:
+    """Put a model to the test, on the shipped items and a person's own, for about ``budget_s``.
+
+    Every measure is taken on one item before the next is begun, so that a slow model is judged by
+    fewer items, not by fewer measures; an item that is begun is ended. ``encode`` gives vectors
+    [N, D], L2-normalised, for what retrieval alone would choose.
+
+    Raises:
+        ChatModelUnavailable: the model failed.
+    """
+    began = clock()
+    found = Capability(model.name, "C", "", Voice(model).scorer is not None, 0, 0.0)
+    for item in _mixed(samples(), own):
+        if clock() - began > budget_s:
+            break
+        found = _tried(found, Voice(model), item, encode)
+    found = replace(found, elapsed_s=round(clock() - began, 1))
+    tier, why = _tier(found)
+    return replace(found, tier=tier, why=why)
+
+
+def _mixed(ours: Sequence[Item], own: Sequence[Item]) -> Iterator[Item]:
+    """Take in turns, so that both kinds are there however early the test ends."""
+    for at in range(max(len(ours), len(own))):
+        yield from chain(ours[at : at + 1], own[at : at + 1])
+
+
+def _tried(
+    so_far: Capability,
+    voice: Voice,
+    item: Item,
+    encode: Callable[[Sequence[str]], Features],
+) -> Capability:
+    """Take all measures on one item."""
+    query, gold = Query(item.question), item.gold
+    parts = voice.fit_all(item.parts, item.question)
+    spoken = _action(voice, query, parts, reason=True)
+    if voice.scorer:
+        liked, _ = voice.choose(item.question, parts)
+        chosen = int(np.argmax(liked))
+    else:
+        plain = _action(voice, query, parts, reason=False)
+        chosen = -1 if plain is None else plain
+    vectors = encode([item.question, *parts])
+    nearest = int(np.argmax(vectors[1:] @ vectors[0]))
+    (wrong,) = parts[gold - 1 : gold] or parts[-1:]
+    return replace(
+        so_far,
+        items=so_far.items + 1,
+        format=so_far.format.plus(spoken is not None),
+        triage=so_far.triage.plus(chosen == gold),
+        retrieval=so_far.retrieval.plus(nearest == gold),
+        reasoned=so_far.reasoned.plus(spoken == gold),
+        accepts=so_far.accepts.plus(_answers(voice, query, parts[gold])),
+        refuses=so_far.refuses.plus(not _answers(voice, query, wrong)),
+        extraction=so_far.extraction.plus(_copies(voice, parts[gold])),
+    )
+
+
+def _action(voice: Voice, query: Query, parts: Sequence[str], *, reason: bool) -> int | None:
+    """Give the part named in a free reply; None where no legal action is named."""
+    messages = prompts.triage(query, "", parts, may_go_back=False, reason=reason)
+    named = _ACTION.findall(voice.say(messages))
+    return int(named[-1]) if named and 0 <= int(named[-1]) < len(parts) else None
+
+
+def _answers(voice: Voice, query: Query, text: str) -> bool:
+    """Tell whether the model finds an answer in a text: by its scores, else by what it says."""
+    if voice.scorer:
+        return voice.yes(query.text, text) > 0
+    said = voice.say(prompts.helps(query.text, text), max_tokens=4)
+    return said.lower().lstrip("\"'* ").startswith("yes")
+
+
+def _copies(voice: Voice, text: str) -> bool:
+    """Tell whether the model copies a fact: three parts, every word and number out of the text."""
+    first = voice.say(prompts.fact(text), max_tokens=_FACT_TOKENS).partition("\n")[0]
+    parts = [part.strip() for part in first.strip("| ").split("|")]
+    known = set(re.findall(r"\w+", text.lower()))
+    said = re.findall(r"\w+", " ".join(parts).lower())
+    return len(parts) == 3 and all(parts) and set(said) <= known
+
+
+def _enough(share: Share, bar: float) -> bool:
+    return share.of >= _LEAST_ITEMS and share.value >= bar
+
+
+def _tier(found: Capability) -> tuple[Tier, str]:
+    """Give the tier by the table of §6.1, and the figures that decided."""
+    passed = found.passed
+    if {"format", "triage", "reason", "refusal"} <= passed:
+        return "A", f"It triages and reasons well: {_figures(found)}."
+    if found.scores and {"triage", "refusal"} <= passed:
+        return "B", f"Its probabilities choose well, its words do not: {_figures(found)}."
+    if found.items < _LEAST_ITEMS:
+        return "C", f"Only {found.items} items were tried in {found.elapsed_s:.0f} s: too few."
+    lacking = [name for name in ("format", "triage", "refusal") if name not in passed]
+    return "C", f"It may not choose ({', '.join(lacking)} below the bar): {_figures(found)}."
+
+
+def _figures(found: Capability) -> str:
+    return (
+        f"legal replies {found.format} (needs {_FORMAT}); right part {found.triage} (needs"
+        f" {_TRIAGE} and more than retrieval's {found.retrieval.value:.2f}), with a reason"
+        f" {found.reasoned.value:.2f}; right passages accepted {found.accepts}, wrong ones refused"
+        f" {found.refuses.value:.2f} (both need {_REFUSAL})"
+    )

@@ -1,0 +1,114 @@
+"""What the language model in use may decide: by a test whose result is kept, or by a setting.
+
+The results lie in ``capabilities.json`` in the library's folder, by the model's signature and the
+version of the prompts: another file of weights is another model, and is tested anew.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from models.errors import InputError, SetupError
+from models.ports import LanguageModel, OptionScorer
+
+if TYPE_CHECKING:
+    from docmem.capability import Capability, Item
+    from docmem.steps import Tier
+    from memqa.library import Library
+
+log = logging.getLogger(__name__)
+
+FILE = "capabilities.json"
+_UNTESTED = "It was not tested yet, so it only phrases what retrieval finds; `memqa tier --test`."
+
+
+def tier_of(library: Library) -> tuple[Tier, str]:
+    """Say which tier the language model works in, and why; loads it only where that matters.
+
+    Raises:
+        SetupError: the tier set by hand is more than the model can do, or the model is missing.
+    """
+    wanted = library.settings.tier
+    if wanted == "auto":
+        found = known(library)
+        return (found.tier, f"{found.model}: {found.why}") if found else ("C", _UNTESTED)
+    if wanted in ("A", "B"):
+        model = library.engines.language_model()
+        if wanted == "B" and not isinstance(model, OptionScorer):
+            raise SetupError(f"{model.name} gives no scores, which tier B needs; set tier to auto")
+    return wanted, "Set by hand."
+
+
+def known(library: Library) -> Capability | None:
+    """Give what the model in use showed when it was tested, None where it never was."""
+    from docmem.capability import Capability
+
+    kept = _kept(library.home)
+    if not kept:
+        return None
+    try:
+        return Capability.from_json(kept[_key(library.engines.language_model())])
+    except (KeyError, TypeError, SetupError):
+        return None
+
+
+def measure(library: Library, *, budget_s: float = 60.0) -> Capability:
+    """Test the model in use, on samples and on a document of the library, and keep the result.
+
+    Raises:
+        SetupError: there is no model to test.
+        ChatModelUnavailable: the model failed.
+    """
+    from docmem.capability import try_out
+
+    model, encoder = library.engines.language_model(), library.engines.text_encoder()
+    found = try_out(model, encoder.encode, own=list(_own(library)), budget_s=budget_s)
+    kept = _kept(library.home) | {_key(model): found.as_json()}
+    library.home.mkdir(parents=True, exist_ok=True)
+    draft = library.home / f"{FILE}.{uuid4().hex}"
+    draft.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+    os.replace(draft, library.home / FILE)
+    return found
+
+
+def _own(library: Library) -> Iterator[Item]:
+    """Make items of the longest document that has a tree."""
+    from docmem.capability import items_from
+    from memqa.outline import load_outline
+
+    documents = [item for item in library.media() if item.kind == "document"]
+    for media in sorted(documents, key=lambda item: (-(item.pages or 0), item.id)):
+        try:
+            tree = load_outline(library.store.read, media)
+        except InputError:
+            continue
+        passages = library.store.read.memories(media.id, levels=("passage",))
+        read: Callable[[str], str] = {
+            f"p{place}": one.text for place, one in enumerate(passages)
+        }.__getitem__
+        yield from items_from(tree, read)
+        return
+
+
+def _key(model: LanguageModel) -> str:
+    from docmem.prompts import VERSION
+
+    return f"{model.signature} prompts/{VERSION}"
+
+
+def _kept(home: Path) -> dict[str, Any]:
+    """Read what was kept; a file that cannot be read counts as none, since a test makes it anew."""
+    try:
+        kept = json.loads((home / FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as exc:
+        log.warning("%s cannot be read, the model counts as untested: %s", home / FILE, exc)
+        return {}
+    return kept if isinstance(kept, dict) else {}
