@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.asked import found
-from benchmarks.docs import Gold, f1, turn_characters
+from benchmarks.docs import f1
+from benchmarks.gold import Gold, turn_characters
 from benchmarks.shares import share
 from benchmarks.video import names
 from models.values import PageSpan
