@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from memqa.capabilities import tier_of
 from memqa.fuse import Found, Parts
 from memqa.outline import load_outline
 from memqa.question import Question, understand
+from memqa.rank import Pool
 from memqa.store.schema import Memory, memory_id
 from memqa.values import Look, Media, Option, Step
 from models.errors import ChatModelUnavailable, InputError
@@ -81,7 +82,7 @@ def down_the_tree(
         reached = yield from _walked(places, places.guide("C"), resume)
         tier = "C"
     if resume:
-        return Way(reached, tier)
+        return Way(_alone(asked, reached), tier)
     if tier in "AB" and asked.wants == "what":
         first = {item.memory.id for item in reached}
         reached += [item for item in found if item.memory.id not in first]
@@ -225,6 +226,13 @@ def _walked(
     kept = {one.passage for one in way.kept}
     reached = [leaf for leaf in way.leaves if leaf in kept] if kept else list(way.leaves)
     return [places.place(leaf) for leaf in reached]
+
+
+def _alone(asked: Question, reached: Sequence[Found]) -> list[Found]:
+    """Judge passages as if there were no others: below a picked branch nothing else is known."""
+    pool = Pool.of([item.memory for item in reached])
+    support = pool.support(asked.text, range(len(reached)))
+    return [replace(item, parts=replace(item.parts, support=support)) for item in reached]
 
 
 def _whole(places: _Places, guide: Guide) -> Generator[Step, None, None]:
