@@ -103,7 +103,7 @@ def measure(
             for group in groups if row["answerable"] else [source]:
                 _judge_places(ways[group][name], gold, places, seconds)
         _judge_answer(library, answers[source], row, gold, of)
-        if elsewhere := _another(row, media, documents):
+        if elsewhere := another(row, media, documents):
             silent = library.ask(row["question"], media=[elsewhere.id]).state == "unanswered"
             answers[source].abstained_elsewhere.append(silent)
         if number % 20 == 0:
@@ -117,6 +117,18 @@ def measure(
         "tier": _most_common(answers),
         "models": next((dict(one.models) for one in answers.values()), {}),
     }
+
+
+def another(
+    row: Mapping[str, Any], media: Mapping[str, Media], documents: Mapping[str, dict[str, Any]]
+) -> Media | None:
+    """Choose another document that cannot answer: of the same source where there is one."""
+    others = sorted(doc_id for doc_id in media if doc_id != row["doc_id"])
+    same = [one for one in others if documents[one]["source"] == row["source"]]
+    # Some stories lie in two sources; a document of the same words would answer.
+    told = documents[row["doc_id"]].get("same_story_as")
+    able = [one for one in same or others if one != told]
+    return media[able[zlib.crc32(row["qid"].encode()) % len(able)]] if able else None
 
 
 def _judge_places(way: Way, gold: Gold, memories: Sequence[Memory], seconds: float) -> None:
@@ -179,18 +191,6 @@ def _cites(answer: Answer, gold: Gold) -> bool:
     return bool(
         gold.found_in([item.locator for item in items if isinstance(item.locator, PageSpan)])
     )
-
-
-def _another(
-    row: Mapping[str, Any], media: Mapping[str, Media], documents: Mapping[str, dict[str, Any]]
-) -> Media | None:
-    """Choose another document that cannot answer: of the same source where there is one."""
-    others = sorted(doc_id for doc_id in media if doc_id != row["doc_id"])
-    same = [one for one in others if documents[one]["source"] == row["source"]]
-    # Some stories lie in two sources; a document of the same words would answer.
-    told = documents[row["doc_id"]].get("same_story_as")
-    able = [one for one in same or others if one != told]
-    return media[able[zlib.crc32(row["qid"].encode()) % len(able)]] if able else None
 
 
 def f1(answer: str, gold: str) -> float:
