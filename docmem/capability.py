@@ -169,10 +169,10 @@ def try_out(
 ) -> Capability:
     """Put a model to the test, on the shipped items and a person's own, for about ``budget_s``.
 
-    Up to three times as long where the fewest items that decide anything take it. Every measure is taken on one item before the next is begun, so that a slow model is judged by
-    fewer items, not by fewer measures; an item that is begun is ended, and what a model plainly
-    cannot do is not tried to the end. ``encode`` gives vectors [N, D], L2-normalised, for what
-    retrieval alone would choose.
+    Every measure is taken on one item before the next is begun, so that a slow model is judged by
+    fewer items, not by fewer measures; it gets up to three times as long for the fewest items that
+    decide anything. What a model plainly cannot do is not tried to the end. ``encode`` gives
+    vectors [N, D], L2-normalised, for what retrieval alone would choose.
 
     Raises:
         ChatModelUnavailable: the model failed.

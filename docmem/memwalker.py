@@ -94,7 +94,7 @@ class MemWalker:
         read: Read,
         worth: Worth,
         params: WalkParams = PARAMS,
-        seen: Sequence[str] = (),
+        seen: frozenset[str] = frozenset(),
     ) -> None:
         """``seen`` are passages of an earlier try, which are not offered again."""
         self.tree, self.query, self.voice, self.worth = tree, query, voice, worth
@@ -105,7 +105,7 @@ class MemWalker:
         self.kept: list[Extract] = []
         self.stop: Stop = "nothing left"
         self.answer = ""
-        self._seen = frozenset(seen)
+        self._seen = seen
         self._calls = 0
 
     def walk(self, start: str, floor: str) -> Iterator[WalkStep]:
