@@ -69,9 +69,8 @@ def down_the_tree(
     tree = _tree(finder, best, resume)
     if tree is None or best is None:
         return Way(list(found), tier)
-    places = _Places(
-        library, finder, asked, found, best, tree, is_deep=bool(resume) or tier in "AB"
-    )
+    is_deep = bool(resume) or tier in "AB" or asked.wants == "summary"
+    places = _Places(library, finder, asked, found, best, tree, is_deep=is_deep)
     query, guide = places.query(options), places.guide(tier)
     if asked.wants == "summary" and not resume:
         yield from _whole(places, query, guide)
