@@ -235,7 +235,9 @@ class MemWalker:
             self.memory.reject(passage, text)
             return self._step(passage, (), (), reason, began, tokens)
         self.kept.append(extract(self.tree, passage, self.query.text, text))
-        self.answer = self.answer or _first(_ANSWER, reply)
+        answer = _first(_ANSWER, reply)
+        self.answer = self.answer or answer
+        reason = f"{reason} It says: {answer}" if answer else reason
         if not self.query.many:
             self.stop = "sure"
         return self._step(passage, (), (passage,), reason, began, tokens)
