@@ -30,6 +30,7 @@ Measure: TypeAlias = Literal["format", "triage", "reason", "refusal", "extractio
 
 _FORMAT, _TRIAGE, _REFUSAL, _EXTRACTION = 0.9, 0.6, 0.7, 0.8
 _LEAST_ITEMS = 8  # fewer decide nothing
+_PATIENCE = 3  # times the budget that a slow machine may take for them
 _MOST_FROM_TREE = 16
 _PARTS = 4
 _FACT_TOKENS = 40
@@ -137,8 +138,8 @@ def samples() -> list[Item]:
 def items_from(tree: Tree, read: Read) -> list[Item]:
     """Make items of a person's own document, without a model.
 
-    The question is the keywords of a passage's most telling sentence, every other one left out; the
-    parts are that passage and three from far away in the document.
+    The parts are the first sentences of a passage and of three far away from it in the document,
+    the question every other one of the keywords of that passage's.
     """
     leaves = [child for node in tree.nodes if node.level == 1 for child in node.children]
     if len(leaves) < 2 * _PARTS:
@@ -147,13 +148,13 @@ def items_from(tree: Tree, read: Read) -> list[Item]:
     items = []
     for turn, at in enumerate(range(0, len(leaves), step)):
         far = [leaves[(at + k * len(leaves) // _PARTS) % len(leaves)] for k in range(1, _PARTS)]
-        (telling,) = telling_sentences([read(leaves[at])], per_text=2)
-        words = max((keywords(one).split()[::2] for one in telling), key=len, default=[])
-        if len(words) < 3:
-            continue
         gold = turn % _PARTS
         order = [*far[:gold], leaves[at], *far[gold:]]
-        parts = tuple(read(leaf) for leaf in order)
+        told = telling_sentences([read(leaf) for leaf in order], per_text=1)
+        words = keywords(" ".join(told[gold])).split()[::2]
+        if len(words) < 3:
+            continue
+        parts = tuple(" ".join(sentences) for sentences in told)
         items.append(Item(f"What is said about {', '.join(words)}?", parts, gold))
     return items[:_MOST_FROM_TREE]
 
@@ -169,8 +170,9 @@ def try_out(
     """Put a model to the test, on the shipped items and a person's own, for about ``budget_s``.
 
     Every measure is taken on one item before the next is begun, so that a slow model is judged by
-    fewer items, not by fewer measures; an item that is begun is ended. ``encode`` gives vectors
-    [N, D], L2-normalised, for what retrieval alone would choose.
+    fewer items, not by fewer measures; it gets up to three times as long for the fewest items that
+    decide anything. What a model plainly cannot do is not tried to the end. ``encode`` gives
+    vectors [N, D], L2-normalised, for what retrieval alone would choose.
 
     Raises:
         ChatModelUnavailable: the model failed.
@@ -178,7 +180,8 @@ def try_out(
     began = clock()
     found = Capability(model.name, "C", "", Voice(model).scorer is not None, 0, 0.0)
     for item in _mixed(samples(), own):
-        if clock() - began > budget_s:
+        patience = 1 if found.items >= _LEAST_ITEMS else _PATIENCE
+        if clock() - began > budget_s * patience:
             break
         found = _tried(found, Voice(model), item, encode)
     found = replace(found, elapsed_s=round(clock() - began, 1))
@@ -201,7 +204,6 @@ def _tried(
     """Take all measures on one item."""
     query, gold = Query(item.question), item.gold
     parts = voice.fit_all(item.parts, item.question)
-    spoken = _action(voice, query, parts, reason=True)
     if voice.scorer:
         liked, _ = voice.choose(item.question, parts)
         chosen = int(np.argmax(liked))
@@ -210,17 +212,24 @@ def _tried(
         chosen = -1 if plain is None else plain
     vectors = encode([item.question, *parts])
     nearest = int(np.argmax(vectors[1:] @ vectors[0]))
-    (wrong,) = parts[gold - 1 : gold] or parts[-1:]
+    wrong = parts[gold - 1]
+    if not _hopeless(so_far.format, _FORMAT):
+        spoken = _action(voice, query, parts, reason=True)
+        so_far = replace(
+            so_far,
+            format=so_far.format.plus(spoken is not None),
+            reasoned=so_far.reasoned.plus(spoken == gold),
+        )
+    if not _hopeless(so_far.extraction, _EXTRACTION):
+        copied = _copies(voice, parts[gold])
+        so_far = replace(so_far, extraction=so_far.extraction.plus(copied))
     return replace(
         so_far,
         items=so_far.items + 1,
-        format=so_far.format.plus(spoken is not None),
         triage=so_far.triage.plus(chosen == gold),
         retrieval=so_far.retrieval.plus(nearest == gold),
-        reasoned=so_far.reasoned.plus(spoken == gold),
         accepts=so_far.accepts.plus(_answers(voice, query, parts[gold])),
         refuses=so_far.refuses.plus(not _answers(voice, query, wrong)),
-        extraction=so_far.extraction.plus(_copies(voice, parts[gold])),
     )
 
 
@@ -246,6 +255,11 @@ def _copies(voice: Voice, text: str) -> bool:
     known = set(re.findall(r"\w+", text.lower()))
     said = re.findall(r"\w+", " ".join(parts).lower())
     return len(parts) == 3 and all(parts) and set(said) <= known
+
+
+def _hopeless(share: Share, bar: float) -> bool:
+    """Tell whether a measure is so far below its bar that trying on would waste the time."""
+    return share.of >= _LEAST_ITEMS and share.value < bar / 2
 
 
 def _enough(share: Share, bar: float) -> bool:

@@ -94,7 +94,7 @@ class MemWalker:
         read: Read,
         worth: Worth,
         params: WalkParams = PARAMS,
-        seen: Sequence[str] = (),
+        seen: frozenset[str] = frozenset(),
     ) -> None:
         """``seen`` are passages of an earlier try, which are not offered again."""
         self.tree, self.query, self.voice, self.worth = tree, query, voice, worth
@@ -105,7 +105,7 @@ class MemWalker:
         self.kept: list[Extract] = []
         self.stop: Stop = "nothing left"
         self.answer = ""
-        self._seen = frozenset(seen)
+        self._seen = seen
         self._calls = 0
 
     def walk(self, start: str, floor: str) -> Iterator[WalkStep]:
@@ -235,7 +235,9 @@ class MemWalker:
             self.memory.reject(passage, text)
             return self._step(passage, (), (), reason, began, tokens)
         self.kept.append(extract(self.tree, passage, self.query.text, text))
-        self.answer = self.answer or _first(_ANSWER, reply)
+        answer = _first(_ANSWER, reply)
+        self.answer = self.answer or answer
+        reason = f"{reason} It says: {answer}" if answer else reason
         if not self.query.many:
             self.stop = "sure"
         return self._step(passage, (), (passage,), reason, began, tokens)

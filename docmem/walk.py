@@ -10,10 +10,11 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from docmem import prompts
-from docmem.extracts import extract, in_order, keywords
+from docmem.extracts import extract, in_order, keywords, nearest
 from docmem.memwalker import MemWalker
 from docmem.sentences import count_words
 from docmem.steps import PARAMS, RETRIEVAL, Extract, Guide, Query, Stop, Walk, WalkParams, WalkStep
@@ -53,7 +54,7 @@ def walking(
     The hybrid walk of the document-memory design, §6.4: the best places that retrieval finds say at
     which nodes to begin (the path to them is told from the root on), then branches are opened and
     passages read best first, at most ``params.leaves``. A question for one fact ends at the first
-    passage that a model is sure of. Where no passage helps, the question is put once more in other
+    passage that a model is sure of. Where no passage helps, retrieval is asked once more in other
     words. ``start`` walks below that node only: the branch that a person picked.
 
     Raises:
@@ -61,14 +62,14 @@ def walking(
         ChatModelUnavailable: the model of tier A or B failed.
     """
     under = tree.node(start).id if start is not None else tree.root
-    first = yield from _try(tree, query, guide, params, under, is_picked=start is not None)
+    task = _Task(tree, query, guide, params, under, is_picked=start is not None)
+    first = yield from _try(task, query.text)
     if first.kept:
         return first
-    rewritten = yield from _rewritten(tree, query, guide, first)
+    rewritten = yield from _rewritten(task, first)
     if not rewritten:
         return first
-    again = replace(query, text=rewritten)
-    second = yield from _try(tree, again, guide, params, under, seen=first.leaves)
+    second = yield from _try(task, rewritten, before=first)
     return replace(
         second,
         steps=(*first.steps, *second.steps),
@@ -77,47 +78,49 @@ def walking(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What is to be walked: below ``under``, which a person picked or which is the root."""
+
+    tree: Tree
+    query: Query
+    guide: Guide
+    params: WalkParams
+    under: str
+    is_picked: bool
+
+
 @dataclass(slots=True)
 class _Course:
     """What piles up on one try."""
 
-    steps: list[WalkStep]
-    leaves: list[str]
-    kept: list[Extract]
+    steps: list[WalkStep] = field(default_factory=list)
+    leaves: list[str] = field(default_factory=list)
+    kept: list[Extract] = field(default_factory=list)
     stop: Stop = "nothing left"
     answer: str = ""
 
 
-def _try(
-    tree: Tree,
-    query: Query,
-    guide: Guide,
-    params: WalkParams,
-    under: str,
-    *,
-    is_picked: bool = False,
-    seen: Sequence[str] = (),
-) -> Generator[WalkStep, None, Walk]:
-    """Walk once, leaving out what was read before."""
-    worth = Worth.of(tree, guide.scores(query.text))
-    course = _Course([], [], [])
-    below = [leaf for leaf in leaves_under(tree, under) if leaf not in seen]
-    if guide.tier == "A":
-        walker = _walker(tree, query, guide, params, worth, seen)
-        picked = walker.pick(under)
+def _try(task: _Task, asked: str, *, before: Walk | None = None) -> Generator[WalkStep, None, Walk]:
+    """Walk once by what retrieval says to ``asked``, leaving out what was read before."""
+    tree, params = task.tree, task.params
+    seen = frozenset(before.leaves if before else ())
+    worth, course = Worth.of(tree, task.guide.scores(asked)), _Course()
+    below = [leaf for leaf in leaves_under(tree, task.under) if leaf not in seen]
+    if task.guide.tier == "A":
+        walker = _walker(task, worth, seen)
+        picked = walker.pick(task.under)
         seeds = worth.highest(below, SEEDS)
-        starts = [under] if picked else worth.starts(under, seeds, most=1, share=MOST_MASS)
-        steps = _led(walker, picked or walker.walk(starts[0], under), course)
+        starts = worth.starts(task.under, seeds, most=1, share=MOST_MASS)
+        starts = [task.under] if picked else starts
+        steps = _led(walker, picked or walker.walk(starts[0], task.under), course)
     else:
         # In tier C every passage that will be read must lie below the starts.
-        most, share = (SEEDS, MOST_MASS) if guide.tier == "B" else (params.leaves, 1.0)
+        most, share = (SEEDS, MOST_MASS) if task.guide.tier == "B" else (params.leaves, 1.0)
         seeds = worth.highest(below, most)
-        starts = worth.starts(under, seeds, most=params.beam, share=share)
-        steps = _BestFirst(tree, query, guide, params, worth, frozenset(seen), course).walk(starts)
-    for step in () if seen else _path(tree, worth, starts, under if is_picked else None):
-        course.steps.append(step)
-        yield step
-    for step in steps:
+        starts = worth.starts(task.under, seeds, most=params.beam, share=share)
+        steps = _BestFirst(task, worth, seen, course).walk(starts)
+    for step in chain(() if before else _path(task, worth, starts), steps):
         course.steps.append(step)
         yield step
     return Walk(
@@ -129,13 +132,16 @@ def _try(
     )
 
 
-def _walker(
-    tree: Tree, query: Query, guide: Guide, params: WalkParams, worth: Worth, seen: Sequence[str]
-) -> MemWalker:
-    assert guide.model is not None, "checked by Guide"
-    voice = Voice(guide.model)
+def _walker(task: _Task, worth: Worth, seen: frozenset[str]) -> MemWalker:
+    assert task.guide.model is not None, "checked by Guide"
     return MemWalker(
-        tree, query, voice=voice, read=guide.read, worth=worth, params=params, seen=seen
+        task.tree,
+        task.query,
+        voice=Voice(task.guide.model),
+        read=task.guide.read,
+        worth=worth,
+        params=task.params,
+        seen=seen,
     )
 
 
@@ -155,19 +161,16 @@ class _BestFirst:
     retrieval's own order.
     """
 
-    def __init__(
-        self,
-        tree: Tree,
-        query: Query,
-        guide: Guide,
-        params: WalkParams,
-        worth: Worth,
-        seen: frozenset[str],
-        course: _Course,
-    ) -> None:
-        self.tree, self.query, self.guide, self.params = tree, query, guide, params
+    def __init__(self, task: _Task, worth: Worth, seen: frozenset[str], course: _Course) -> None:
+        self.tree, self.query, self.guide, self.params = (
+            task.tree,
+            task.query,
+            task.guide,
+            task.params,
+        )
         self.worth, self.course, self._seen = worth, course, seen
-        self.voice = Voice(guide.model) if guide.tier == "B" and guide.model else None
+        model = self.guide.model if self.guide.tier == "B" else None
+        self.voice = Voice(model) if model else None
         self._open: list[tuple[float, int, str]] = []
         self._wanted: frozenset[str] = frozenset()
 
@@ -256,13 +259,15 @@ class _BestFirst:
         return WalkStep(passage, (), (passage,) if is_yes else (), reason, tokens, _ms(began))
 
     def _text(self, place: str) -> str:
-        return self.tree.node(place).text if self.tree.is_node(place) else self.guide.read(place)
+        """Give a node's summary, or what of a passage is nearest to the question."""
+        if self.tree.is_node(place):
+            return self.tree.node(place).text
+        return nearest(self.query.text, self.guide.read(place))
 
 
-def _path(
-    tree: Tree, worth: Worth, starts: Sequence[str], picked: str | None
-) -> Iterator[WalkStep]:
+def _path(task: _Task, worth: Worth, starts: Sequence[str]) -> Iterator[WalkStep]:
     """Tell the way from the root to where a walk begins; it costs nothing."""
+    tree = task.tree
     paths = [tree.path(start) for start in starts]
     on_the_way = {node for path in paths for node in path}
     above = dict.fromkeys(node for path in paths for node in path[:-1])
@@ -271,32 +276,31 @@ def _path(
         named = worth.highest(children, len(children))
         options = tuple((child, worth.best[child]) for child in children if child in named)
         chosen = tuple(child for child in children if child in on_the_way)
-        if picked is not None and node in tree.path(picked)[:-1]:
-            reason = f"The branch {picked} was picked by hand."
+        if task.is_picked and node in tree.path(task.under)[:-1]:
+            reason = f"The branch {task.under} was picked by hand."
         else:
             reason = f"The best places lie below {', '.join(chosen)}."
         yield WalkStep(node, options, chosen, reason)
 
 
-def _rewritten(
-    tree: Tree, query: Query, guide: Guide, first: Walk
-) -> Generator[WalkStep, None, str]:
+def _rewritten(task: _Task, first: Walk) -> Generator[WalkStep, None, str]:
     """Put a question in other words: its keywords, in tier A with a thought on what is missing."""
-    words = keywords(query.text)
-    tokens, began, said = 0, time.perf_counter(), ""
+    query, guide = task.query, task.guide
+    asked, said = keywords(query.text), ""
+    tokens, began = 0, time.perf_counter()
     if guide.tier == "A" and guide.model is not None:
         voice = Voice(guide.model)
         seen = "\n".join(
-            prompts.quoted(f"{leaf}: {extract(tree, leaf, query.text, guide.read(leaf)).quote}")
+            prompts.quoted(f"{leaf}: {nearest(query.text, guide.read(leaf))}")
             for leaf in first.leaves
         )
         said = voice.say(prompts.thought(query, voice.fit(seen, voice.room(query.text))))
-        words, tokens = f"{query.text} {said}".strip(), voice.tokens
-    if not words or words == query.text:
+        asked, tokens = f"{query.text} {said}".strip(), voice.tokens
+    if not asked or asked == query.text:
         return ""
-    reason = f"No passage answers. Asked once more: {said or words}"
-    yield WalkStep(tree.root, (), (), reason, tokens, _ms(began))
-    return words
+    reason = f"No passage answers. Searched once more: {said or asked}"
+    yield WalkStep(task.tree.root, (), (), reason, tokens, _ms(began))
+    return asked
 
 
 def _told(options: Sequence[tuple[str, float]], chosen: Sequence[str], parts: int) -> str:
@@ -310,6 +314,3 @@ def _told(options: Sequence[tuple[str, float]], chosen: Sequence[str], parts: in
 
 def _ms(began: float) -> float:
     return 1000 * (time.perf_counter() - began)
-
-
-__all__ = ["Guide", "Query", "Walk", "WalkParams", "WalkStep", "walk", "walking"]

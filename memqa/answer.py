@@ -135,7 +135,9 @@ def stream(
     yield course.step(
         "found", _summed_up(found), {item.memory.id: item.score for item in found[:8]}
     )
-    steps = down_the_tree(library, finder, asked, found, media=media, resume=resume)
+    steps = down_the_tree(
+        library, finder, asked, found, media=media, options=options or (), resume=resume
+    )
     way = yield from course.taken(steps)
     found, course.tier = way.found, way.tier
     told = finding(asked, found)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from docmem.tree import SummaryNode, Tree
     from memqa.store.read import Reader
 
-_LEAVES: tuple[Level, ...] = ("event", "passage")
+LEAVES: tuple[Level, ...] = ("event", "passage")
 
 
 def outline_commit(
@@ -78,7 +78,7 @@ def load_outline(reader: Reader, media: Media) -> Tree:
         raise InputError(f"{media.name} has no outline yet; it is made when indexing ends")
     children: dict[str, list[str]] = {summary.id: [] for summary in summaries}
     first: dict[str, list[int]] = {summary.id: [] for summary in summaries}
-    for place, leaf in enumerate(reader.memories(media.id, levels=_LEAVES)):
+    for place, leaf in enumerate(reader.memories(media.id, levels=LEAVES)):
         if leaf.parent_id in children:
             children[leaf.parent_id].append(f"p{place}")
             first[leaf.parent_id].append(place)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from memqa.capabilities import tier_of
 from memqa.fuse import Found, Parts
-from memqa.outline import load_outline
+from memqa.outline import LEAVES, load_outline
 from memqa.question import Question, understand
 from memqa.rank import Pool
-from memqa.store.schema import Memory, memory_id
+from memqa.store.schema import Memory
 from memqa.values import Look, Media, Option, Step
 from models.errors import ChatModelUnavailable, InputError
 from models.values import Locator, TimeSpan, clock
@@ -52,11 +52,13 @@ def down_the_tree(
     found: Sequence[Found],
     *,
     media: Sequence[Media],
+    options: Sequence[str] = (),
     resume: str | None = None,
 ) -> Generator[Step, None, Way]:
     """Walk the tree of the best place's media; yield each step, the tier and why among them.
 
-    Nothing is walked while a media's tree is not made yet. ``resume`` names a node of it.
+    Nothing is walked while a media's tree is not made yet. ``options`` are possible answers that a
+    model may go by, ``resume`` names a node of the tree.
 
     Raises:
         InputError: there is no node ``resume``.
@@ -68,22 +70,21 @@ def down_the_tree(
     tree = _tree(finder, best, resume)
     if tree is None or best is None:
         return Way(list(found), tier)
-    places = _Places(
-        library, finder, asked, found, best, tree, is_deep=bool(resume) or tier in "AB"
-    )
-    guide = places.guide(tier)
+    is_deep = bool(resume) or tier in "AB" or asked.wants == "summary"
+    places = _Places(library, finder, asked, found, best, tree, is_deep=is_deep)
+    query, guide = places.query(options), places.guide(tier)
     if asked.wants == "summary" and not resume:
-        yield from _whole(places, guide)
+        yield from _whole(places, query, guide)
         return Way(list(found), tier)
     try:
-        reached = yield from _walked(places, guide, resume)
+        reached = yield from _walked(places, query, guide, resume)
     except ChatModelUnavailable as exc:
         yield Step("walk goes on without the model", str(exc))
-        reached = yield from _walked(places, places.guide("C"), resume)
+        reached = yield from _walked(places, query, places.guide("C"), resume)
         tier = "C"
     if resume:
         return Way(_alone(asked, reached), tier)
-    if tier in "AB" and asked.wants == "what":
+    if tier in "AB" and asked.wants == "what" and asked.at_s is None:
         first = {item.memory.id for item in reached}
         reached += [item for item in found if item.memory.id not in first]
         return Way(reached, tier)
@@ -130,12 +131,12 @@ class _Places:
         model = self._library.engines.language_model() if tier in "AB" else None
         return Guide(self.scores, self.read, model, tier)
 
-    def query(self) -> Query:
+    def query(self, options: Sequence[str]) -> Query:
         """Give the question as a walk takes it."""
         from docmem.steps import Query
 
         many = self.asked.wants not in ("what", "now") or bool(_MANY.search(self.asked.text))
-        return Query(self.asked.text, many=many)
+        return Query(self.asked.text, many, tuple(options))
 
     def scores(self, question: str) -> Mapping[str, float]:
         """Score the passages: by what was found, and beyond where more than the best is needed."""
@@ -154,9 +155,9 @@ class _Places:
     def place(self, leaf: str) -> Found:
         """Give a passage as a place found; one that retrieval did not name is worth nothing."""
         if leaf not in self._found:
-            ids = [memory_id(self.media.id, f"{kind}{leaf[1:]}") for kind in "pe"]
-            (memory,) = self._finder.reader.memories_by_id(ids).values()
-            self._found[leaf] = Found(memory, self.media, 0.0, Parts())
+            for memory in self._finder.reader.memories(self.media.id, levels=LEAVES):
+                found = Found(memory, self.media, 0.0, Parts())
+                self._found.setdefault(_leaf(memory), found)
         return self._found[leaf]
 
     def told(self, step: WalkStep) -> Step:
@@ -211,12 +212,12 @@ class _Places:
 
 
 def _walked(
-    places: _Places, guide: Guide, resume: str | None
+    places: _Places, query: Query, guide: Guide, resume: str | None
 ) -> Generator[Step, None, list[Found]]:
     """Walk, and give the places that the walk kept, best first; without any, those it reached."""
     from docmem.walk import walking
 
-    steps = walking(places.tree, places.query(), guide, start=resume)
+    steps = walking(places.tree, query, guide, start=resume)
     while True:
         try:
             yield places.told(next(steps))
@@ -235,11 +236,11 @@ def _alone(asked: Question, reached: Sequence[Found]) -> list[Found]:
     return [replace(item, parts=replace(item.parts, support=support)) for item in reached]
 
 
-def _whole(places: _Places, guide: Guide) -> Generator[Step, None, None]:
+def _whole(places: _Places, query: Query, guide: Guide) -> Generator[Step, None, None]:
     """Tell how a whole media is read from the top."""
     from docmem.overview import overview
 
-    for step in overview(places.tree, places.query(), guide, budget_tokens=_OVERVIEW_TOKENS):
+    for step in overview(places.tree, query, guide, budget_tokens=_OVERVIEW_TOKENS):
         yield places.told(step)
 
 

@@ -72,8 +72,10 @@ class _Drawing:
                 self.below(here, child, options.get(child))
         unseen = [one for one in options.values() if one.id not in self._looks]
         for one in unseen:
-            if one.chosen:  # read together with its parent
-                here.add(_option_line(_KEPT, one, style=""))
+            if one.chosen:  # its summary was read together with its parent's
+                there = here.add(_option_line(_KEPT, one, style=""))
+                for leaf in self._children(one.id, ()):
+                    there.add(_leaf_line(self._looks[leaf][-1], None))
         passed = [one for one in unseen if not one.chosen]
         passed.sort(key=lambda one: -one.score)
         for one in passed[:_MOST_PASSED]:

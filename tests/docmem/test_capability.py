@@ -98,7 +98,10 @@ def test_to_be_no_better_than_retrieval_is_not_enough() -> None:
 
 
 def test_the_time_is_kept_and_few_items_decide_nothing() -> None:
-    ticks = iter(range(0, 10_000, 20))
+    ticks = iter(range(0, 10_000, 7))
+    found = try_out(FakeLanguageModel(reply), ENCODE, budget_s=60, clock=lambda: float(next(ticks)))
+    assert found.items == 8
+    ticks = iter(range(0, 10_000, 60))
     found = try_out(FakeLanguageModel(reply), ENCODE, budget_s=60, clock=lambda: float(next(ticks)))
     assert found.items == 3
     assert found.tier == "C"

@@ -61,6 +61,7 @@ def test_down_to_a_passage_that_answers() -> None:
     ]
     assert steps[0].reason == "A lantern."
     assert one.answer == "In 1911."
+    assert steps[2].reason == "Here. It says: In 1911."
     assert one.stop == "sure"
     assert all(step.tokens > 0 for step in steps)
 

@@ -149,6 +149,19 @@ def test_ask_prints_the_answer_its_state_and_its_places(memqa: Memqa) -> None:
     assert "how it was found" in done.stdout
 
 
+def test_a_walk_goes_on_below_a_branch_that_it_printed(memqa: Memqa) -> None:
+    asked = ("ask", "Who was the keeper of the lighthouse?", "-m", "report.pdf", "--walk")
+    done = memqa(*asked)
+    branch = done.stdout.partition("▸ ")[2].split()[0]
+    assert "p. 2" in done.stdout.partition("the walk:")[2]
+    assert branch in memqa(*asked, "--resume", branch).stdout
+    assert "no branch" in memqa(*asked, "--resume", "n8-8", code=2).stderr
+
+
+def test_the_tier_is_told(memqa: Memqa) -> None:
+    assert memqa.json("tier")["tier"] == "C"
+
+
 def test_an_option_is_given_by_its_place(memqa: Memqa) -> None:
     given = ["--option", "Olaf Berg", "--option", "Ingrid Holm"]
     answer = memqa.json("ask", "What was the lighthouse keeper called?", *given)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from memqa.capabilities import FILE
 from memqa.chats import answer_from
@@ -177,16 +178,26 @@ def test_the_whole_is_read_from_the_top(library_with: Callable[..., Library]) ->
     ]
 
 
-def test_the_walk_is_drawn_as_the_tree_it_went(library_with: Callable[..., Library]) -> None:
-    from rich.console import Console
+def test_what_is_read_of_the_whole_is_drawn_below_its_part(
+    library_with: Callable[..., Library],
+) -> None:
+    answer = library_with().ask("Summarise what is said about the lighthouse.")
+    read = [step.look.node for step in looks(answer) if step.look and step.name.startswith("read")]
+    drawn = _drawn(answer)
+    assert read
+    assert all(any(f"✓ {leaf} " in line for line in drawn) for leaf in read)
 
-    library = library_with()
-    console = Console(width=200, record=True, quiet=True)
-    console.print(steps_tree(library.ask(ASKED).walk))
+
+def _drawn(answer: Answer) -> list[str]:
     console = Console(width=200)
     with console.capture() as captured:
-        console.print(steps_tree(library.ask(ASKED).walk))
-    lines = captured.get().splitlines()
+        console.print(steps_tree(answer.walk))
+    return captured.get().splitlines()
+
+
+def test_the_walk_is_drawn_as_the_tree_it_went(library_with: Callable[..., Library]) -> None:
+    library = library_with()
+    lines = _drawn(library.ask(ASKED))
     tree = library.outline("island.md")
     levels = {
         name: line.index("▸")
