@@ -21,10 +21,9 @@ from typing import Any
 import memqa
 from benchmarks.gold import Gold, gold_of, rows, subsets_of
 from benchmarks.shares import share
-from benchmarks.ways import ways_of
+from benchmarks.ways import Piece, ways_of
 from memqa.cite import stems
 from memqa.library import Library
-from memqa.store.schema import Memory
 from memqa.values import Answer, Media
 from models.values import PageSpan
 
@@ -99,9 +98,9 @@ def measure(
         source, of = row["source"], media[row["doc_id"]]
         gold = gold_of(row, data, documents[row["doc_id"]])
         groups = [source, *(f"{source}/{subset}" for subset in subsets_of(row, gold))]
-        for name, places, seconds in ways_of(library, row["question"], of):
+        for name, pieces, seconds in ways_of(library, row["question"], of):
             for group in groups if row["answerable"] else [source]:
-                _judge_places(ways[group][name], gold, places, seconds)
+                _judge_places(ways[group][name], gold, pieces, seconds)
         _judge_answer(library, answers[source], row, gold, of)
         if elsewhere := another(row, media, documents):
             silent = library.ask(row["question"], media=[elsewhere.id]).state == "unanswered"
@@ -131,20 +130,19 @@ def another(
     return media[able[zlib.crc32(row["qid"].encode()) % len(able)]] if able else None
 
 
-def _judge_places(way: Way, gold: Gold, memories: Sequence[Memory], seconds: float) -> None:
-    places = [item.locator for item in memories if isinstance(item.locator, PageSpan)]
+def _judge_places(way: Way, gold: Gold, pieces: Sequence[Piece], seconds: float) -> None:
     way.seconds.append(seconds)
     if not gold.is_known:
         return
-    distinct = gold.distinct(places)
+    distinct = gold.distinct([piece.place for piece in pieces])
     for k in KS:
         way.recalls[f"recall@{k}"].append(gold.found_in(distinct[:k]) or 0.0)
     read, budget = [], BUDGET_TOKENS * WORDS_PER_TOKEN
-    for memory, place in zip(memories, places, strict=True):
-        budget -= len(memory.text.split())
+    for piece in pieces:
+        budget -= piece.words
         if budget < 0:
             break
-        read.append(place)
+        read.append(piece.place)
     way.recalls["recall_1500_tokens"].append(gold.found_in(read) or 0.0)
     way.recalls["gold_share_1500_tokens"].append(gold.share_in(read))
 

@@ -84,12 +84,17 @@ class WalkStep:
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """What a kept passage says on the question, under the headings of its node."""
+    """What a kept passage says on the question, under the headings of its node.
+
+    The quote stands at characters ``[char_start, char_end)`` of the passage's text.
+    """
 
     passage: str
     node: str
     heading: str
     quote: str
+    char_start: int
+    char_end: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -243,14 +243,14 @@ class _BestFirst:
         began = time.perf_counter()
         text = self.guide.read(passage)
         self.course.leaves.append(passage)
-        tokens, is_yes, reason = count_words(text), True, "Read."
+        found = extract(self.tree, passage, self.query.text, text)
+        tokens, is_yes, reason = count_words(found.quote), True, "Read."
         if self.voice:
             before = self.voice.tokens
             odds = self.voice.yes(self.query.text, text)
             tokens, is_yes = self.voice.tokens - before, odds > self.params.sure
             reason = f"{'Answers' if is_yes else 'Does not answer'}: log-odds {odds:+.2f}."
         if is_yes:
-            found = extract(self.tree, passage, self.query.text, text)
             self.course.kept.append(found)
         if is_yes and self.voice and not self.query.many:
             self.course.stop = "sure"

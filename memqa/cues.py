@@ -56,6 +56,11 @@ _NUMBER_ASKED = re.compile(
     r"\b(?:what|which)\b(?:\s+\w+){0,3}?\s+(?:year|percentage|percent|share|number|amount|date|price)\b",
     re.I,
 )
+_MANY = re.compile(
+    r"\b(?:list|all|every|each|both|compare|comparison|differ\w*|how (?:many|often)|which of|"
+    r"(?:what|which)(?: \w+)? \w{2,}[^s\W]s (?:is|are|was|were|do|does|did|has|have))\b",
+    re.I,
+)
 _STILL = re.compile(
     r"\b(?:photo(?:graph)?|picture|image|poster|drawing|painting|slide|map|screenshot)s?\b", re.I
 )
@@ -85,6 +90,11 @@ _WORD = re.compile(r"[^\W_]+(?:['’.\-][^\W_]+)*")
 def asks_number(text: str) -> bool:
     """Tell whether only a number can answer ("how many", "in which year")."""
     return bool(_NUMBER_ASKED.search(text))
+
+
+def asks_many(text: str) -> bool:
+    """Tell whether one place may not be all of the answer: lists, comparisons, counts."""
+    return bool(_MANY.search(text))
 
 
 def asks_lively(text: str) -> bool | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from docmem.sentences import sentence_spans
 from memqa.cite import Source, numbers, proper_names, stems
-from memqa.cues import asks_name, asks_number, is_description
+from memqa.cues import asks_many, asks_name, asks_number, is_description
 from memqa.fuse import Found
 from memqa.question import Question
 from memqa.values import Evidence
@@ -22,6 +22,7 @@ from models.values import TimeSpan, clock
 MOST_EVIDENCE = 5
 # An event counts as showing the thing as well when it scores this share of the best one.
 ALSO_SHOWN = 0.6
+_ALSO_TOLD = 0.6  # and a passage as telling it
 _NO_GAP_S = 0.5  # between events that follow each other
 
 
@@ -304,12 +305,38 @@ def _told(question: Question, found: Sequence[Found]) -> Finding:
 def _told_on_page(question: Question, found: Sequence[Found]) -> Finding:
     """Quote the two sentences of the best passage that answer; a small model gets the first only.
 
-    Given several, it mixes them up.
+    Given several, it mixes them up. Where one place may not be all, the best sentence of each is
+    quoted, in the document's order.
     """
     best = found[0]
+    if asks_many(question.text) and len(told := _as_good(question, found)) > 1:
+        return _told_on_pages(question, found, told)
     quote = best_sentences(question, best.memory.text, most=2)
     text = _ended(f"{_capital(best.evidence().label)}: “{quote}”")
     return _stated(text, found, best_sentences(question, best.memory.text, most=1))
+
+
+def _told_on_pages(question: Question, found: Sequence[Found], told: Mapping[str, str]) -> Finding:
+    """Quote one sentence of each of several passages."""
+    cited = [item for item in found if item.memory.id in told]
+    lines = [
+        _ended(f"{_capital(item.evidence().label)}: “{told[item.memory.id]}”")
+        for item in sorted(cited, key=lambda item: item.memory.order)
+    ]
+    rest = [item for item in found if item.memory.id not in told]
+    return _stated("\n".join(lines), [*cited, *rest], places=len(cited))
+
+
+def _as_good(question: Question, found: Sequence[Found]) -> dict[str, str]:
+    """Give the places of the best one's document that fit about as well, each with a sentence."""
+    best = found[0]
+    told: dict[str, str] = {}
+    for item in found[:MOST_EVIDENCE]:
+        quote = best_sentences(question, item.memory.text, most=1)
+        is_as_good = item.score >= _ALSO_TOLD * best.score
+        if item.media.id == best.media.id and is_as_good and quote not in told.values():
+            told[item.memory.id] = quote
+    return told
 
 
 def _evidence(found: Sequence[Found]) -> tuple[Evidence, ...]:

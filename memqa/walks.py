@@ -7,12 +7,12 @@ then only what lies below it counts.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from memqa.capabilities import tier_of
+from memqa.cues import asks_many
 from memqa.fuse import Found, Parts
 from memqa.outline import LEAVES, load_outline
 from memqa.question import Question, understand
@@ -30,11 +30,8 @@ if TYPE_CHECKING:
 
 _SHOWN_CHARACTERS = 90
 _SCORED = 200  # passages that retrieval scores where a model, or a person, goes beyond the best
+_DEEP = 12  # passages read where one is not enough, and reading them takes no model
 _OVERVIEW_TOKENS = 1200
-_MANY = re.compile(
-    r"\b(?:list|all|every|each|both|compare|comparison|differ\w*|how (?:many|often)|which of)\b",
-    re.I,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +132,7 @@ class _Places:
         """Give the question as a walk takes it."""
         from docmem.steps import Query
 
-        many = self.asked.wants not in ("what", "now") or bool(_MANY.search(self.asked.text))
+        many = self.asked.wants not in ("what", "now") or asks_many(self.asked.text)
         return Query(self.asked.text, many, tuple(options))
 
     def scores(self, question: str) -> Mapping[str, float]:
@@ -215,9 +212,11 @@ def _walked(
     places: _Places, query: Query, guide: Guide, resume: str | None
 ) -> Generator[Step, None, list[Found]]:
     """Walk, and give the places that the walk kept, best first; without any, those it reached."""
+    from docmem.steps import WalkParams
     from docmem.walk import walking
 
-    steps = walking(places.tree, query, guide, start=resume)
+    params = WalkParams(leaves=_DEEP) if query.many and guide.tier in "CD" else WalkParams()
+    steps = walking(places.tree, query, guide, params=params, start=resume)
     while True:
         try:
             yield places.told(next(steps))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from docmem.extracts import keywords, nearest
+from docmem.extracts import excerpt, keywords, nearest
 from docmem.overview import overview
 from docmem.steps import Guide, Query, WalkParams
 from docmem.walk import walk, walking
@@ -231,3 +231,26 @@ def test_leaves_under_a_node() -> None:
     tree = tree_of()
     assert leaves_under(tree, "n1-1") == ["p4", "p5", "p6", "p7"]
     assert leaves_under(tree, "p3") == ["p3"]
+
+
+def test_an_excerpt_holds_the_words_asked_for_and_no_more_than_it_may():
+    filler = "Nothing of note was written on that day. " * 30
+    text = f"{filler}The lantern hung at the gate. {filler}"
+    start, end = excerpt("Where did the lantern hang?", text, most_words=40)
+    assert "The lantern hung at the gate." in text[start:end]
+    assert len(text[start:end].split()) <= 40
+    assert excerpt("Where?", "Short.") == (0, 6)
+
+
+def test_a_long_table_is_cut_at_its_rows():
+    text = "\n".join(f"Row {number} holds {number * 7} and {number * 9}" for number in range(90))
+    start, end = excerpt("What does row 44 hold?", text, most_words=30)
+    assert "Row 44 holds" in text[start:end]
+    assert len(text[start:end].split()) <= 30
+    assert text[start:end].startswith("Row")
+
+
+@given(st.text(alphabet="ab .\n", max_size=200), st.text(alphabet="ab ", max_size=20))
+def test_an_excerpt_is_a_stretch_of_the_text(text, question):
+    start, end = excerpt(question, text, most_words=5)
+    assert 0 <= start <= end <= len(text)
