@@ -139,7 +139,7 @@ class _Child:
             self._blocked = True
             self._queue.put(answer)
             self._answered = time.monotonic()
-            if answer[0]["kind"] in ("segment", "window"):
+            if answer[0]["kind"] in ("segment", "window", "page"):
                 self._marked = self._answered
             self._blocked = False
         self._over.set()
