@@ -35,8 +35,9 @@ class PageLine:
     """One line of a page: characters ``[char_start, char_end)`` of the document's text.
 
     ``heading_level`` is 0 for body text, 1 for the highest headings. A running line is a head or
-    foot that many pages repeat. Captions and footnotes are no part of the text around them. Lines touch without a newline between them where a word was
-    hyphenated across the line end: the hyphen is gone, the spans still meet.
+    foot that many pages repeat. Captions and footnotes are no part of the text around them. Lines
+    touch without a newline between them where a word was hyphenated across the line end: the hyphen
+    is gone, the spans still meet.
     """
 
     char_start: int

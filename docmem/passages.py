@@ -16,7 +16,8 @@ from itertools import accumulate, groupby, pairwise
 from math import ceil
 from typing import Literal, TypeAlias
 
-from docmem.pages import Page, PageLine
+from docmem.captions import caption_label, is_figure
+from docmem.pages import LineRole, Page, PageLine
 from docmem.sentences import count_words, sentence_spans
 from docmem.tables import find_tables, row_prefixes
 from docmem.turns import is_stamp, turn_head
@@ -24,7 +25,12 @@ from models.values import Box, Locator, PageSpan
 
 HEADING_JOIN = " › "
 
-_Kind: TypeAlias = Literal["heading", "text", "table", "row", "turn"]
+_Kind: TypeAlias = Literal["heading", "text", "table", "row", "turn", "figure", "footnote"]
+
+_Run: TypeAlias = tuple[int, LineRole, list[PageLine]]
+
+_FIGURE_WORDS = 8  # a line with more words is prose, not a label in a figure
+_CAPTION_WORDS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """What is never parted: a heading, a sentence, a row, a small table, a turn."""
+    """What is never parted: a heading, a sentence, a row, a small table, a turn, a figure."""
 
     start: int
     end: int
@@ -116,15 +122,82 @@ class _Headings:
 def _units(page: Page, headings: _Headings, params: PassageParams) -> list[_Unit]:
     units: list[_Unit] = []
     turns = _is_transcript(page)
-    for level, group in groupby(_read_lines(page), key=lambda line: line.heading_level):
-        run = list(group)
+    runs = _runs(page)
+    for index, (level, role, run) in enumerate(runs):
         if level:
             units += _heading_units(page, run, headings)
+        elif role == "caption":
+            units += _caption_units(page, run, headings.path, params)
+        elif role == "footnote":
+            units += _whole_units(page, run, "footnote", headings.path, params)
         elif turns:
             units += _turn_units(page, run, headings.path, params)
         else:
-            units += _body_units(page, run, headings.path, params)
+            above = _table_caption(page, runs[index - 1 : index]) if index else ""
+            below = _table_caption(page, runs[index + 1 : index + 2])
+            units += _body_units(page, run, headings.path, params, (above, below))
     return units
+
+
+def _runs(page: Page) -> list[_Run]:
+    """Part a page's lines where level or role change; a figure's labels go with its caption."""
+    runs: list[_Run] = []
+    for (level, role), group in groupby(
+        _read_lines(page), key=lambda line: (line.heading_level, line.role)
+    ):
+        run = list(group)
+        if role == "caption" and is_figure(page.line_text(run[0])) and runs:
+            before_level, before_role, before = runs[-1]
+            count = _label_lines(page, before) if (before_level, before_role) == (0, "body") else 0
+            if count:
+                runs[-1:] = [(0, "body", before[:-count])] if count < len(before) else []
+                run = before[-count:] + run
+        runs.append((level, role, run))
+    return runs
+
+
+def _label_lines(page: Page, run: list[PageLine]) -> int:
+    """Count the lines at the end of a run that are labels drawn in a figure."""
+    count = 0
+    while count < len(run) and count_words(page.line_text(run[-1 - count])) <= _FIGURE_WORDS:
+        count += 1
+    # Two short lines may as well end a paragraph and stand over the figure by chance.
+    return count if count >= 3 else 0
+
+
+def _caption_units(
+    page: Page, run: list[PageLine], path: tuple[str, ...], params: PassageParams
+) -> Iterator[_Unit]:
+    """Make a unit of each figure with its labels, and of each table's caption."""
+    labels = [(at, label) for at, line in enumerate(run) if (label := _label(page, line))]
+    starts = [0, *[at for at, _ in labels[1:]], len(run)]
+    for (first, last), (_, label) in zip(pairwise(starts), labels, strict=True):
+        yield from _whole_units(page, run[first:last], "figure", (*path, label), params)
+
+
+def _label(page: Page, line: PageLine) -> str:
+    return caption_label(page.line_text(line)) if line.role == "caption" else ""
+
+
+def _whole_units(
+    page: Page, run: list[PageLine], kind: _Kind, path: tuple[str, ...], params: PassageParams
+) -> Iterator[_Unit]:
+    """Make one unit of lines, or its sentences where that is too long."""
+    whole = _unit(page, run[0].char_start, run[-1].char_end, kind, path)
+    if whole.words <= params.max_words:
+        yield whole
+    else:
+        yield from _sentence_units(page, whole.start, whole.end, path, params)
+
+
+def _table_caption(page: Page, runs: Sequence[_Run]) -> str:
+    """Give the caption of a table that a run is, short enough to be written before its rows."""
+    if not runs:
+        return ""
+    _, role, run = runs[0]
+    text = " ".join(" ".join(page.line_text(line) for line in run).split())
+    is_caption = role == "caption" and not is_figure(text)
+    return " ".join(text.split()[:_CAPTION_WORDS]) if is_caption else ""
 
 
 def _heading_units(page: Page, run: list[PageLine], headings: _Headings) -> Iterator[_Unit]:
@@ -155,15 +228,20 @@ def _turn_units(
 
 
 def _body_units(
-    page: Page, run: list[PageLine], path: tuple[str, ...], params: PassageParams
+    page: Page,
+    run: list[PageLine],
+    path: tuple[str, ...],
+    params: PassageParams,
+    captions: tuple[str, str] = ("", ""),
 ) -> Iterator[_Unit]:
-    """Make sentences of prose and rows of tables."""
+    """Make sentences of prose and rows of tables; a caption belongs to the table next to it."""
     at = 0
     for first, last in find_tables([page.line_text(line) for line in run]):
         if at < first:
             yield from _prose_units(page, run[at:first], path, params)
+        caption = (captions[0] if not first else "") or (captions[1] if last == len(run) else "")
         for table in _parted_tables(page, run[first:last]):
-            yield from _table_units(page, table, path, params)
+            yield from _table_units(page, table, path, params, caption)
         at = last
     if at < len(run):
         yield from _prose_units(page, run[at:], path, params)
@@ -214,7 +292,7 @@ def _parted_tables(page: Page, run: list[PageLine]) -> Iterator[list[PageLine]]:
 
 
 def _table_units(
-    page: Page, run: list[PageLine], path: tuple[str, ...], params: PassageParams
+    page: Page, run: list[PageLine], path: tuple[str, ...], params: PassageParams, caption: str
 ) -> Iterator[_Unit]:
     """Keep a small table whole; part a large one by rows, its head written before each part."""
     whole = _unit(page, run[0].char_start, run[-1].char_end, "table", path)
@@ -222,7 +300,8 @@ def _table_units(
         yield whole
         return
     texts = [" ".join(page.line_text(line).split()) for line in run]
-    for line, prefix in zip(run, row_prefixes(texts), strict=True):
+    for line, head in zip(run, row_prefixes(texts), strict=True):
+        prefix = "\n".join(filter(None, (caption, head)))
         yield _unit(page, line.char_start, line.char_end, "row", path, prefix=prefix)
 
 

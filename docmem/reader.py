@@ -7,7 +7,7 @@ file: ``models/child.py`` outlives it. Before each page it says which one it is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, astuple
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +66,10 @@ def _told(number: int, sight: Sight) -> Answer:
 
 
 def _listed(line: Line) -> Sequence[Any]:
-    rect = (round(side, 5) for side in astuple(line.rect))
-    return [line.text, *rect, round(line.size, 3), line.is_bold, line.goes_on, line.is_row]
+    rect = line.rect
+    where = (round(side, 5) for side in (rect.x0, rect.y0, rect.x1, rect.y1))
+    flags = line.is_bold, line.goes_on, line.is_row, line.pieces
+    return [line.text, *where, round(line.size, 3), *flags]
 
 
 def _spread(pages: int) -> list[int]:

@@ -14,8 +14,10 @@ __all__ = ["Answer", "Converse", "Limits", "ask", "converse"]
 
 Converse: TypeAlias = Callable[[dict[str, Any], Limits], Generator[Answer, None, None]]
 
+_USUAL = Limits()
 
-def ask(request: dict[str, Any], limits: Limits = Limits()) -> Answer:
+
+def ask(request: dict[str, Any], limits: Limits = _USUAL) -> Answer:
     """Give the child's first answer to a request.
 
     Raises:
@@ -28,7 +30,7 @@ def ask(request: dict[str, Any], limits: Limits = Limits()) -> Answer:
 
 
 def converse(
-    request: dict[str, Any], limits: Limits = Limits(), *, should_end: ShouldStop | None = None
+    request: dict[str, Any], limits: Limits = _USUAL, *, should_end: ShouldStop | None = None
 ) -> Generator[Answer, None, None]:
     """Yield the decoding child's answers to a request, as ``models.child.converse_with`` does."""
     return converse_with("vidmem.reader", request, limits, should_end=should_end)

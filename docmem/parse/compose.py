@@ -6,9 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from docmem.pages import PageLine
+from docmem.pages import LineRole, PageLine
 from docmem.parse.layout import Line, in_reading_order
-from docmem.parse.roles import LineRole, line_roles
+from docmem.parse.roles import line_roles
 from docmem.parse.styles import Styles, heading_levels, running_lines
 
 _HYPHEN_WORD = re.compile(r"[^\W\d_]+$")
@@ -82,5 +82,3 @@ def _vocabulary(lines: Sequence[Line]) -> Counter[str]:
         words.update(found[int(cut_before) : len(found) - int(line.goes_on)])
         cut_before = line.goes_on
     return words
-
-

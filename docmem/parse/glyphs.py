@@ -28,6 +28,8 @@ _BOLD_NAMES = (b"bold", b"black", b"heavy", b"demi")
 _LONE_MARK = re.compile(r"(?<=[\w)%”’\"]) ([.,])(?= [^.,\s]|$)")
 _LEADERS = re.compile(r"(?:\. ?){5,}|_{5,}|(?:… ?){2,}")
 
+_APART = 1.2  # of a line's height, both in fractions of their side: over an em and a half
+
 Place: TypeAlias = Callable[[float, float, float, float], Rect]
 
 
@@ -86,7 +88,7 @@ class Glyphs:
         drawn = [start + found.start() for found in re.finditer(r"\S", whole)]
         if not drawn:
             return
-        rect = self._around(start, end - start)
+        rect, pieces = self._around(start, end - start)
         if rect is None or not _is_shown(rect):
             drawn = [index for index in drawn if _is_shown(self._rect(index))]
             if not drawn:
@@ -104,17 +106,21 @@ class Glyphs:
         sample = drawn[:: max(1, len(drawn) // 3)][:3]
         size = typical([self._size(index) for index in sample])
         bold = all(map(self._is_bold, {*sample, drawn[-1]}))
-        yield Line(text, rect, size, bold, goes_on), start, end
+        yield Line(text, rect, size, bold, goes_on, pieces=pieces), start, end
 
-    def _around(self, start: int, count: int) -> Rect | None:
-        """Give the rectangle around a run of glyphs: one call tells it for each piece of a font."""
+    def _around(self, start: int, count: int) -> tuple[Rect | None, int]:
+        """Give the rectangle around a run of glyphs, and how many parts of it stand well apart."""
         left, top, right, bottom = self._edges
         found: Rect | None = None
+        apart = 1
         for index in range(pdfium_c.FPDFText_CountRects(self._raw, start, count)):
             pdfium_c.FPDFText_GetRect(self._raw, index, left, top, right, bottom)
             piece = self.place(left.value, bottom.value, right.value, top.value)
-            found = piece if found is None else found.joined(piece)
-        return found
+            if found is not None:
+                apart += piece.x0 - found.x1 > _APART * (piece.y1 - piece.y0)
+                piece = found.joined(piece)
+            found = piece
+        return found, apart
 
     def _rect(self, index: int) -> Rect:
         left, right, bottom, top = self._edges

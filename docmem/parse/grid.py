@@ -136,9 +136,7 @@ def _rows(
             yield tuple(cells)
 
 
-def _owners(
-    rules: Sequence[Rule], xs: Sequence[float], ys: Sequence[float]
-) -> list[list[int]]:
+def _owners(rules: Sequence[Rule], xs: Sequence[float], ys: Sequence[float]) -> list[list[int]]:
     """Number the cells; fields of the grid without a rule between them are one cell."""
     columns, rows = len(xs) - 1, len(ys) - 1
     owners = [[row * columns + column for column in range(columns)] for row in range(rows)]

@@ -54,7 +54,8 @@ class Line:
     """One line as drawn; ``size`` is the height of its type in points, 0 where unknown.
 
     ``goes_on`` marks a line whose last word was hyphenated and ends at the start of the next line;
-    ``is_row`` the row of a ruled table, whose cells are parted by bars already.
+    ``is_row`` the row of a ruled table, whose cells are parted by bars already. ``pieces`` counts
+    what stands apart on it, as cells do.
     """
 
     text: str
@@ -63,6 +64,7 @@ class Line:
     is_bold: bool = False
     goes_on: bool = False
     is_row: bool = False
+    pieces: int = 1
 
 
 def in_reading_order(lines: Sequence[Line]) -> list[Line]:
@@ -137,7 +139,8 @@ def _join_rows(lines: Sequence[Line]) -> list[Line]:
             text = f"{last.text.rstrip()} {line.text.lstrip()}"
             rect = last.rect.joined(line.rect)
             bold = last.is_bold and line.is_bold
-            joined[-1] = replace(last, text=text, rect=rect, is_bold=bold, goes_on=line.goes_on)
+            both = replace(last, text=text, rect=rect, is_bold=bold, goes_on=line.goes_on)
+            joined[-1] = replace(both, pieces=last.pieces + line.pieces)
         else:
             joined.append(line)
     return joined

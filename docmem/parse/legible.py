@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 _MIN_CHARS = 200
+_READ_CHARS = 4_000
 _MIN_WORDS = 30
 _UNMAPPED = re.compile("[\x01\ufffd\ue000-\uefff\uf100-\uf8ff\U000f0000-\U0010fffd]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -26,7 +27,8 @@ def why_illegible(text: str) -> str:
     Thresholds stand far from both sides: on the 301 pages with text of the development documents
     the worst shares are those in ``tests/docmem/test_legible.py``.
     """
-    if len(text.strip()) < _MIN_CHARS:
+    text = text.strip()[:_READ_CHARS]
+    if len(text) < _MIN_CHARS:
         return ""
     if len(_UNMAPPED.findall(text)) + len(_CONTROL.findall(text)) > 0.15 * len(text):
         return "its characters are not told"
@@ -51,7 +53,8 @@ def doubled_share(text: str) -> float:
     words = [word for word in _WORD.findall(text) if len(word) >= 4]
     if len(words) < _MIN_WORDS:
         return 0.0
-    return sum(word[::2] == word[1::2] for word in words) / len(words)
+    doubled = [word for word in words if word[::2] == word[1::2]]
+    return len(doubled) / len(words)
 
 
 def word_share(text: str) -> float:

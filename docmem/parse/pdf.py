@@ -54,8 +54,8 @@ def open_pdf(path: Path) -> DocumentInfo:
     except DecodeFailed as exc:
         raise UnreadableMedia(f"{path.name} cannot be opened as a PDF: {exc}") from exc
     pages, title = int(header["pages"]), str(header["title"])
-    notes = () if pages <= MAX_PAGES else (f"Only the first {MAX_PAGES} of {pages} pages are read.",)
     is_whole = pages <= MAX_PAGES
+    notes = () if is_whole else (f"Only the first {MAX_PAGES} of {pages} pages are read.",)
     return DocumentInfo(path, "pdf", title or path.stem, min(pages, MAX_PAGES), notes, is_whole)
 
 
@@ -151,10 +151,7 @@ def _sights(info: DocumentInfo, *, draws: bool) -> Generator[tuple[_Sight, Style
 
 
 def _sight(header: dict[str, Any], payload: bytes) -> _Sight:
-    lines = tuple(
-        Line(text, Rect(*box), size, is_bold, goes_on, is_row)
-        for text, *box, size, is_bold, goes_on, is_row in header["lines"]
-    )
+    lines = tuple(Line(text, Rect(*told[:4]), *told[4:]) for text, *told in header["lines"])
     picture = None
     if header["shape"] is not None:
         picture = np.frombuffer(payload, np.uint8).reshape(header["shape"])
@@ -171,7 +168,9 @@ def _page_of(
 ) -> Page:
     lines, notes, by_ocr = list(sight.lines), list(sight.notes), False
     if sight.ocr_reason and (reader is None or sight.picture is None):
-        notes.append(f"Page {number} was not read: {sight.ocr_reason}, and there is no text reader.")
+        notes.append(
+            f"Page {number} was not read: {sight.ocr_reason}, and there is no text reader."
+        )
     elif sight.picture is not None and reader is not None:
         read = _read_off(sight.picture, reader, lines)
         by_ocr = bool(read)

@@ -5,23 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from docmem.captions import caption_label
 from docmem.pages import LineRole
 from docmem.parse.layout import Line, Rect
 
-_CAPTION = re.compile(
-    r"(?:fig(?:ure|\.)|table|exhibit|chart|graph|plate|scheme|box|map|abb(?:ildung|\.)|tab(?:elle|\.))"
-    r"\s+(?:[A-Z]{1,2}[.-]?)?\d+(?:[.-]\d+)*[a-z]?\s*(?:[:.|–—-]\s|[:.]?$)",
-    re.I,
-)
 _NOTE = re.compile(r"(?:\(?\d{1,2}[).]?|[*†‡§¶]{1,3}|\([a-z]\))\s*[^\W\d_]")
 _ENDS = (".", "!", "?", ":", ")", "”")
 _MOST_LINES = 12
 _SMALL = 0.93
 
 
-def line_roles(
-    lines: Sequence[Line], running: Sequence[bool], body_size: float
-) -> list[LineRole]:
+def line_roles(lines: Sequence[Line], running: Sequence[bool], body_size: float) -> list[LineRole]:
     """Give each line's role; lines come in reading order.
 
     A caption begins a paragraph with its label (``Figure 3:``). A footnote begins with its mark, in
@@ -32,7 +26,7 @@ def line_roles(
     while at < len(lines):
         role: LineRole = "body"
         if not running[at] and not lines[at].is_row:
-            if _begins_caption(lines, at):
+            if _begins_caption(lines, at) and lines[at].size <= 1.1 * body_size:
                 role = "caption"
             elif body_size > 0 and _begins_note(lines, running, at, body_size):
                 role = "footnote"
@@ -45,15 +39,9 @@ def line_roles(
     return roles
 
 
-def caption_label(text: str) -> str:
-    """Give the label that a caption begins with (``Figure 3``), or nothing."""
-    found = _CAPTION.match(text)
-    return found.group().rstrip(" :.|–—-") if found else ""
-
-
 def _begins_caption(lines: Sequence[Line], at: int) -> bool:
     line = lines[at]
-    if not _CAPTION.match(line.text):
+    if not caption_label(line.text):
         return False
     before = lines[at - 1] if at else None
     return (
@@ -65,9 +53,7 @@ def _begins_caption(lines: Sequence[Line], at: int) -> bool:
     )
 
 
-def _begins_note(
-    lines: Sequence[Line], running: Sequence[bool], at: int, body_size: float
-) -> bool:
+def _begins_note(lines: Sequence[Line], running: Sequence[bool], at: int, body_size: float) -> bool:
     line = lines[at]
     is_small = line.size <= _SMALL * body_size and line.rect.y0 > 0.45
     if not is_small or not _NOTE.match(line.text) or len(line.text) < 12:
@@ -86,9 +72,9 @@ def _goes_on(lines: Sequence[Line], first: int, at: int, running: Sequence[bool]
     return not (
         running[at]
         or line.is_row
-        or _CAPTION.match(line.text)
+        or caption_label(line.text)
         or _NOTE.match(line.text)
-        or abs(line.size - lines[first].size) > 0.08 * max(lines[first].size, 1e-6)
+        or abs(line.size - lines[first].size) > 0.1 * lines[first].size
         or not _is_below(before, line)
     )
 

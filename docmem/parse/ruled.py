@@ -83,9 +83,7 @@ def _scaled(rect: Rect, width: float, height: float) -> Rect:
     return Rect(rect.x0 * width, rect.y0 * height, rect.x1 * width, rect.y1 * height)
 
 
-def _rules(
-    page: pdfium.PdfPage, glyphs: Glyphs, width: float, height: float
-) -> Iterator[Rule]:
+def _rules(page: pdfium.PdfPage, glyphs: Glyphs, width: float, height: float) -> Iterator[Rule]:
     """Yield the straight lines drawn on a page, in points of the page as shown."""
     edges = tuple(ctypes.c_float() for _ in range(4))
     for index in range(min(pdfium_c.FPDFPage_CountObjects(page.raw), _MAX_OBJECTS)):

@@ -14,10 +14,13 @@ from itertools import groupby
 from docmem.parse.layout import Line, at_edge
 
 _NUMBER = re.compile(r"^[\s$€£(–—-]*\d[\d.,]*[)%]*$")
-_NUMBERING = re.compile(r"^(?:(?:chapter|section|part|item)\s+)?(?:\d+|[ivxlc]+|[a-z])(?:[.-]\d+)*[.):]?\s+")
+_NUMBERING = re.compile(
+    r"^(?:(?:chapter|section|part|item)\s+)?(?:\d+|[ivxlc]+|[a-z])(?:[.-]\d+)*[.):]?\s+"
+)
 _LABEL = re.compile(r"^(?:page\s+)?[-–—|]*\s*(\d{1,5})\s*[-–—|]*$", re.I)
 _HEADING_CHARS = 120
 _HEADING_WORDS = 16
+_HEADING_PIECES = 2  # a number and a title
 _HEADING_LINES = 3  # more lines in the same large or bold type are a passage set so
 _BODY_SHARE = 0.2
 _TITLE_LINES = 3
@@ -46,9 +49,7 @@ class Styles:
     label_offset: int | None = None
 
 
-def learn_styles(
-    pages: Mapping[int, Sequence[Line]], outline: Iterable[Bookmark] = ()
-) -> Styles:
+def learn_styles(pages: Mapping[int, Sequence[Line]], outline: Iterable[Bookmark] = ()) -> Styles:
     """Learn from a sample of pages by number.
 
     The body is set in the largest type that holds a fifth of the words: tables and notes are set
@@ -144,9 +145,7 @@ def _is_passage(lines: Sequence[Line]) -> bool:
     return widest > 0.25 and wide >= len(lines) / 2
 
 
-def _name_by_outline(
-    lines: Sequence[Line], levels: list[int], styles: Styles, page: int
-) -> None:
+def _name_by_outline(lines: Sequence[Line], levels: list[int], styles: Styles, page: int) -> None:
     named = {_title(m.title): m.level for m in styles.outline if m.page in (0, page)}
     if not named:
         return
@@ -164,7 +163,7 @@ def _name_by_outline(
 def _may_be_heading(line: Line) -> bool:
     text = line.text.strip()
     parts = text.split()
-    if line.is_row or line.goes_on:
+    if line.is_row or line.goes_on or line.pieces > _HEADING_PIECES:
         return False
     if not 2 <= len(text) <= _HEADING_CHARS or len(parts) > _HEADING_WORDS:
         return False
