@@ -21,7 +21,8 @@ _SAMPLE_PAGES = 15
 
 def _open(request: dict[str, Any]) -> Iterator[Answer]:
     with opened(Path(request["path"])) as pdf:
-        yield {"kind": "info", "pages": len(pdf), "title": title_of(pdf)}, b""
+        yield {"kind": "info", "pages": len(pdf)}, b""
+        yield {"kind": "title", "title": title_of(pdf)}, b""
 
 
 def _pages(request: dict[str, Any]) -> Iterator[Answer]:

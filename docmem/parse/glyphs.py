@@ -154,7 +154,12 @@ def placing(bbox: tuple[float, float, float, float], rotation: int) -> Place:
     left, bottom, right, top = bbox
     width, height = max(right - left, 1e-6), max(top - bottom, 1e-6)
 
-    def place(x0: float, y0: float, x1: float, y1: float) -> Rect:
+    def upright(x0: float, y0: float, x1: float, y1: float) -> Rect:
+        return Rect(
+            (x0 - left) / width, (top - y1) / height, (x1 - left) / width, (top - y0) / height
+        )
+
+    def turned(x0: float, y0: float, x1: float, y1: float) -> Rect:
         u0, u1 = sorted(((x0 - left) / width, (x1 - left) / width))
         v0, v1 = sorted(((top - y1) / height, (top - y0) / height))
         if rotation == 90:
@@ -165,7 +170,7 @@ def placing(bbox: tuple[float, float, float, float], rotation: int) -> Place:
             return Rect(v0, 1 - u1, v1, 1 - u0)
         return Rect(u0, v0, u1, v1)
 
-    return place
+    return turned if rotation else upright
 
 
 def _is_shown(rect: Rect) -> bool:

@@ -19,13 +19,19 @@ from docmem.pages import DocumentInfo, Page
 from docmem.parse.compose import compose
 from docmem.parse.layout import Line, Rect, typical
 from docmem.parse.styles import Bookmark, Styles
-from models.child import Answer, Limits, converse_with
+from models.child import Limits, converse_with
 from models.errors import DecodeFailed, IngestCancelled, UnreadableMedia
 from models.ports import TextReader
 from models.values import OnProgress, Picture, Progress, ShouldStop
 
 MAX_PAGES = 5_000
-LIMITS = Limits(silence_s=30.0, segment_s=60.0, resident_bytes=1_500 * 2**20, ahead=8)
+LIMITS = Limits(
+    silence_s=30.0,
+    segment_s=60.0,
+    resident_bytes=2**30,
+    address_space_bytes=4 * 2**30,
+    ahead=8,
+)
 _MAX_DEATHS = 5
 
 _log = logging.getLogger(__name__)
@@ -49,11 +55,16 @@ def open_pdf(path: Path) -> DocumentInfo:
         UnreadableMedia: it is damaged, cut off, or takes too much time or memory to open.
         EmptyMedia: it has no pages.
     """
+    told: dict[str, Any] = {}
+    request = {"do": "open", "path": str(path.absolute())}
     try:
-        header, _ = _ask({"do": "open", "path": str(path.absolute())})
+        with closing(converse_with("docmem.reader", request, LIMITS)) as answers:
+            for header, _ in answers:
+                told |= header
     except DecodeFailed as exc:
-        raise UnreadableMedia(f"{path.name} cannot be opened as a PDF: {exc}") from exc
-    pages, title = int(header["pages"]), str(header["title"])
+        if "pages" not in told:  # else it died over the first page, which may be left out
+            raise UnreadableMedia(f"{path.name} cannot be opened as a PDF: {exc}") from exc
+    pages, title = int(told["pages"]), str(told.get("title", ""))
     is_whole = pages <= MAX_PAGES
     notes = () if is_whole else (f"Only the first {MAX_PAGES} of {pages} pages are read.",)
     return DocumentInfo(path, "pdf", title or path.stem, min(pages, MAX_PAGES), notes, is_whole)
@@ -91,15 +102,12 @@ def pdf_picture(path: Path, page: int, *, width_px: int) -> bytes:
         InputError: there is no such page.
         DecodeFailed: it could not be drawn.
     """
-    request = {"do": "picture", "path": str(path.absolute())}
-    return _ask(request | {"page": page, "width_px": width_px})[1]
-
-
-def _ask(request: dict[str, Any]) -> Answer:
+    request: dict[str, Any] = {"do": "picture", "path": str(path.absolute())}
+    request |= {"page": page, "width_px": width_px}
     with closing(converse_with("docmem.reader", request, LIMITS)) as answers:
-        for answer in answers:
-            return answer
-    raise DecodeFailed(f"The decoder gave no answer about {Path(request['path']).name}.")
+        for _, png in answers:
+            return png
+    raise DecodeFailed(f"Page {page} of {path.name} could not be drawn.")
 
 
 @dataclass(slots=True)
