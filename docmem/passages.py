@@ -172,7 +172,10 @@ def _caption_units(
     labels = [(at, label) for at, line in enumerate(run) if (label := _label(page, line))]
     starts = [0, *[at for at, _ in labels[1:]], len(run)]
     for (first, last), (_, label) in zip(pairwise(starts), labels, strict=True):
-        yield from _whole_units(page, run[first:last], "figure", (*path, label), params)
+        if is_figure(label):
+            yield from _whole_units(page, run[first:last], "figure", (*path, label), params)
+        else:
+            yield from _whole_units(page, run[first:last], "text", path, params)
 
 
 def _label(page: Page, line: PageLine) -> str:
@@ -322,10 +325,13 @@ def _packed(units: list[_Unit], params: PassageParams) -> Iterator[list[_Unit]]:
 
 
 def _sections(units: list[_Unit], params: PassageParams) -> list[list[_Unit]]:
-    """Part at headings, then join what is too short to stand alone with what follows."""
+    """Part at headings and figures; what is too short to stand alone joins what follows."""
     parts: list[list[_Unit]] = []
     for unit in units:
-        opens = unit.kind == "heading" and parts and parts[-1][-1].kind != "heading"
+        opens = parts and (
+            "figure" in (unit.kind, parts[-1][-1].kind)
+            or (unit.kind == "heading" and parts[-1][-1].kind != "heading")
+        )
         if opens or not parts:
             parts.append([])
         parts[-1].append(unit)

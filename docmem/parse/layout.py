@@ -6,6 +6,7 @@ Knows no PDF library: it is handed lines with boxes in fractions of the page as 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -14,6 +15,9 @@ from statistics import median
 from models.values import Box
 
 _LATE_LINES = 8
+_LABEL = re.compile(r"[\[(]?(?:\d+(?:\.\d+)*|[A-Za-z]|[ivxIVX]+)[.)\]]+$|[•▪●–—-]$")
+_LABEL_CHARS = 7
+_LABEL_GAP = 0.08
 EDGE = 0.085  # running heads and feet stand in the outermost inch of a page, body text does not
 
 
@@ -79,6 +83,31 @@ def in_reading_order(lines: Sequence[Line]) -> list[Line]:
     if back > max(2, len(steps) / 8):
         lines = _cut(list(lines), depth=0)
     return _join_rows(_lifted(list(lines)))
+
+
+def with_labels(lines: Sequence[Line]) -> list[Line]:
+    """Join numbers and bullets to the lines they stand before: a reader of pictures parts them."""
+    labels = [line for line in lines if len(line.text) <= _LABEL_CHARS and _LABEL.match(line.text)]
+    joined: dict[int, list[Line]] = {}
+    for label in labels:
+        beside = [
+            (line.rect.x0, at)
+            for at, line in enumerate(lines)
+            if line is not label
+            and _same_row(label.rect, line.rect)
+            and line.rect.x0 - label.rect.x1 < _LABEL_GAP
+        ]
+        if beside:
+            joined.setdefault(min(beside)[1], []).append(label)
+    gone = {id(label) for found in joined.values() for label in found}
+    kept: list[Line] = []
+    for at, line in enumerate(lines):
+        for label in joined.get(at, ()):
+            text, rect = f"{label.text} {line.text}", label.rect.joined(line.rect)
+            line = replace(line, text=text, rect=rect)
+        if id(lines[at]) not in gone:
+            kept.append(line)
+    return kept
 
 
 def _lifted(lines: list[Line]) -> list[Line]:

@@ -17,7 +17,7 @@ import numpy as np
 
 from docmem.pages import DocumentInfo, Page
 from docmem.parse.compose import compose
-from docmem.parse.layout import Line, Rect, typical
+from docmem.parse.layout import Line, Rect, typical, with_labels
 from docmem.parse.styles import Bookmark, Styles
 from models.child import Limits, converse_with
 from models.errors import DecodeFailed, IngestCancelled, UnreadableMedia
@@ -182,7 +182,8 @@ def _page_of(
     elif sight.picture is not None and reader is not None:
         read = _read_off(sight.picture, reader, lines)
         by_ocr = bool(read)
-        styles = replace(styles, body_size=typical([line.size for line in read]))
+        size = typical([line.size for line in read])
+        styles = replace(styles, body_size=size, body_is_bold=False, is_read=True)
         lines = sorted(lines + read, key=lambda line: line.rect.y0) if lines else read
     text, composed = compose(lines, styles, page=number, char_start=char_start)
     reason = sight.ocr_reason if by_ocr else ""
@@ -191,12 +192,10 @@ def _page_of(
 
 def _read_off(picture: Picture, reader: TextReader, known: Sequence[Line]) -> list[Line]:
     """Read a page's picture; what its text layer says is surer than what is read there."""
-    read = (
-        Line(found.text, Rect(found.box.x0, found.box.y0, found.box.x1, found.box.y1))
+    read = [
+        Line(found.text, Rect(box.x0, box.y0, box.x1, box.y1), (box.y1 - box.y0) * picture.shape[0])
         for found in reader.read(picture)
-    )
-    return [
-        replace(line, size=(line.rect.y1 - line.rect.y0) * picture.shape[0])
-        for line in read
-        if not any(line.rect.overlap(other.rect) > 0.5 for other in known)
+        for box in [found.box]
     ]
+    new = [a for a in read if not any(a.rect.overlap(b.rect) > 0.5 for b in known)]
+    return with_labels(new)

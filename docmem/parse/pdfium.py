@@ -30,7 +30,7 @@ from models.errors import DecodeFailed, EmptyMedia, InputError, LockedDocument, 
 from models.values import Picture
 
 _MAX_PICTURE_PX = 30_000_000
-_OCR_SIDE_PX = 1_600
+_OCR_SIDE_PX = 1_600  # at 1440 lone paragraph numbers are lost
 _STAMP_CHARS = 200  # a page with less text than this over a large picture is a stamped scan
 _OUTLINE_DEPTH = 4
 _MAX_BOOKMARKS = 5_000

@@ -39,6 +39,7 @@ class Bookmark:
 class Styles:
     """What a document's body looks like and what its running lines say, from a sample of pages.
 
+    ``is_read`` means that the lines were read off a picture: sizes are rough and no type is bold.
     ``label_offset`` is a printed page number less the page's own, if pages have one at their edge.
     """
 
@@ -47,6 +48,7 @@ class Styles:
     running: frozenset[str] = frozenset()
     outline: tuple[Bookmark, ...] = ()
     label_offset: int | None = None
+    is_read: bool = False
 
 
 def learn_styles(pages: Mapping[int, Sequence[Line]], outline: Iterable[Bookmark] = ()) -> Styles:
@@ -104,6 +106,8 @@ def heading_levels(
         for line, is_running in zip(lines, running, strict=True)
     ]
     _drop_passages(lines, levels)
+    if styles.is_read:
+        _name_centred(lines, levels, running)
     if styles.outline:
         deepest = max(mark.level for mark in styles.outline)
         levels = [level if level <= 1 else max(level, deepest + 1) for level in levels]
@@ -115,6 +119,8 @@ def _level_by_type(line: Line, styles: Styles) -> int:
     if not _may_be_heading(line):
         return 0
     ratio = line.size / styles.body_size if styles.body_size > 0 else 1.0
+    if styles.is_read:
+        return 1 if ratio >= 2.0 else 2 if ratio >= 1.5 else 0
     for level, least in ((1, 1.7), (2, 1.35), (3, 1.12)):
         if ratio >= least:
             return level
@@ -143,6 +149,20 @@ def _is_passage(lines: Sequence[Line]) -> bool:
     widest = max(line.rect.x1 - line.rect.x0 for line in lines)
     wide = sum(line.rect.x1 - line.rect.x0 > 0.8 * widest for line in lines)
     return widest > 0.25 and wide >= len(lines) / 2
+
+
+def _name_centred(lines: Sequence[Line], levels: list[int], running: Sequence[bool]) -> None:
+    """Make headings of short lines that stand in the middle between wide ones."""
+    body = [line.rect for line, is_running in zip(lines, running, strict=True) if not is_running]
+    if len(body) < 5:
+        return
+    left, right = min(rect.x0 for rect in body), max(rect.x1 for rect in body)
+    for at, line in enumerate(lines):
+        before, after = line.rect.x0 - left, right - line.rect.x1
+        is_centred = abs(before - after) < 0.1 * (right - left)
+        is_short = min(before, after) > 0.12 * (right - left)
+        if not running[at] and is_centred and is_short and _may_be_heading(line):
+            levels[at] = levels[at] or 4
 
 
 def _name_by_outline(lines: Sequence[Line], levels: list[int], styles: Styles, page: int) -> None:

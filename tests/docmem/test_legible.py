@@ -16,7 +16,7 @@ PROSE = (
     "Net sales include product and service sales. Product sales represent revenue from the sale of "
     "products and related shipping fees and digital media content where we record revenue gross. "
     "Service sales represent third-party seller fees earned (including commissions) and related "
-    "shipping fees, AWS sales, certain digital content subscriptions, certain advertising services, "
+    "shipping fees, AWS sales, digital content subscriptions, certain advertising services, "
     "and our co-branded credit card agreements. Net sales information is as follows (in millions): "
 )
 GERMAN = (
