@@ -85,28 +85,37 @@ class Glyphs:
     def _line(self, start: int, end: int, *, goes_on: bool) -> Iterator[tuple[Line, int, int]]:
         """Make a line, without the glyphs that lie outside the visible page."""
         whole = self.text[start:end]
-        drawn = [start + found.start() for found in re.finditer(r"\S", whole)]
-        if not drawn:
+        start += len(whole) - len(whole.lstrip())
+        whole = whole.strip()
+        if not whole:
             return
-        rect, pieces = self._around(start, end - start)
+        last = start + len(whole) - 1
+        rect, pieces = self._around(start, len(whole))
         if rect is None or not _is_shown(rect):
-            drawn = [index for index in drawn if _is_shown(self._rect(index))]
-            if not drawn:
+            whole, rect = self._shown_part(whole, start)
+            if rect is None:
                 return
-            shown = set(drawn)
-            rect = self._rect(drawn[0])
-            for index in drawn[1:]:
-                rect = rect.joined(self._rect(index))
-            whole = "".join(
-                char for at, char in enumerate(whole, start) if at in shown or char.isspace()
-            )
         text = clean(whole)
         if not text:
             return
-        sample = drawn[:: max(1, len(drawn) // 3)][:3]
+        middle = (start + last) // 2
+        sample = [start, last, middle + self.text[middle].isspace()]
         size = typical([self._size(index) for index in sample])
-        bold = all(map(self._is_bold, {*sample, drawn[-1]}))
+        bold = all(map(self._is_bold, sample))
         yield Line(text, rect, size, bold, goes_on, pieces=pieces), start, end
+
+    def _shown_part(self, whole: str, start: int) -> tuple[str, Rect | None]:
+        """Give the characters of a line that lie on the visible page, and where."""
+        shown: list[str] = []
+        around: Rect | None = None
+        for index, char in enumerate(whole, start):
+            if not char.isspace():
+                rect = self._rect(index)
+                if not _is_shown(rect):
+                    continue
+                around = rect if around is None else around.joined(rect)
+            shown.append(char)
+        return "".join(shown), around
 
     def _around(self, start: int, count: int) -> tuple[Rect | None, int]:
         """Give the rectangle around a run of glyphs, and how many parts of it stand well apart."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 _MIN_CHARS = 200
-_READ_CHARS = 4_000
+_READ_CHARS = 2_000
 _MIN_WORDS = 30
 _UNMAPPED = re.compile("[\x01\ufffd\ue000-\uefff\uf100-\uf8ff\U000f0000-\U0010fffd]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
