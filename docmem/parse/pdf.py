@@ -76,7 +76,7 @@ def read_pdf_pages(
     reader: TextReader | None,
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
-) -> Iterator[Page]:
+) -> Generator[Page, None, None]:
     """Yield the pages in order; pages whose text layer says nothing are read off their picture.
 
     Raises:

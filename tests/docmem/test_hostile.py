@@ -264,3 +264,12 @@ def test_a_pdf_by_any_other_name_is_a_pdf(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / name, one_page(shown(FOX)))
     assert open_document(path).format == "pdf"
     assert pages_of(path)[0].text == FOX
+
+
+def test_whoever_stops_reading_ends_the_process_that_reads(tmp_path: Path) -> None:
+    path = write_pdf(tmp_path / "a.pdf", [Sheet(lines(FOX))] * 50)
+    pages = read_pages(open_document(path), reader=None)
+    assert next(pages).text == FOX
+    assert psutil.Process().children()
+    pages.close()
+    assert not psutil.Process().children()
