@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 from models.values import Box
 
 Format: TypeAlias = Literal["pdf", "docx", "pptx", "epub", "subtitles", "text", "markdown", "html"]
+LineRole: TypeAlias = Literal["body", "caption", "footnote"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,9 @@ class PageLine:
     """One line of a page: characters ``[char_start, char_end)`` of the document's text.
 
     ``heading_level`` is 0 for body text, 1 for the highest headings. A running line is a head or
-    foot that many pages repeat. Lines touch without a newline between them where a word was
-    hyphenated across the line end: the hyphen is gone, the spans still meet.
+    foot that many pages repeat. Captions and footnotes are no part of the text around them. Lines
+    touch without a newline between them where a word was hyphenated across the line end: the hyphen
+    is gone, the spans still meet.
     """
 
     char_start: int
@@ -43,6 +45,7 @@ class PageLine:
     box: Box | None = None
     heading_level: int = 0
     is_running: bool = False
+    role: LineRole = "body"
 
     def __post_init__(self) -> None:
         if not 0 <= self.char_start <= self.char_end:
@@ -53,7 +56,8 @@ class PageLine:
 class Page:
     """One page: its text, where that starts in the document's text, and its lines in order.
 
-    The document's text is its pages' texts joined by one newline.
+    The document's text is its pages' texts joined by one newline. ``ocr_reason`` says why a page
+    was read off its picture.
     """
 
     number: int
@@ -62,6 +66,7 @@ class Page:
     lines: tuple[PageLine, ...]
     by_ocr: bool = False
     notes: tuple[str, ...] = ()
+    ocr_reason: str = ""
 
     @property
     def char_end(self) -> int:

@@ -7,24 +7,18 @@ that begins in the middle has its table head or speaker written before it.
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, groupby, pairwise
+from itertools import accumulate, pairwise
 from math import ceil
-from typing import Literal, TypeAlias
 
-from docmem.pages import Page, PageLine
-from docmem.sentences import count_words, sentence_spans
-from docmem.tables import find_tables, row_prefixes
-from docmem.turns import is_stamp, turn_head
+from docmem.pages import Page
+from docmem.units import Headings, Unit, is_transcript, text_between, units_of
 from models.values import Box, Locator, PageSpan
 
 HEADING_JOIN = " › "
-
-_Kind: TypeAlias = Literal["heading", "text", "table", "row", "turn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,160 +67,19 @@ class Passage:
     boxes: tuple[Box, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Unit:
-    """What is never parted: a heading, a sentence, a row, a small table, a turn."""
-
-    start: int
-    end: int
-    kind: _Kind
-    words: int
-    path: tuple[str, ...]
-    prefix: str = ""  # what a passage that begins here needs to be understood
-
-
 def cut(pages: Iterable[Page], params: PassageParams = PassageParams()) -> Iterator[Passage]:
     """Cut pages into passages in document order; headings carry over from page to page."""
     order = 0
-    headings = _Headings()
+    headings = Headings()
     for page in pages:
-        lengths = params.for_turns() if _is_transcript(page) else params
-        units = _units(page, headings, lengths)
+        lengths = params.for_turns() if is_transcript(page) else params
+        units = units_of(page, headings, lengths)
         for group in _packed(units, lengths):
             yield _passage(order, page, group)
             order += 1
 
 
-class _Headings:
-    """The headings that are open at this point of the document."""
-
-    def __init__(self) -> None:
-        self._open: list[tuple[int, str]] = []
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        return tuple(title for _, title in self._open)
-
-    def enter(self, level: int, title: str) -> None:
-        while self._open and self._open[-1][0] >= level:
-            self._open.pop()
-        self._open.append((level, title))
-
-
-def _units(page: Page, headings: _Headings, params: PassageParams) -> list[_Unit]:
-    units: list[_Unit] = []
-    turns = _is_transcript(page)
-    for level, group in groupby(_read_lines(page), key=lambda line: line.heading_level):
-        run = list(group)
-        if level:
-            units += _heading_units(page, run, headings)
-        elif turns:
-            units += _turn_units(page, run, headings.path, params)
-        else:
-            units += _body_units(page, run, headings.path, params)
-    return units
-
-
-def _heading_units(page: Page, run: list[PageLine], headings: _Headings) -> Iterator[_Unit]:
-    title = " ".join(page.line_text(line).strip(" #\t*_") for line in run)
-    # Lines of one heading follow each other; many of them are a list set in bold, taken one by one.
-    groups = [run] if len(title) <= 150 else [[line] for line in run]
-    for lines in groups:
-        words = " ".join(" ".join(page.line_text(line).strip(" #\t*_") for line in lines).split())
-        headings.enter(lines[0].heading_level, words)
-        yield _unit(page, lines[0].char_start, lines[-1].char_end, "heading", headings.path)
-
-
-def _turn_units(
-    page: Page, run: list[PageLine], path: tuple[str, ...], params: PassageParams
-) -> Iterator[_Unit]:
-    """Make a unit of each turn; a very long turn is parted with its speaker before each part."""
-    starts = [line.char_start for line in run if turn_head(page.line_text(line))]
-    bounds = [run[0].char_start, *[at for at in starts if at > run[0].char_start], run[-1].char_end]
-    for start, end in pairwise(bounds):
-        unit = _unit(page, start, end, "turn", path)
-        if unit.words <= params.max_words:
-            yield unit
-            continue
-        speaker = turn_head(_slice(page, start, end))
-        for index, part in enumerate(_sentence_units(page, start, end, path, params)):
-            prefix = speaker if index else ""
-            yield _Unit(part.start, part.end, "text", part.words, path, prefix)
-
-
-def _body_units(
-    page: Page, run: list[PageLine], path: tuple[str, ...], params: PassageParams
-) -> Iterator[_Unit]:
-    """Make sentences of prose and rows of tables."""
-    at = 0
-    for first, last in find_tables([page.line_text(line) for line in run]):
-        if at < first:
-            yield from _prose_units(page, run[at:first], path, params)
-        for table in _parted_tables(page, run[first:last]):
-            yield from _table_units(page, table, path, params)
-        at = last
-    if at < len(run):
-        yield from _prose_units(page, run[at:], path, params)
-
-
-def _prose_units(
-    page: Page, run: list[PageLine], path: tuple[str, ...], params: PassageParams
-) -> Iterator[_Unit]:
-    yield from _sentence_units(page, run[0].char_start, run[-1].char_end, path, params)
-
-
-def _sentence_units(
-    page: Page, start: int, end: int, path: tuple[str, ...], params: PassageParams
-) -> Iterator[_Unit]:
-    for low, high in sentence_spans(_slice(page, start, end)):
-        for first, last in _short_enough(_slice(page, start + low, start + high), params.max_words):
-            yield _unit(page, start + low + first, start + low + last, "text", path)
-
-
-def _short_enough(text: str, max_words: int) -> Iterator[tuple[int, int]]:
-    """Part what has no sentence end for too long: at line ends, else between words, else anywhere.
-
-    Tables of words, lists and code come so.
-    """
-    if count_words(text) <= max_words or len(text) < 2:
-        yield 0, len(text)
-        return
-    middle = len(text) // 2
-    blanks = [mark.start() for mark in re.finditer(r"\n", text)] or [
-        mark.start() for mark in re.finditer(r"\s", text)
-    ]
-    inner = [at for at in blanks if 0 < at < len(text) - 1]
-    parted = min(inner, key=lambda at: abs(at - middle)) if inner else middle
-    yield from _short_enough(text[:parted], max_words)
-    for first, last in _short_enough(text[parted:], max_words):
-        yield parted + first, parted + last
-
-
-def _parted_tables(page: Page, run: list[PageLine]) -> Iterator[list[PageLine]]:
-    """Part tables with bars that follow each other: a blank line ends such a table."""
-    starts = [
-        at
-        for at in range(1, len(run))
-        if run[at].char_start - run[at - 1].char_end > 1 and " | " in page.line_text(run[at - 1])
-    ]
-    for first, last in pairwise([0, *starts, len(run)]):
-        yield run[first:last]
-
-
-def _table_units(
-    page: Page, run: list[PageLine], path: tuple[str, ...], params: PassageParams
-) -> Iterator[_Unit]:
-    """Keep a small table whole; part a large one by rows, its head written before each part."""
-    whole = _unit(page, run[0].char_start, run[-1].char_end, "table", path)
-    if whole.words <= params.max_words:
-        yield whole
-        return
-    texts = [" ".join(page.line_text(line).split()) for line in run]
-    for line, prefix in zip(run, row_prefixes(texts), strict=True):
-        yield _unit(page, line.char_start, line.char_end, "row", path, prefix=prefix)
-
-
-def _packed(units: list[_Unit], params: PassageParams) -> Iterator[list[_Unit]]:
+def _packed(units: list[Unit], params: PassageParams) -> Iterator[list[Unit]]:
     for section in _sections(units, params):
         words = [unit.words for unit in section]
         total = sum(words)
@@ -242,15 +95,18 @@ def _packed(units: list[_Unit], params: PassageParams) -> Iterator[list[_Unit]]:
             yield section[first:last]
 
 
-def _sections(units: list[_Unit], params: PassageParams) -> list[list[_Unit]]:
-    """Part at headings, then join what is too short to stand alone with what follows."""
-    parts: list[list[_Unit]] = []
+def _sections(units: list[Unit], params: PassageParams) -> list[list[Unit]]:
+    """Part at headings and figures; what is too short to stand alone joins what follows."""
+    parts: list[list[Unit]] = []
     for unit in units:
-        opens = unit.kind == "heading" and parts and parts[-1][-1].kind != "heading"
+        opens = parts and (
+            "figure" in (unit.kind, parts[-1][-1].kind)
+            or (unit.kind == "heading" and parts[-1][-1].kind != "heading")
+        )
         if opens or not parts:
             parts.append([])
         parts[-1].append(unit)
-    joined: list[list[_Unit]] = []
+    joined: list[list[Unit]] = []
     for part in parts:
         words = _words(part)
         if joined and min(words, _words(joined[-1])) < params.min_words:
@@ -269,20 +125,20 @@ def _nearest(reached: Sequence[int], wanted: float) -> int:
     return at if wanted - before < reached[at] - wanted else at + 1
 
 
-def _before_heading(section: Sequence[_Unit], at: int) -> int:
+def _before_heading(section: Sequence[Unit], at: int) -> int:
     """Move a cut so that no piece ends with the heading of the next."""
     while at > 0 and section[at - 1].kind == "heading":
         at -= 1
     return at
 
 
-def _passage(order: int, page: Page, units: Sequence[_Unit]) -> Passage:
+def _passage(order: int, page: Page, units: Sequence[Unit]) -> Passage:
     start, end = units[0].start, units[-1].end
     text = units[0].prefix + "\n" if units[0].prefix else ""
-    before: _Unit | None = None
+    before: Unit | None = None
     for unit in units:
-        said = _slice(page, unit.start, unit.end)
-        gap = _slice(page, before.end, unit.start) if before else ""
+        said = text_between(page, unit.start, unit.end)
+        gap = text_between(page, before.end, unit.start) if before else ""
         if unit.kind == "text":
             said = said.replace("\n", " ")
             gap = " " if gap == "\n" and before and before.kind == "text" else gap
@@ -297,7 +153,7 @@ def _passage(order: int, page: Page, units: Sequence[_Unit]) -> Passage:
     )
 
 
-def _main_path(units: Sequence[_Unit]) -> tuple[str, ...]:
+def _main_path(units: Sequence[Unit]) -> tuple[str, ...]:
     """Give the heading path under which most of the words stand."""
     words: Counter[tuple[str, ...]] = Counter()
     for unit in units:
@@ -319,28 +175,5 @@ def _boxes(page: Page, start: int, end: int) -> tuple[Box, ...]:
     return tuple(boxes)
 
 
-def _read_lines(page: Page) -> list[PageLine]:
-    """Give the lines that say something: no blank ones, no running heads and feet."""
-    return [line for line in page.lines if not line.is_running and page.line_text(line).strip()]
-
-
-def _is_transcript(page: Page) -> bool:
-    """Tell a page of turns: most of its lines begin with a speaker."""
-    body = [page.line_text(line) for line in _read_lines(page) if not line.heading_level]
-    # A line with speaker and time alone speaks for the words below it too.
-    turns = sum(1 + is_stamp(text) if turn_head(text) else 0 for text in body)
-    return len(body) >= 2 and turns >= len(body) * 0.6
-
-
-def _unit(
-    page: Page, start: int, end: int, kind: _Kind, path: tuple[str, ...], *, prefix: str = ""
-) -> _Unit:
-    return _Unit(start, end, kind, count_words(_slice(page, start, end)), path, prefix)
-
-
-def _slice(page: Page, start: int, end: int) -> str:
-    return page.text[start - page.char_start : end - page.char_start]
-
-
-def _words(units: Iterable[_Unit]) -> int:
+def _words(units: Iterable[Unit]) -> int:
     return sum(unit.words for unit in units)

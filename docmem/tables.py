@@ -13,6 +13,10 @@ from docmem.sentences import count_words
 
 _NUMERIC = re.compile(r"^[$€£¥(+–—-]*\d[\d.,/:]*[%)x]*\*?$|^[–—-]+%?$|^[$€£¥%]$")
 _LETTER = re.compile(r"[^\W\d_]")
+_YEAR = re.compile(r"^(?:19|20)\d\d[AEPF]?[,*]?$")
+_MONTH_DAY = re.compile(
+    r"\b(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.?\s+\d{1,2}\b,?", re.I
+)
 _MIN_ROWS = 3
 _ROW_GAP_LINES = 2
 _HEAD_LINES = 4
@@ -84,15 +88,21 @@ def _is_label(text: str) -> bool:
 
 
 def _body_start(texts: Sequence[str]) -> int:
-    """Count the head lines: all before the first row that has a name of its own."""
+    """Count the head lines: all before the first row that has a name and values of its own."""
     for index, text in enumerate(texts):
-        if is_row(text) and _LETTER.search(text):
+        if is_row(text) and _LETTER.search(text) and not _names_years(text):
             if "|" in text:  # cells parted by bars: the first row names the columns
                 return index + (not any("|" in above for above in texts[:index]))
             if index == 0:
                 return 0
             return index - _names_rows(texts[index - 1])
     return 0
+
+
+def _names_years(text: str) -> bool:
+    """Tell a row of column heads whose numbers are years or dates, from one of values."""
+    numbers = [part for part in _MONTH_DAY.sub("", text).split() if _NUMERIC.match(part)]
+    return "|" not in text and bool(numbers) and all(map(_YEAR.match, numbers))
 
 
 def _names_rows(text: str) -> bool:

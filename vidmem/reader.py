@@ -1,49 +1,28 @@
 """The decoding child, ``python -m vidmem.reader``: knows one request, answers it over a pipe.
 
-The request is one JSON line on stdin. Each answer on stdout is two little-endian uint32 (lengths of
-header and payload), a JSON header with ``kind``, and raw bytes. It imports no model library, and
-it may crash, hang or run out of memory: `vidmem/child.py` outlives it.
+``models/serving.py`` knows how the answers travel. It imports no model library, and it may crash,
+hang or run out of memory: ``models/child.py`` outlives it.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import struct
 import sys
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from models.errors import DecodeFailed, MemqaError
+from models.errors import DecodeFailed
+from models.serving import Answer, serve
 from vidmem.frame import Decoded
 from vidmem.sample import Sampled, SampleParams, Sampler
 from vidmem.video import decode_here, end_here, frame_here, probe_here, subtitles_here
 
-Answer: TypeAlias = tuple[dict[str, Any], bytes]
-
 _BEAT_S = 1.0
 _LONGEST_HOLE_S = 3600.0  # between frames; a longer one is damage, not a slow film
-
-
-def main() -> None:
-    """Answer the one request on stdin."""
-    out = _take_stdout()
-    request = json.loads(sys.stdin.readline())
-    _limit_memory(request["address_space_bytes"])
-    try:
-        for header, payload in _ANSWERS[request["do"]](request):
-            _send(out, header, payload)
-    except MemqaError as exc:
-        _send(out, {"kind": "error", "type": type(exc).__name__, "message": str(exc)})
-    except MemoryError:
-        _send(out, {"kind": "error", "type": "DecodeFailed", "message": "out of memory"})
-    out.flush()
-    os._exit(0)  # decoders' threads may hang in their destructors
 
 
 def _probe(request: dict[str, Any]) -> Iterator[Answer]:
@@ -164,29 +143,6 @@ class _Walk:
             yield {"kind": "beat", "pts_s": self._last_s}, b""
 
 
-def _take_stdout() -> BinaryIO:
-    """Keep the pipe to ourselves: what libraries print to stdout goes to stderr instead."""
-    pipe = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    return pipe
-
-
-def _send(out: BinaryIO, header: dict[str, Any], payload: bytes = b"") -> None:
-    head = json.dumps(header).encode()
-    out.write(struct.pack("<II", len(head), len(payload)))
-    out.write(head)
-    out.write(payload)
-    out.flush()
-
-
-def _limit_memory(limit_bytes: int) -> None:
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit; the parent still watches the resident size
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
-
-
 _ANSWERS = {
     "probe": _probe,
     "frame": _frame,
@@ -197,4 +153,4 @@ _ANSWERS = {
 }
 
 if __name__ == "__main__":
-    main()
+    serve(_ANSWERS)

@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import dropwhile
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
-from docmem.pages import DocumentInfo, Page, PageLine
-from docmem.parse.docx import open_docx, read_docx_pages
-from docmem.parse.epub import open_epub, read_epub_pages
-from docmem.parse.html import open_html, read_html_pages
+from docmem.pages import DocumentInfo, Format, Page, PageLine
 from docmem.parse.kind import sniff
-from docmem.parse.markdown import open_markdown, read_markdown_pages
-from docmem.parse.pptx import open_pptx, read_pptx_pages
-from docmem.parse.subtitles import open_subtitles, read_subtitles_pages
-from docmem.parse.text import open_text, read_text_pages
 from models.errors import IngestCancelled, UnsupportedMedia
 from models.ports import TextReader
 from models.values import OnProgress, Progress, ShouldStop
 
 __all__ = ["DocumentInfo", "Page", "PageLine", "open_document", "page_picture", "read_pages"]
-
-_OPENERS = {
-    "docx": open_docx,
-    "pptx": open_pptx,
-    "epub": open_epub,
-    "subtitles": open_subtitles,
-    "text": open_text,
-    "markdown": open_markdown,
-    "html": open_html,
-}
-_READERS = {
-    "docx": read_docx_pages,
-    "pptx": read_pptx_pages,
-    "epub": read_epub_pages,
-    "subtitles": read_subtitles_pages,
-    "text": read_text_pages,
-    "markdown": read_markdown_pages,
-    "html": read_html_pages,
-}
 
 
 def open_document(path: Path | str) -> DocumentInfo:
@@ -52,11 +28,8 @@ def open_document(path: Path | str) -> DocumentInfo:
     """
     path = Path(path)
     form = sniff(path)
-    if form == "pdf":
-        from docmem.parse.pdf import open_pdf
-
-        return open_pdf(path)
-    return _OPENERS[form](path)
+    opened: DocumentInfo = getattr(_room(form), f"open_{form}")(path)
+    return opened
 
 
 def read_pages(
@@ -66,7 +39,7 @@ def read_pages(
     first_page: int = 1,
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
-) -> Iterator[Page]:
+) -> Generator[Page, None, None]:
     """Yield the pages from ``first_page`` on, with ``reader`` for those without a text layer.
 
     Character offsets count from the first page of the document, so the pages before ``first_page``
@@ -83,7 +56,8 @@ def read_pages(
         )
     else:
         pages = _watched(info, on_progress=on_progress, should_stop=should_stop)
-    return dropwhile(lambda page: page.number < first_page, pages)
+    with closing(pages):  # whoever stops early ends the process that reads
+        yield from (page for page in pages if page.number >= first_page)
 
 
 def page_picture(path: Path | str, page: int, *, width_px: int = 1200) -> bytes:
@@ -101,10 +75,16 @@ def page_picture(path: Path | str, page: int, *, width_px: int = 1200) -> bytes:
     return pdf_picture(path, page, width_px=width_px)
 
 
+def _room(form: Format) -> ModuleType:
+    """Give the module that reads a format; it is loaded on first use, with its library."""
+    return import_module(f"docmem.parse.{form}")
+
+
 def _watched(
     info: DocumentInfo, *, on_progress: OnProgress | None, should_stop: ShouldStop | None
-) -> Iterator[Page]:
-    for page in _READERS[info.format](info):
+) -> Generator[Page, None, None]:
+    pages: Iterator[Page] = getattr(_room(info.format), f"read_{info.format}_pages")(info)
+    for page in pages:
         if should_stop is not None and should_stop():
             raise IngestCancelled(f"Stopped before page {page.number} of {info.path.name}.")
         yield page

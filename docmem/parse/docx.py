@@ -16,6 +16,7 @@ from docmem.pages import DocumentInfo, Page
 from docmem.parse.archive import told_damage
 from docmem.parse.blocks import Block, BlockKind, fill_pages, lay_out, table_row
 from docmem.parse.office import read_package
+from docmem.parse.word_lists import ListNumbers
 from models.errors import EmptyMedia
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class _Body:
         self._body: Any = document.element.body  # lxml has no types
         self._levels, self._lists = _styles(document)
         self._footnotes = _footnotes(document)
+        self._numbers = ListNumbers(document)
         # Each section's own end says how it began: on a new page, or going on.
         self._sections = [_value(end, "type") for end in self._body.iter(f"{_W}sectPr")]
         self._section = 0
@@ -117,14 +119,18 @@ class _Body:
             self._opens_page |= mark.get(f"{_W}val") not in _OFF
         own = _outline_level(_value(paragraph, "pPr", "outlineLvl"))
         level = self._levels.get(style, 0) if own is None else own
+        own_list = _value(paragraph, "pPr", "numPr", "numId")
         is_item = style in self._lists or _child(paragraph, "pPr", "numPr") is not None
+        depth = _value(paragraph, "pPr", "numPr", "ilvl")
         for index, part in enumerate(_text(paragraph).split(_PAGE_BREAK)):
             self._opens_page |= index > 0
             lines = tuple(filter(None, (_SPACE.sub(" ", one).strip() for one in part.split("\n"))))
             if lines and level:
                 yield self._placed((" ".join(lines),), level=level)
             elif lines and is_item:
-                yield self._placed((f"• {lines[0]}", *lines[1:]), "item")
+                in_list = own_list or self._lists.get(style, "")
+                label = self._numbers.label(in_list, int(depth) if depth.isdigit() else 0)
+                yield self._placed((f"{label} {lines[0]}", *lines[1:]), "item")
             elif lines:
                 yield self._placed(lines)
         yield from self._beside(paragraph)
@@ -211,13 +217,20 @@ def _is_hidden(run: Any) -> bool:
     return mark is not None and mark.get(f"{_W}val") not in _OFF
 
 
-def _styles(document: Document) -> tuple[dict[str, int], frozenset[str]]:
-    """Give the heading level of each paragraph style that has one, and the styles of lists."""
+def _styles(document: Document) -> tuple[dict[str, int], dict[str, str]]:
+    """Give the heading level of each paragraph style that has one, and the list of those of lists.
+
+    A list is told by its id, empty where the style does not name one.
+    """
     styles: Any = document.styles.element
     known = {style.get(f"{_W}styleId", ""): style for style in styles.iter(f"{_W}style")}
     levels = {name: _style_level(name, known) for name in known}
-    lists = {name for name, style in known.items() if _value(style, "name").startswith("List ")}
-    return {name: level for name, level in levels.items() if level}, frozenset(lists)
+    lists = {
+        name: _value(style, "pPr", "numPr", "numId")
+        for name, style in known.items()
+        if _value(style, "name").startswith("List ")
+    }
+    return {name: level for name, level in levels.items() if level}, lists
 
 
 def _style_level(name: str, known: dict[str, Any]) -> int:

@@ -24,6 +24,7 @@ from models.errors import EmptyMedia, LockedDocument, UnreadableMedia, Unsupport
 _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
 _TEXTS = ("application/xhtml+xml", "text/html", "application/xml", "text/x-oeb1-document")
+_NCX = "application/x-dtbncx+xml"
 _ENTITY = re.compile(rb"<!ENTITY", re.I)
 _LONGEST_PAGE = 60_000  # about twenty printed pages; some books are one single file
 
@@ -76,12 +77,13 @@ def _read(path: Path) -> _Book:
         locked = _locked(archive)
         if any(name in locked for name in names):
             raise LockedDocument(f"{path.name} is protected against reading by other programs.")
+        titles = _titles(archive, root, posixpath.dirname(package))
         chapters: list[_Chapter] = []
         missing = 0
         for name in names:
             lines = _lines(archive, name)
             missing += lines is None
-            chapters += _chapters(lines or [])
+            chapters += _chapters(_headed(lines or [], titles.get(name, "")))
         return _Book(_title(root), tuple(chapters), missing)
 
 
@@ -130,6 +132,47 @@ def _lines(archive: Archive, name: str) -> list[tuple[str, int]] | None:
         return None
     text, levels, _ = render(source.replace("\r\n", "\n").replace("\r", "\n"))
     return list(zip(text.split("\n"), levels, strict=True)) if text else []
+
+
+def _titles(archive: Archive, root: ElementTree.Element, folder: str) -> dict[str, str]:
+    """Give what the table of contents calls the files, its first word on each; {} where broken."""
+    names = [
+        _inside(folder, item.get("href", ""))
+        for item in root.iter()
+        if _plain(item) == "item"
+        and ("nav" in item.get("properties", "").split() or item.get("media-type", "") == _NCX)
+    ]
+    found: dict[str, str] = {}
+    for name in names:
+        try:
+            contents = _xml(archive, name) if name in archive.names else None
+        except (ElementTree.ParseError, UnreadableMedia):
+            continue
+        for address, title in _entries(contents) if contents is not None else ():
+            found.setdefault(_inside(posixpath.dirname(name), address), title)
+    return found
+
+
+def _entries(contents: ElementTree.Element) -> Iterator[tuple[str, str]]:
+    """Yield addresses and titles: links of EPUB 3, points of EPUB 2."""
+    for one in contents.iter():
+        if _plain(one) == "a" and (address := one.get("href", "")):
+            yield address, " ".join("".join(one.itertext()).split())
+        elif _plain(one) == "navPoint":
+            labels = [part for part in one if _plain(part) == "navLabel"]
+            places = [part.get("src", "") for part in one if _plain(part) == "content"]
+            if labels and places:
+                yield places[0], " ".join("".join(labels[0].itertext()).split())
+
+
+def _headed(lines: list[tuple[str, int]], title: str) -> list[tuple[str, int]]:
+    """Give a chapter without headings the one that the table of contents has for it."""
+    if not title or not lines or any(level for _, level in lines):
+        return lines
+    first = next((at for at, (line, _) in enumerate(lines) if line.strip()), 0)
+    if lines[first][0].strip().casefold() == title.casefold():
+        return [*lines[:first], (lines[first][0], 1), *lines[first + 1 :]]
+    return [(title, 1), ("", 0), *lines]
 
 
 def _chapters(lines: list[tuple[str, int]]) -> Iterator[_Chapter]:

@@ -160,3 +160,39 @@ def test_other_archives_are_no_documents(tmp_path: Path) -> None:
     odt = {"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": "<a/>"}
     with pytest.raises(UnsupportedMedia, match=r"save it as \.docx"):
         open_document(write_zip(tmp_path / "a.odt", odt))
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_chapter_without_heading_has_the_title_of_the_table_of_contents(
+    tmp_path: Path, version: int
+) -> None:
+    bodies = {
+        "a.xhtml": chapter("<p>It was shut.</p>"),
+        "b.xhtml": chapter("<p>The garden</p><p>It was green.</p>"),
+        "c.xhtml": chapter("<h2>Own head</h2><p>It was blue.</p>"),
+    }
+    titles = {"a.xhtml": "The Gate", "b.xhtml": "The Garden", "c.xhtml": "Not this"}
+    entries = book_entries(bodies)
+    if version == 3:
+        item = '<item id="toc" href="toc.xml" media-type="text/xml" properties="nav"/>'
+        points = "".join(f'<li><a href="{n}#top">{t}</a></li>' for n, t in titles.items())
+        contents = f'<html xmlns="http://www.w3.org/1999/xhtml"><nav><ol>{points}</ol></nav></html>'
+    else:
+        item = '<item id="toc" href="toc.xml" media-type="application/x-dtbncx+xml"/>'
+        points = "".join(
+            f"<navPoint><navLabel><text>{t}</text></navLabel><content src='{n}'/></navPoint>"
+            for n, t in titles.items()
+        )
+        contents = f"<ncx><navMap>{points}</navMap></ncx>"
+    (package,) = [name for name in entries if name.endswith(".opf")]
+    told = entries[package]
+    told = told.decode() if isinstance(told, bytes) else told
+    entries[package] = told.replace("</manifest>", f"{item}</manifest>").encode()
+    entries["OEBPS/toc.xml"] = contents.encode()
+    pages = pages_of(write_zip(tmp_path / "a.epub", entries))
+    assert [heads(page) for page in pages] == [
+        [(1, "The Gate")],
+        [(1, "The garden")],
+        [(2, "Own head")],
+    ]
+    assert pages[0].text == "The Gate\n\nIt was shut."

@@ -178,7 +178,7 @@ def test_a_stamp_over_a_scan_does_not_hide_it_and_is_not_read_twice(tmp_path: Pa
 def test_without_a_reader_a_scan_says_that_it_was_not_read(tmp_path: Path) -> None:
     (page,) = pages_of(write_pdf(tmp_path / "a.pdf", [Sheet(jpeg=scan("hidden"))]))
     assert page.text == ""
-    assert "Page 1 is a picture and was not read" in page.notes[0]
+    assert "Page 1 was not read: it has no text layer" in page.notes[0]
 
 
 def test_a_blank_page_stays_empty_and_is_not_shown_to_the_reader(tmp_path: Path) -> None:
