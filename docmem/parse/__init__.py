@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import dropwhile
 from pathlib import Path
 
+from docmem.kept import KeptPages
 from docmem.pages import DocumentInfo, Page, PageLine
 from docmem.parse.docx import open_docx, read_docx_pages
 from docmem.parse.epub import open_epub, read_epub_pages
@@ -64,13 +65,15 @@ def read_pages(
     *,
     reader: TextReader | None,
     first_page: int = 1,
+    kept: KeptPages | None = None,
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Iterator[Page]:
     """Yield the pages from ``first_page`` on, with ``reader`` for those without a text layer.
 
     Character offsets count from the first page of the document, so the pages before ``first_page``
-    are read over again, if not handed out.
+    are read over again, if not handed out. Pages that ``kept`` knows are taken from there, where
+    reading takes long (PDF).
 
     Raises:
         IngestCancelled: ``should_stop`` said so; the pages already given are whole.
@@ -79,7 +82,7 @@ def read_pages(
         from docmem.parse.pdf import read_pdf_pages
 
         pages = read_pdf_pages(
-            info, reader=reader, on_progress=on_progress, should_stop=should_stop
+            info, reader=reader, kept=kept, on_progress=on_progress, should_stop=should_stop
         )
     else:
         pages = _watched(info, on_progress=on_progress, should_stop=should_stop)

@@ -14,7 +14,8 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
@@ -22,6 +23,7 @@ import numpy as np
 import pypdfium2 as pdfium  # type: ignore[import-untyped]
 import pypdfium2.raw as pdfium_c  # type: ignore[import-untyped]
 
+from docmem.kept import KeptPages
 from docmem.pages import DocumentInfo, Page
 from docmem.parse.layout import Line, Rect, Styles, compose, in_reading_order, learn_styles, typical
 from models.errors import (
@@ -42,6 +44,8 @@ _OCR_SIDE_PX = 1_600
 _SAMPLE_PAGES = 15
 _STAMP_CHARS = 200  # a page with less text than this over a large picture is a stamped scan
 _OUTLINE_DEPTH = 4
+_READING = 1  # raise it when pages come to be read otherwise: kept ones are known by it
+_MARKED_EACH = 8
 _HYPHENS = frozenset((0xFFFE, 0x02))  # how PDFium writes a hyphen that parts a word at a line end
 _LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB06: "st"}
 _POOR_TITLE = re.compile(r"untitled|microsoft (?:word|powerpoint)|^[\d\W_]+$|\.\w{2,4}$", re.I)
@@ -88,10 +92,13 @@ def read_pdf_pages(
     info: DocumentInfo,
     *,
     reader: TextReader | None,
+    kept: KeptPages | None = None,
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Iterator[Page]:
     """Yield the pages in order; pages without a text layer are read off their picture.
+
+    Pages that ``kept`` knows by their glyphs are not read again; new ones are put there.
 
     Raises:
         IngestCancelled: ``should_stop`` said so; pages already given are whole.
@@ -99,13 +106,23 @@ def read_pdf_pages(
     with _document(info.path) as pdf:
         with _PDFIUM:
             styles = _styles(pdf, info.pages)
+        manner = _manner(styles)
         char_start = 0
         for number in range(1, info.pages + 1):
             if should_stop is not None and should_stop():
                 raise IngestCancelled(f"Stopped before page {number} of {info.path.name}.")
-            with _PDFIUM:
-                sight = _look(pdf, number, draws=reader is not None)
-            page = _page_of(sight, styles, reader, number=number, char_start=char_start)
+            mark = None
+            page = None
+            if kept is not None:
+                with _PDFIUM:
+                    mark = _mark(pdf, number, manner)
+                page = kept.get(mark, number=number, char_start=char_start) if mark else None
+            if page is None:
+                with _PDFIUM:
+                    sight = _look(pdf, number, draws=reader is not None)
+                page = _page_of(sight, styles, reader, number=number, char_start=char_start)
+                if kept is not None and mark and not sight.needs_ocr:
+                    kept.put(mark, page)
             char_start = page.char_end + 1
             yield page
             if on_progress is not None:
@@ -237,6 +254,36 @@ def _look(pdf: pdfium.PdfDocument, number: int, *, draws: bool) -> _Sight:
     except pdfium.PdfiumError as exc:
         _log.warning("page %d: %s", number, exc)
         return _Sight(notes=(f"Page {number} is damaged and could not be read.",))
+
+
+def _manner(styles: Styles) -> bytes:
+    """Say by what pages are read: those read by another manner are read again."""
+    told = (_READING, replace(styles, running=frozenset()), sorted(styles.running))
+    return sha256(repr(told).encode()).digest()
+
+
+def _mark(pdf: pdfium.PdfDocument, number: int, manner: bytes) -> bytes | None:
+    """Give a hash of a page's shape, text, and the place and type of every eighth glyph.
+
+    It takes a twentieth of the time of reading the page. Nothing for a page that PDFium cannot
+    load, or with so little text that it may be a picture.
+    """
+    try:
+        with closing(pdf[number - 1]) as page, closing(page.get_textpage()) as textpage:
+            count = textpage.count_chars()
+            if not _STAMP_CHARS < count <= MAX_PAGE_CHARS:
+                return None
+            mark = sha256(manner)
+            mark.update(repr((page.get_bbox(), page.get_size(), page.get_rotation())).encode())
+            mark.update(textpage.get_text_range(errors="replace").encode(errors="replace"))
+            box, glyphs = pdfium_c.FS_RECTF(), textpage.raw
+            for index in range(0, count, _MARKED_EACH):
+                pdfium_c.FPDFText_GetLooseCharBox(glyphs, index, box)
+                mark.update(bytes(box))
+                mark.update(b"%d" % pdfium_c.FPDFText_GetFontWeight(glyphs, index))
+            return mark.digest()
+    except pdfium.PdfiumError:
+        return None
 
 
 def _page_of(

@@ -120,7 +120,7 @@ def walked(tree: Tree, own: Mapping[str, float], **params: int) -> tuple[list[st
 
 
 def test_a_branch_is_worth_the_best_below_it_not_its_summary() -> None:
-    tree = tree_of(64, fan_out=4)
+    tree = tree_of(64, fan_out=4, anchoring=0)
     own = {node.id: 0.5 for node in tree.nodes if node.first_passage >= 16}
     own |= {f"p{n}": 0.1 for n in range(64)} | {"p5": 0.9}
     nodes, leaves = walked(tree, own, beam=1)
@@ -130,7 +130,7 @@ def test_a_branch_is_worth_the_best_below_it_not_its_summary() -> None:
 
 
 def test_a_beam_of_three_reaches_three_distant_branches() -> None:
-    tree = tree_of(64, fan_out=4)
+    tree = tree_of(64, fan_out=4, anchoring=0)
     own = {"p3": 0.9, "p30": 0.8, "p60": 0.7, "p45": 0.6}
     nodes, leaves = walked(tree, own, beam=3)
     assert leaves == ("p3", "p30", "p60")
@@ -139,7 +139,7 @@ def test_a_beam_of_three_reaches_three_distant_branches() -> None:
 
 
 def test_every_step_shows_its_options_and_why() -> None:
-    tree = tree_of(16, fan_out=4)
+    tree = tree_of(16, fan_out=4, anchoring=0)
     way = walk(tree, lambda question: {"p2": 0.9, "p9": 0.4}, "question")
     root = way.steps[0]
     assert root.node == tree.root
@@ -149,7 +149,7 @@ def test_every_step_shows_its_options_and_why() -> None:
 
 
 def test_nothing_scored_reaches_nothing() -> None:
-    tree = tree_of(16, fan_out=4)
+    tree = tree_of(16, fan_out=4, anchoring=0)
     way = walk(tree, lambda question: {}, "question")
     assert way.leaves == ()
     assert [step.reason for step in way.steps] == ["None of its 4 parts says anything on this."]
