@@ -269,9 +269,7 @@ def _quotes(below: Mapping[str, Gist], group: Sequence[_Item]) -> _Quotes:
     return sentences, np.concatenate(features) if features else np.zeros((0, 1), np.float16)
 
 
-def _encoded(
-    quotes: Sequence[_Quotes], encode: Encode
-) -> list[tuple[Sequence[str], Features]]:
+def _encoded(quotes: Sequence[_Quotes], encode: Encode) -> list[tuple[Sequence[str], Features]]:
     """Give the quotes with their features, those encoded now that have none yet."""
     missing = [sentence for found, features in quotes if features is None for sentence in found]
     new = encode(missing) if missing else np.zeros((0, 1), np.float32)
