@@ -45,7 +45,7 @@ _SAMPLE_PAGES = 15
 _STAMP_CHARS = 200  # a page with less text than this over a large picture is a stamped scan
 _OUTLINE_DEPTH = 4
 _READING = 1  # raise it when pages come to be read otherwise: kept ones are known by it
-_MARKED_EACH = 8
+_MARKED_EACH = 16
 _HYPHENS = frozenset((0xFFFE, 0x02))  # how PDFium writes a hyphen that parts a word at a line end
 _LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB06: "st"}
 _POOR_TITLE = re.compile(r"untitled|microsoft (?:word|powerpoint)|^[\d\W_]+$|\.\w{2,4}$", re.I)
@@ -263,7 +263,7 @@ def _manner(styles: Styles) -> bytes:
 
 
 def _mark(pdf: pdfium.PdfDocument, number: int, manner: bytes) -> bytes | None:
-    """Give a hash of a page's shape, text, and the place and type of every eighth glyph.
+    """Give a hash of a page's shape, text, and the place and type of every 16th glyph.
 
     It takes a twentieth of the time of reading the page. Nothing for a page that PDFium cannot
     load, or with so little text that it may be a picture.
