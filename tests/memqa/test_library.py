@@ -14,8 +14,8 @@ import pytest
 import memqa
 from memqa.chats import turn_row
 from memqa.library import Library
-from memqa.store.schema import OUTLINE
 from memqa.store.lock import locked
+from memqa.store.schema import OUTLINE
 from memqa.values import Answer, Citation, Evidence, Outcome, Step
 from models.errors import IngestCancelled, InputError, SetupError, StoreConflict
 from models.values import Box, PageSpan, Progress
