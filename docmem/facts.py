@@ -2,6 +2,10 @@
 
 A fact is a row of a table beside its column heads, or a sentence that states a date, an amount or
 a name. Its words are the passage's own; its heading and its speaker are written before it.
+
+For answers, not for search: on the development PDFs, facts that credit their passage's page leave
+BM25's recall@5 at 0.63 (FinanceBench, n 16) and lower it from 0.66 to 0.50 (MMLongBench text, n 44)
+in one pool with the passages, 0.63 to 0.69 and 0.66 to 0.55 fused by rank.
 """
 
 from __future__ import annotations
