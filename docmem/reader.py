@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from docmem.parse.layout import Line
+from docmem.parse.marks import manner, mark_of
 from docmem.parse.pdfium import Sight, bookmarks, look, opened, png, title_of
 from docmem.parse.styles import learn_styles
 from models.serving import Answer, serve
@@ -26,8 +27,11 @@ def _open(request: dict[str, Any]) -> Iterator[Answer]:
 
 
 def _pages(request: dict[str, Any]) -> Iterator[Answer]:
-    """Yield ``styles`` learned from pages all over the document, then each ``page`` in order."""
-    last, skip = request["last"], frozenset(request["skip"])
+    """Yield ``styles`` learned from pages all over the document, then each ``page`` in order.
+
+    A page whose mark is among those ``kept`` is not read: its mark alone is told.
+    """
+    last, skip, kept = request["last"], frozenset(request["skip"]), frozenset(request["kept"])
     with opened(Path(request["path"])) as pdf:
         sample: dict[int, Sight] = {}
         for number in _spread(last):
@@ -38,14 +42,20 @@ def _pages(request: dict[str, Any]) -> Iterator[Answer]:
         styles = learn_styles(lines, bookmarks(pdf))
         told = asdict(styles) | {"running": sorted(styles.running)}
         yield {"kind": "styles", "styles": told}, b""
+        by = manner(styles)
         for number in range(request["first"], last + 1):
             if number in skip:
                 continue
             yield {"kind": "look", "page": number}, b""
+            mark = mark_of(pdf, number, by).hex()
+            if mark in kept:
+                yield {"kind": "kept", "page": number, "mark": mark}, b""
+                continue
             sight = sample.pop(number, None)
             if sight is None or (sight.ocr_reason and request["draws"]):
                 sight = look(pdf, number, draws=request["draws"])
-            yield _told(number, sight)
+            # Glyphs do not tell a picture from another.
+            yield _told(number, sight, "" if sight.ocr_reason else mark)
 
 
 def _picture(request: dict[str, Any]) -> Iterator[Answer]:
@@ -54,10 +64,11 @@ def _picture(request: dict[str, Any]) -> Iterator[Answer]:
         yield {"kind": "picture"}, png(pdf, path.name, request["page"], request["width_px"])
 
 
-def _told(number: int, sight: Sight) -> Answer:
+def _told(number: int, sight: Sight, mark: str) -> Answer:
     header = {
         "kind": "page",
         "page": number,
+        "mark": mark,
         "lines": [_listed(line) for line in sight.lines],
         "ocr_reason": sight.ocr_reason,
         "notes": sight.notes,

@@ -197,7 +197,8 @@ def _roots(finder: Finder, media: Sequence[Media]) -> list[Found]:
     for item in media:
         nodes = finder.reader.memories(item.id, levels=("summary",))
         roots = [node for node in nodes if node.parent_id is None]
-        found += [Found(root, item, 1.0, SURE) for root in roots[:1]]
+        if len(roots) == 1:  # several: the tree still grows
+            found.append(Found(roots[0], item, 1.0, SURE))
     return found
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from memqa.kept import NOTHING_KEPT, Kept
 from memqa.listening import Listener
 from memqa.store.rows import searched_text
 from memqa.store.schema import Memory, VectorBatch
@@ -16,17 +17,28 @@ from models.values import Features
 _BATCH = 64
 
 
-def text_batch(encoder: TextEncoder, memories: Sequence[Memory], listener: Listener) -> VectorBatch:
-    """Give the text vectors [N, D] of those memories that have a text."""
+def text_batch(
+    encoder: TextEncoder,
+    memories: Sequence[Memory],
+    listener: Listener,
+    *,
+    kept: Kept = NOTHING_KEPT,
+) -> VectorBatch:
+    """Give the text vectors [N, D] of the memories that have a text, kept ones as they are."""
     telling = [memory for memory in memories if memory.text.strip()]
-    vectors = encode_texts(encoder, [searched_text(memory) for memory in telling], listener)
+    texts = [searched_text(memory) for memory in telling]
+    found = [kept.vector(text) for text in texts]
+    new = [index for index, vector in enumerate(found) if vector is None]
+    vectors = np.zeros((len(texts), encoder.dim), np.float32)
+    if len(new) < len(texts):
+        known = [index for index, vector in enumerate(found) if vector is not None]
+        vectors[known] = [vector for vector in found if vector is not None]
+    vectors[new] = encode_texts(encoder, [texts[index] for index in new], listener)
     return VectorBatch(encoder.signature, "cosine", tuple(memory.id for memory in telling), vectors)
 
 
-def encode_texts(
-    encoder: TextEncoder, texts: Sequence[str], listener: Listener, *, stage: str = ""
-) -> Features:
-    """Encode texts as vectors [N, D]; with a ``stage``, tells how far it is.
+def encode_texts(encoder: TextEncoder, texts: Sequence[str], listener: Listener) -> Features:
+    """Encode texts as vectors [N, D].
 
     Raises:
         IngestCancelled: the listener wished it.
@@ -36,7 +48,4 @@ def encode_texts(
         if listener.stops():
             raise IngestCancelled("stopped while comparing texts")
         parts.append(encoder.encode(texts[start : start + _BATCH]))
-        if stage:
-            done = min(start + _BATCH, len(texts))
-            listener.progress(stage, done, len(texts), "sentences")
     return np.concatenate(parts)

@@ -41,12 +41,16 @@ _BLOCK_BYTES = 8 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One media being taken in: how far its last commit came, the opened file, whom to tell."""
+    """One media being taken in: how far its last commit came, the opened file, whom to tell.
+
+    ``earlier`` is what lay at the same path before the file was edited, to be replaced at the end.
+    """
 
     row: MediaRow
     found: Found
     states: Mapping[str, bytes]
     listener: Listener
+    earlier: MediaRow | None = None
     live: Live | None = None
 
 
@@ -117,6 +121,8 @@ class Ingest:
         except InputError:
             drop_upload(self._store.home, path)
             raise
+        if not is_new:
+            self._replace_earlier(media)  # a run may have died just before it
         listener.found(media)
         ended: OutcomeStatus = "partial" if media.status == "partial" else "indexed"
         status = ended if is_new else "unchanged"
@@ -160,7 +166,7 @@ class Ingest:
                 # its end is wished for, and what was seen till then is remembered all the same
                 unhurried = replace(listener, should_stop=None)
                 try:
-                    media = self._remember(Task(row, live.info, {}, unhurried, live))
+                    media = self._remember(Task(row, live.info, {}, unhurried, live=live))
                 except BaseException as exc:
                     self._unfinished(row.media.id, exc)
                     raise
@@ -220,14 +226,15 @@ class Ingest:
             listener.progress("Loading models", 0)
             row = self._store.write.begin(self._fresh(media_id, facts, found, method))
             listener.found(row.media)
+            states, earlier = self._store.read.states(media_id), self._earlier(row.media)
             try:
-                media = self._remember(
-                    Task(row, found, self._store.read.states(media_id), listener)
-                )
+                media = self._remember(Task(row, found, states, listener, earlier))
             except BaseException as exc:
                 self._unfinished(media_id, exc)
                 raise
-            self._replace_earlier(media)
+            is_compact = self._replace_earlier(media)
+            if not is_compact and media.kind == "document":
+                self._store.upkeep.compact()
         return media
 
     def _fresh(self, media_id: str, facts: FileFacts, found: Found, method: str) -> MediaRow:
@@ -291,15 +298,29 @@ class Ingest:
         else:
             self._store.write.settle(replace(row.media, status="cancelled"))
 
-    def _replace_earlier(self, media: Media) -> None:
-        """Forget the media that the same path held before its file was changed."""
-        for row in self._store.read.media_rows():
-            if row.media.path != media.path or row.media.id == media.id:
-                continue
+    def _earlier(self, media: Media) -> MediaRow | None:
+        """Find the newest finished media that the same path held before its file was changed."""
+        rows = [row for row in self._replaced(media) if row.media.status in _FINISHED]
+        return max(rows, key=lambda row: row.media.added_at, default=None)
+
+    def _replace_earlier(self, media: Media) -> bool:
+        """Forget the media that the same path held before; say whether one was forgotten."""
+        forgotten = False
+        for row in self._replaced(media):
             if others := [alias for alias in row.aliases if Path(alias).exists()]:
                 self._store.write.relocate(row.media.id, others[0], size_bytes=0, mtime_ns=0)
             else:
-                self._store.upkeep.forget(row.media.id, chats_too=False)
+                forgotten |= self._store.upkeep.forget(row.media.id, chats_too=False)
+        return forgotten
+
+    def _replaced(self, media: Media) -> list[MediaRow]:
+        return [
+            row
+            for row in self._store.read.media_rows()
+            if row.media.path == media.path
+            and row.media.id != media.id
+            and row.media.added_at <= media.added_at
+        ]
 
 
 def settle_abandoned(store: Store) -> None:

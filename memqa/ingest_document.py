@@ -1,7 +1,8 @@
 """A document, page by page, into memories: its passages, then the tree of summaries over them.
 
-Passages are committed in batches. A run that goes on after a stop reads the pages again, which is
-quick, but not what was read off pictures of pages, which is slow: that is kept until the end.
+Passages are committed in batches, then the tree in batches of nodes. A run that goes on after a
+stop reads the pages again, which is quick, but not what was read off pictures of pages, which is
+slow. What the document said before it was edited is taken over where it still says so.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from docmem.kept import KeptPages
 from memqa.embedding import text_batch
 from memqa.engines import Engines
 from memqa.ingest import Task
-from memqa.outline import outline_commit
+from memqa.kept import Kept, keep, load_gists
+from memqa.outline import OutlineTools, outline_commits
 from memqa.settings import DocumentSettings
-from memqa.store.schema import Commit, Memory, memory_id
+from memqa.store.rows import searched_text
+from memqa.store.schema import OUTLINE, PAGES, SCANS, Commit, Memory, memory_id
 from memqa.values import Media, MediaStatus
 from models.errors import EmptyMedia
 from models.ports import TextReader
@@ -30,8 +34,8 @@ if TYPE_CHECKING:
     from docmem.passages import Passage
     from memqa.store.store import Store
 
-_SCANS = "scans"
 _BATCH = 32
+_KNOWN_WORK = 1 / 32  # what a passage costs whose vector is known, against a new one
 
 
 class DocumentIngest:
@@ -49,55 +53,85 @@ class DocumentIngest:
             EmptyMedia: no text was found.
             IngestCancelled: the listener wished it.
         """
-        media, segment, is_whole = self._read(task)
+        kept = self._kept(task)
+        media, segment, pages = self._read(task, kept)
         passages = self._store.read.memories(media.id, levels=["passage"])
         if not passages:
             raise EmptyMedia(f"{media.name} holds no text{_hint(media)}")
-        if not self._store.read.memories(media.id, levels=["summary"]):
-            encoder = self._engines.text_encoder()
-            commit = outline_commit(
-                media, passages, segment=segment, encoder=encoder, listener=task.listener
-            )
-            self._store.write.commit(commit)
-        status: MediaStatus = "indexed" if is_whole else "partial"
-        row = self._store.write.settle(replace(media, status=status), done_states=(_SCANS,))
-        self._store.upkeep.compact()
+        done = {node.id for node in self._store.read.memories(media.id, levels=["summary"])}
+        tools = OutlineTools(self._engines.text_encoder(), task.listener, kept)
+        states = pages.dump()
+        for commit in outline_commits(
+            media, passages, first_segment=segment, done=done, tools=tools
+        ):
+            self._store.write.commit(replace(commit, states={**commit.states, **states}))
+            states = {}
+        status: MediaStatus = "indexed" if pages.are_whole else "partial"
+        row = self._store.write.settle(replace(media, status=status))
         return row.media
 
-    def _read(self, task: Task) -> tuple[Media, int, bool]:
-        """Commit the passages that are not yet; give the next segment and whether all was read."""
+    def _kept(self, task: Task) -> Kept:
+        """Give what the file's earlier state lends, and what an interrupted run made already."""
+        signature = self._engines.text_encoder().signature
+        kept = keep(self._store.read, task.earlier, signature)
+        own = load_gists(task.states.get(OUTLINE))
+        return replace(kept, gists={**kept.gists, **own}, states={**kept.states, **task.states})
+
+    def _read(self, task: Task, kept: Kept) -> tuple[Media, int, _Pages]:
+        """Commit the passages that are not yet; give the next segment and the pages read."""
         from docmem.passages import cut
 
-        media = task.row.media
-        scans = _RememberedReader(self._engines, task.states.get(_SCANS))
-        pages = _Pages(task, scans if self._settings.read_scans else None)
-        passages, segment = cut(pages), 0
-        while batch := list(islice(passages, _BATCH)):
-            if segment > task.row.committed_segment:
-                media = replace(media, remembered_pages=pages.last, notes=pages.notes(media))
-                media = self._commit(media, segment, batch, scans.dump(), task)
+        media, segment = task.row.media, task.row.committed_segment + 1
+        scans = _RememberedReader(self._engines, kept.states.get(SCANS))
+        pages = _Pages(task, scans if self._settings.read_scans else None, kept.states.get(PAGES))
+        stored = len(self._store.read.memories(media.id, levels=["passage"])) if segment else 0
+        passages = islice(cut(pages), stored, None)
+        for batch in _batches(passages, kept):
+            media = replace(media, remembered_pages=pages.last, notes=pages.notes(media))
+            media = self._commit(media, segment, batch, kept, task, scans)
             segment += 1
         media = replace(media, remembered_pages=pages.last, notes=pages.notes(media))
-        return media, segment, pages.are_whole
+        return media, segment, pages
 
     def _commit(
-        self, media: Media, segment: int, batch: Sequence[Passage], scans: bytes, task: Task
+        self,
+        media: Media,
+        segment: int,
+        batch: Sequence[Passage],
+        kept: Kept,
+        task: Task,
+        scans: _RememberedReader,
     ) -> Media:
         memories = [_memory(media.id, segment, passage) for passage in batch]
-        vectors = text_batch(self._engines.text_encoder(), memories, task.listener)
-        states = {_SCANS: scans}
-        commit = Commit(segment, media, memories=memories, vectors=[vectors], states=states)
+        vectors = text_batch(self._engines.text_encoder(), memories, task.listener, kept=kept)
+        commit = Commit(segment, media, memories=memories, vectors=[vectors], states=scans.dump())
         row = self._store.write.commit(commit)
         self._store.upkeep.after_commit()
         return row.media
 
 
+def _batches(passages: Iterator[Passage], kept: Kept) -> Iterator[list[Passage]]:
+    """Part passages into what is committed at once: 32 new ones, or many more that are known."""
+    batch: list[Passage] = []
+    work = 0.0
+    for passage in passages:
+        batch.append(passage)
+        is_known = kept.vector(searched_text(_memory("", 0, passage))) is not None
+        work += _KNOWN_WORK if is_known else 1.0
+        if work >= _BATCH:
+            yield batch
+            batch, work = [], 0.0
+    if batch:
+        yield batch
+
+
 class _Pages:
     """The pages of a document as they are read, and what is worth noting about them."""
 
-    def __init__(self, task: Task, reader: TextReader | None) -> None:
+    def __init__(self, task: Task, reader: TextReader | None, kept: bytes | None) -> None:
         self._task = task
         self._reader = reader
+        self._kept = KeptPages(kept or b"")
         self._notes: list[str] = []
         self.last = 0
 
@@ -109,12 +143,18 @@ class _Pages:
         for page in read_pages(
             self._task.found,
             reader=self._reader,
+            kept=self._kept,
             on_progress=listener.on_progress,
             should_stop=listener.should_stop,
         ):
             self._notes += page.notes
             self.last = page.number
             yield page
+
+    def dump(self) -> dict[str, bytes]:
+        """Give the pages that need not be read again, as a state."""
+        blob = self._kept.dump()
+        return {PAGES: blob} if blob else {}
 
     @property
     def are_whole(self) -> bool:
@@ -132,7 +172,10 @@ class _RememberedReader:
 
     def __init__(self, engines: Engines, state: bytes | None) -> None:
         self._engines = engines
-        self._known: dict[str, list[dict[str, object]]] = json.loads(state) if state else {}
+        told: dict[str, Any] = json.loads(state) if state else {"signature": "", "read": {}}
+        self._signature: str = told["signature"]
+        self._stored: dict[str, list[dict[str, object]]] = told["read"]
+        self._read: dict[str, list[dict[str, object]]] = {}
 
     @property
     def signature(self) -> str:
@@ -143,14 +186,20 @@ class _RememberedReader:
         """Give the lines of text in reading order."""
         shape = str(picture.shape).encode()
         key = hashlib.sha256(shape + picture.tobytes()).hexdigest()
-        if key not in self._known:
-            lines = self._engines.text_reader().read(picture)
-            self._known[key] = [asdict(line) for line in lines]
-        return [_line(stored) for stored in self._known[key]]
+        if key not in self._read:
+            if key in self._stored and self._signature == self.signature:
+                self._read[key] = self._stored[key]
+            else:
+                lines = self._engines.text_reader().read(picture)
+                self._read[key] = [asdict(line) for line in lines]
+        return [_line(stored) for stored in self._read[key]]
 
-    def dump(self) -> bytes:
-        """Write everything read so far as a state."""
-        return json.dumps(self._known).encode()
+    def dump(self) -> dict[str, bytes]:
+        """Give everything read in this run as a state; nothing where nothing was."""
+        if not self._read:
+            return {}
+        told = {"signature": self.signature, "read": self._read}
+        return {SCANS: json.dumps(told).encode()}
 
 
 def _line(stored: dict[str, object]) -> TextLine:

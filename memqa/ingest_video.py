@@ -18,10 +18,11 @@ from memqa.embedding import text_batch
 from memqa.engines import Engines
 from memqa.held import Memories
 from memqa.ingest import Task
+from memqa.kept import Kept, load_gists
 from memqa.listening import Listener
-from memqa.outline import outline_commit
+from memqa.outline import OutlineTools, outline_commits
 from memqa.settings import VideoSettings
-from memqa.store.schema import Commit, Memory, VectorBatch, memory_id
+from memqa.store.schema import OUTLINE, Commit, Memory, VectorBatch, memory_id
 from memqa.values import Media, MediaStatus
 from models.errors import EmptyMedia, IngestCancelled, SetupError
 from models.values import Label, TimeSpan, Utterance
@@ -108,22 +109,22 @@ class VideoIngest:
         events = self._store.read.memories(media.id, levels=["event"])
         if not events:
             raise EmptyMedia(f"{media.name} holds nothing that could be seen or heard")
-        if not self._has_outline(media):
-            self._outline(media, events, committed + 1, task.listener)
+        self._outline(media, events, committed + 1, task.listener)
         status: MediaStatus = "indexed" if counts.is_whole else "partial"
-        row = self._store.write.settle(replace(media, status=status), done_states=(_WATCH, _COUNTS))
+        row = self._store.write.settle(
+            replace(media, status=status), done_states=(_WATCH, _COUNTS, OUTLINE)
+        )
         self._store.upkeep.compact()
         return row.media
-
-    def _has_outline(self, media: Media) -> bool:
-        return bool(self._store.read.memories(media.id, levels=["summary"]))
 
     def _outline(
         self, media: Media, events: Sequence[Memory], segment: int, listener: Listener
     ) -> None:
-        encoder = self._engines.text_encoder()
-        commit = outline_commit(media, events, segment=segment, encoder=encoder, listener=listener)
-        self._store.write.commit(commit)
+        done = {node.id for node in self._store.read.memories(media.id, levels=["summary"])}
+        gists = load_gists(self._store.read.state(media.id, OUTLINE))
+        tools = OutlineTools(self._engines.text_encoder(), listener, Kept(gists=gists))
+        for commit in outline_commits(media, events, first_segment=segment, done=done, tools=tools):
+            self._store.write.commit(commit)
 
     def _watch(self, task: Task, counts: Counts) -> tuple[Media, Counts, int]:
         from vidmem.watch import watch

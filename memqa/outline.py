@@ -6,43 +6,100 @@ A video's events are passages with a time for a place, so one tree builder serve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from memqa.embedding import encode_texts, text_batch
+from memqa.kept import NOTHING_KEPT, Kept, dump_gists
 from memqa.listening import Listener
-from memqa.store.schema import Commit, Memory, memory_id
+from memqa.store.schema import OUTLINE, Commit, Memory, memory_id
 from memqa.values import Level, Media
-from models.errors import InputError
+from models.errors import IngestCancelled, InputError
 from models.ports import TextEncoder
 from models.values import Features
 
 if TYPE_CHECKING:
-    from docmem.tree import SummaryNode, Tree
+    from docmem.tree import Gist, SummaryNode, Tree
     from memqa.store.read import Reader
 
 LEAVES: tuple[Level, ...] = ("event", "passage")
+_COMMIT_WORK = 64
+_KNOWN_WORK = 1 / 16  # what a node costs whose gist is known, against a new one
 
 
-def outline_commit(
+@dataclass(frozen=True, slots=True)
+class OutlineTools:
+    """What an outline is made with: who encodes, who listens, and what is known already."""
+
+    encoder: TextEncoder
+    listener: Listener
+    kept: Kept = NOTHING_KEPT
+
+    def encode(self, texts: Sequence[str]) -> Features:
+        """Encode sentences as vectors [N, D]."""
+        return encode_texts(self.encoder, texts, self.listener)
+
+
+def outline_commits(
     media: Media,
     leaves: Sequence[Memory],
     *,
-    segment: int,
-    encoder: TextEncoder,
-    listener: Listener,
-) -> Commit:
-    """Build the tree over a media's events or passages, as the commit of a segment of its own."""
+    first_segment: int,
+    done: Collection[str],
+    tools: OutlineTools,
+) -> Iterator[Commit]:
+    """Build the tree over a media's events or passages, a segment for every 64 new nodes.
+
+    ``done`` are the ids of the nodes that are stored already; they and their parents are passed
+    over. Stopped anywhere, it goes on with the gists that the last commit kept.
+
+    Raises:
+        IngestCancelled: the listener wished it.
+    """
     from docmem.passages import Passage
-    from docmem.tree import build
+    from docmem.tree import grow
 
     passages = [
         Passage(place, leaf.locator, leaf.text, leaf.heading) for place, leaf in enumerate(leaves)
     ]
-    tree = build(passages, encode=_encode(encoder, listener))
+    names = {f"p{place}": leaf.id for place, leaf in enumerate(leaves)}
+    gists: list[Gist] = []
+    batch: list[tuple[int, SummaryNode]] = []
+    work = 0.0
+    segment = first_segment
+    for order, grown in enumerate(grow(passages, encode=tools.encode, known=tools.kept.gists)):
+        if tools.listener.stops():
+            raise IngestCancelled(f"stopped while making the outline of {media.name}")
+        node = grown.node
+        gists.append(grown.gist)
+        names[node.id] = memory_id(media.id, node.id)
+        if node.level == 1:
+            done_passages = node.last_passage + 1
+            tools.listener.progress("Making the outline", done_passages, len(leaves), "passages")
+        if names[node.id] in done:
+            continue
+        batch.append((order, node))
+        work += _KNOWN_WORK if grown.is_known else 1.0
+        if work >= _COMMIT_WORK:
+            yield _commit(media, segment, batch, (names, gists), tools)
+            segment, batch, work = segment + 1, [], 0.0
+    if batch:
+        yield _commit(media, segment, batch, (names, gists), tools)
+
+
+def _commit(
+    media: Media,
+    segment: int,
+    batch: Sequence[tuple[int, SummaryNode]],
+    so_far: tuple[Mapping[str, str], Sequence[Gist]],
+    tools: OutlineTools,
+) -> Commit:
+    names, gists = so_far
+    parents = {names[child]: names[node.id] for _, node in batch for child in node.children}
     nodes = [
         Memory(
-            id=memory_id(media.id, node.id),
+            id=names[node.id],
             media_id=media.id,
             segment=segment,
             level="summary",
@@ -50,31 +107,31 @@ def outline_commit(
             locator=node.locator,
             text=node.text,
             order=order,
-            parent_id=memory_id(media.id, node.parent) if node.parent else None,
+            parent_id=parents.get(names[node.id]),
         )
-        for order, node in enumerate(tree.nodes)
+        for order, node in batch
     ]
-    names = {f"p{place}": leaf.id for place, leaf in enumerate(leaves)}
-    parents = {
-        names[child]: memory_id(media.id, node.id)
-        for node in tree.nodes
-        for child in node.children
-        if child in names
-    }
-    vectors = text_batch(encoder, nodes, listener)
-    return Commit(segment, media, memories=nodes, vectors=[vectors], parents=parents)
+    new = {node.id for node in nodes}
+    return Commit(
+        segment,
+        media,
+        memories=nodes,
+        vectors=[text_batch(tools.encoder, nodes, tools.listener, kept=tools.kept)],
+        parents={child: parent for child, parent in parents.items() if child not in new},
+        states={OUTLINE: dump_gists(gists)},
+    )
 
 
 def load_outline(reader: Reader, media: Media) -> Tree:
     """Put a media's tree together again.
 
     Raises:
-        InputError: it has none yet.
+        InputError: it has none yet, or only a part of it.
     """
     from docmem.tree import Tree
 
     summaries = reader.memories(media.id, levels=["summary"])
-    if not summaries:
+    if sum(summary.parent_id is None for summary in summaries) != 1:
         raise InputError(f"{media.name} has no outline yet; it is made when indexing ends")
     children: dict[str, list[str]] = {summary.id: [] for summary in summaries}
     first: dict[str, list[int]] = {summary.id: [] for summary in summaries}
@@ -110,7 +167,3 @@ def _node(summary: Memory, children: tuple[str, ...], places: Sequence[int]) -> 
 
 def _local(memory: str) -> str:
     return memory.partition(".")[2]
-
-
-def _encode(encoder: TextEncoder, listener: Listener) -> Callable[[Sequence[str]], Features]:
-    return lambda texts: encode_texts(encoder, texts, listener, stage="Making the outline")

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from docmem.kept import KeptPages
 from docmem.pages import DocumentInfo, Format, Page, PageLine
 from docmem.parse.kind import sniff
 from models.errors import IngestCancelled, UnsupportedMedia
@@ -37,13 +38,15 @@ def read_pages(
     *,
     reader: TextReader | None,
     first_page: int = 1,
+    kept: KeptPages | None = None,
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Generator[Page, None, None]:
     """Yield the pages from ``first_page`` on, with ``reader`` for those without a text layer.
 
     Character offsets count from the first page of the document, so the pages before ``first_page``
-    are read over again, if not handed out.
+    are read over again, if not handed out. Pages that ``kept`` knows are taken from there, where
+    reading takes long (PDF).
 
     Raises:
         IngestCancelled: ``should_stop`` said so; the pages already given are whole.
@@ -52,7 +55,7 @@ def read_pages(
         from docmem.parse.pdf import read_pdf_pages
 
         pages = read_pdf_pages(
-            info, reader=reader, on_progress=on_progress, should_stop=should_stop
+            info, reader=reader, kept=kept, on_progress=on_progress, should_stop=should_stop
         )
     else:
         pages = _watched(info, on_progress=on_progress, should_stop=should_stop)

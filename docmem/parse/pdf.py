@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from docmem.kept import KeptPages
 from docmem.pages import DocumentInfo, Page
 from docmem.parse.compose import compose
 from docmem.parse.layout import Line, Rect, typical, with_labels
@@ -39,12 +40,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Sight:
-    """What the child tells of one page."""
+    """What the child tells of one page; of a kept one nothing but its mark."""
 
     lines: tuple[Line, ...] = ()
     ocr_reason: str = ""
     picture: Picture | None = None
     notes: tuple[str, ...] = ()
+    mark: bytes = b""
 
 
 def open_pdf(path: Path) -> DocumentInfo:
@@ -74,21 +76,29 @@ def read_pdf_pages(
     info: DocumentInfo,
     *,
     reader: TextReader | None,
+    kept: KeptPages | None = None,
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Generator[Page, None, None]:
     """Yield the pages in order; pages whose text layer says nothing are read off their picture.
 
+    Pages that ``kept`` knows by their glyphs are not read again; new ones are put there.
+
     Raises:
         IngestCancelled: ``should_stop`` said so; pages already given are whole.
     """
     char_start = 0
-    with closing(_sights(info, draws=reader is not None)) as sights:
+    kept = kept or KeptPages()
+    reading = _Reading(info, draws=reader is not None, kept=[mark.hex() for mark in kept.marks])
+    with closing(_sights(reading)) as sights:
         for number in range(1, info.pages + 1):
             if should_stop is not None and should_stop():
                 raise IngestCancelled(f"Stopped before page {number} of {info.path.name}.")
             sight, styles = next(sights)
-            page = _page_of(sight, styles, reader, number=number, char_start=char_start)
+            known = kept.get(sight.mark, number=number, char_start=char_start)
+            page = known or _page_of(sight, styles, reader, number=number, char_start=char_start)
+            if known is None and sight.mark:
+                kept.put(sight.mark, page)
             char_start = page.char_end + 1
             yield page
             if on_progress is not None:
@@ -116,6 +126,7 @@ class _Reading:
 
     info: DocumentInfo
     draws: bool
+    kept: list[str]
     first: int = 1
     styles: Styles = field(default_factory=Styles)
     deadly: dict[int, str] = field(default_factory=dict)
@@ -125,6 +136,7 @@ class _Reading:
         request = {
             "do": "pages", "path": str(self.info.path.absolute()), "first": self.first,
             "last": self.info.pages, "skip": list(self.deadly), "draws": self.draws,
+            "kept": self.kept,
         }  # fmt: skip
         looked_at = 0
         try:
@@ -152,18 +164,20 @@ class _Reading:
             yield _Sight(notes=(note,)), self.styles
 
 
-def _sights(info: DocumentInfo, *, draws: bool) -> Generator[tuple[_Sight, Styles], None, None]:
-    reading = _Reading(info, draws)
-    while reading.first <= info.pages:
+def _sights(reading: _Reading) -> Generator[tuple[_Sight, Styles], None, None]:
+    while reading.first <= reading.info.pages:
         yield from reading.until_death()
 
 
 def _sight(header: dict[str, Any], payload: bytes) -> _Sight:
+    mark = bytes.fromhex(header["mark"])
+    if header["kind"] == "kept":
+        return _Sight(mark=mark)
     lines = tuple(Line(text, Rect(*told[:4]), *told[4:]) for text, *told in header["lines"])
     picture = None
     if header["shape"] is not None:
         picture = np.frombuffer(payload, np.uint8).reshape(header["shape"])
-    return _Sight(lines, header["ocr_reason"], picture, tuple(header["notes"]))
+    return _Sight(lines, header["ocr_reason"], picture, tuple(header["notes"]), mark)
 
 
 def _styles(told: dict[str, Any]) -> Styles:

@@ -242,10 +242,16 @@ class Reader:
         if table is None or not wanted:
             return {}
         query = table.search().where(col("id").isin(wanted)).select(["id", "vector"])
-        rows = query.limit(len(wanted)).to_arrow()
-        flat = rows["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-        vectors = flat.astype(np.float32).reshape(len(rows), -1)
-        return dict(zip(rows["id"].to_pylist(), vectors, strict=True))
+        return _vectors(query.limit(len(wanted)).to_arrow())
+
+    @_again_if_purged
+    def media_vectors(self, signature: str, media_id: str) -> dict[str, Features]:
+        """Give all vectors [D] that one encoder made of a media's memories, by id."""
+        table = self._tables.vectors(signature)
+        if table is None:
+            return {}
+        query = table.search().where(col("media_id") == lit(media_id)).select(["id", "vector"])
+        return _vectors(query.limit(_MOST_ROWS).to_arrow())
 
     # Filters
 
@@ -282,6 +288,12 @@ class Reader:
 
 def _all(first: Expr, *others: Expr) -> Expr:
     return functools.reduce(lambda left, right: left & right, others, first)
+
+
+def _vectors(rows: pa.Table) -> dict[str, Features]:
+    flat = rows["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    vectors = flat.astype(np.float32).reshape(len(rows), -1) if len(rows) else []
+    return dict(zip(rows["id"].to_pylist(), vectors, strict=True))
 
 
 def _bytes_of(column: pa.ChunkedArray) -> int:

@@ -56,7 +56,7 @@ def memory_table(memories: Iterable[Memory], thumbnails: Mapping[str, bytes]) ->
             "text": memory.text,
             "heading": memory.heading,
             "words": searched_text(memory),
-            "boxes": [asdict(box) for box in memory.boxes],
+            "boxes": [_told(box) for box in memory.boxes],
             "has_thumbnail": memory.id in thumbnails,
             "thumbnail": thumbnails.get(memory.id),
             **_located(memory.locator),
@@ -137,6 +137,11 @@ def _locator(row: Row) -> Locator:
 
 def _located(locator: Locator) -> dict[str, float | int]:
     return asdict(locator)
+
+
+def _told(box: Box) -> dict[str, float]:
+    # dataclasses.asdict copies deeply: a tenth of the time of re-indexing a document.
+    return {"page": box.page, "x0": box.x0, "y0": box.y0, "x1": box.x1, "y1": box.y1}
 
 
 def _box(box: Row) -> Box:

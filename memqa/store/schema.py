@@ -22,7 +22,9 @@ VERSION_KEY = b"memqa.schema_version"
 SIGNATURE_KEY = b"memqa.signature"
 METRIC_KEY = b"memqa.metric"
 NOTHING_COMMITTED = -1
-MEMORY, TIMELINE = "memory", "timeline"  # names of the states that stay
+# The names of the states that stay.
+MEMORY, TIMELINE = "memory", "timeline"
+OUTLINE, PAGES, SCANS = "outline", "pages", "scans"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,8 +9,8 @@ from hypothesis import strategies as st
 
 from docmem.passages import Passage
 from docmem.summarise import headline, representative, telling_sentences
-from docmem.tree import Tree, TreeParams, build
-from models.values import PageSpan, TimeSpan
+from docmem.tree import Gist, Tree, TreeParams, build, grow
+from models.values import Features, PageSpan, TimeSpan
 from tests.fakes import FakeTextEncoder
 
 ENCODE = FakeTextEncoder().encode
@@ -119,3 +121,71 @@ def test_a_single_passage_makes_a_tree_of_one_node() -> None:
 def test_parameters_that_make_no_tree_are_refused() -> None:
     with pytest.raises(ValueError, match="not a shape"):
         TreeParams(fan_out=1)
+
+
+def gists_of(passages: Sequence[Passage]) -> dict[str, Gist]:
+    return {grown.gist.inputs: grown.gist for grown in grow(passages, encode=ENCODE)}
+
+
+def edited(how: str, at: int = 201) -> list[Passage]:
+    texts = [f"Item {n} tells of {n * 7919 % 1013} things. It does." for n in range(400)]
+    heads = ["A › " + "xyz"[n // 30 % 3] * (n // 30 + 1) if n < 200 else "" for n in range(400)]
+    if how == "change":
+        texts[at] = "Something else was written in this place altogether."
+    elif how == "insert":
+        texts[at:at] = ["A new page was put in here.", "It had a second passage."]
+        heads[at:at] = [heads[at]] * 2
+    elif how == "delete":
+        del texts[at], heads[at]
+    return [passage(n, *both) for n, both in enumerate(zip(texts, heads, strict=True))]
+
+
+@pytest.mark.parametrize("how", ["change", "insert", "delete"])
+@pytest.mark.parametrize("at", [5, 100, 201, 333])
+def test_an_edit_makes_anew_only_what_is_around_and_above_it(how: str, at: int) -> None:
+    known = gists_of(edited("nothing"))
+    encoded: list[str] = []
+
+    def encode(texts: Sequence[str]) -> Features:
+        encoded.extend(texts)
+        return ENCODE(texts)
+
+    passages = edited(how, at)
+    grown = list(grow(passages, encode=encode, known=known))
+    made = [one.node for one in grown if not one.is_known]
+    levels = grown[-1].node.level
+    assert len(grown) > 60
+    assert 1 <= len(made) <= 4 * levels
+    assert len(encoded) <= 3 * 8 * 5
+    assert build(passages, encode=ENCODE, known=known) == build(passages, encode=ENCODE)
+
+
+def test_sections_become_subtrees_with_their_names() -> None:
+    heads = [f"Part {n // 40} › Chapter {n // 12}" for n in range(160)]
+    tree = build([passage(n, heading=head) for n, head in enumerate(heads)], encode=ENCODE)
+    names = {node.text.split("\n")[0] for node in tree.nodes}
+    assert {f"Part {n // 40} › Chapter {n // 12}" for n in range(160)} <= names
+    for part in range(4):
+        whole = (40 * part, 40 * part + 39)
+        inside = [n for n in tree.nodes if (n.first_passage, n.last_passage) == whole]
+        assert inside, f"part {part} is no subtree"
+        assert inside[-1].text.startswith(f"Part {part} › Chapter")
+
+
+def test_small_sections_are_packed_whole() -> None:
+    heads = [f"Section {n // 2}" for n in range(64)]
+    tree = build([passage(n, heading=head) for n, head in enumerate(heads)], encode=ENCODE)
+    lowest = [node for node in tree.nodes if node.level == 1]
+    assert all(node.first_passage % 2 == 0 for node in lowest)
+    assert len(lowest) <= 16
+
+
+def test_growing_can_stop_anywhere_and_goes_on_with_what_is_known() -> None:
+    passages = edited("nothing")
+    whole = list(grow(passages, encode=ENCODE))
+    for stop in (1, 20, len(whole) - 1):
+        known = {one.gist.inputs: one.gist for one in whole[:stop]}
+        again = list(grow(passages, encode=ENCODE, known=known))
+        assert [one.node for one in again] == [one.node for one in whole]
+        assert [one.is_known for one in again[:stop]] == [True] * stop
+        assert not any(one.is_known for one in again[stop:])

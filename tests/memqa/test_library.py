@@ -15,6 +15,7 @@ import memqa
 from memqa.chats import turn_row
 from memqa.library import Library
 from memqa.store.lock import locked
+from memqa.store.schema import OUTLINE
 from memqa.values import Answer, Citation, Evidence, Outcome, Step
 from models.errors import IngestCancelled, InputError, SetupError, StoreConflict
 from models.values import Box, PageSpan, Progress
@@ -47,7 +48,7 @@ def test_a_document_is_taken_in_with_its_outline(library: Library, document: Pat
     assert media.memories == len(passages) + len(summaries)
     assert [passage.order for passage in passages] == list(range(len(passages)))
     assert {passage.parent_id for passage in passages} <= {node.id for node in summaries}
-    assert read.states(media.id) == {}
+    assert list(read.states(media.id)) == [OUTLINE]
     hit = read.search_text("zebrafinch clocktower")[0]
     source = document.read_text(encoding="utf-8")
     assert "zebrafinch" in hit.memory.text
