@@ -146,8 +146,7 @@ def stream(
         written = yield from _phrase(library, course, asked, told)
         answer = _tie(asked, told, written)
     else:
-        text = told.text if state == "ungrounded" else _UNANSWERED
-        answer = Answer(text, state, told.evidence)
+        answer = _unsure(told) if state == "ungrounded" else _silent(told)
     # An option is the nearest one, whatever the state: choosing is asked for, the state warns.
     option = _choose(finder.text, options, told.text) if options and told.text else None
     yield course.end(replace(answer, option=option))
@@ -187,8 +186,17 @@ def _tie(asked: Question, told: Finding, written: str) -> Answer:
     if sound and all(item.borne_out for item in found):
         cited = [_whole(citation, told) for citation in citations(found)]
         return Answer(written, "grounded", told.evidence, tuple(cited))
+    return replace(_unsure(told), state="grounded")
+
+
+def _unsure(told: Finding) -> Answer:
+    """Give a finding as it stands; what it names is cited, whether or not that answers."""
     whole = Citation(0, len(told.text), told.rests_on)
-    return Answer(told.text, "grounded", told.evidence, (whole,))
+    return Answer(told.text, "ungrounded", told.evidence, (whole,))
+
+
+def _silent(told: Finding) -> Answer:
+    return Answer(_UNANSWERED, "unanswered", told.evidence)
 
 
 def _of_the_kind_asked(asked: Question, written: str, sources: Sequence[Source]) -> bool:

@@ -11,11 +11,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from docmem.sentences import sentence_spans
-from memqa.cite import Source, numbers, proper_names, stems
-from memqa.cues import asks_many, asks_name, asks_number, is_description
+from memqa.cite import Source
+from memqa.cues import asks_many, is_description
 from memqa.fuse import Found
 from memqa.question import Question
+from memqa.quotes import Quote, best_of_passage, best_sentences, in_quotes
 from memqa.values import Evidence
 from models.values import TimeSpan, clock
 
@@ -96,24 +96,6 @@ def parts_of(text: str) -> dict[str, str]:
         if colon and sense in ("Seen", "Read", "Said"):
             parts.setdefault(sense.lower(), rest)
     return parts
-
-
-def best_sentences(question: Question, text: str, *, most: int) -> str:
-    """Quote the sentences of a text that share most words with the question, in their order.
-
-    Where a number or a name is asked for, to hold a new one counts as much as another word.
-    """
-    asked = set(stems(question.text))
-    parts = [" ".join(text[start:end].split()) for start, end in sentence_spans(text)]
-
-    def worth(index: int) -> tuple[int, int]:
-        part = parts[index]
-        fits = (asks_number(question.text) and bool(numbers(part) - numbers(question.text))) or (
-            asks_name(question.text) and bool(proper_names(part) - set(question.words))
-        )
-        return -len(asked & set(stems(part))) - fits, index
-
-    return " ".join(parts[index] for index in sorted(sorted(range(len(parts)), key=worth)[:most]))
 
 
 def appearances(found: Sequence[Found]) -> list[tuple[TimeSpan, Found]]:
@@ -310,29 +292,30 @@ def _told_on_page(question: Question, found: Sequence[Found]) -> Finding:
     """
     best = found[0]
     if asks_many(question.text) and len(told := _as_good(question, found)) > 1:
-        return _told_on_pages(question, found, told)
-    quote = best_sentences(question, best.memory.text, most=2)
-    text = _ended(f"{_capital(best.evidence().label)}: “{quote}”")
-    return _stated(text, found, best_sentences(question, best.memory.text, most=1))
+        return _told_on_pages(found, told)
+    quotes = best_of_passage(question, best.memory, most=2)
+    (note,) = best_of_passage(question, best.memory, most=1)
+    text = f"{_capital(best.evidence().label)}: {in_quotes(quotes)}"
+    return _stated(text, found, note.text)
 
 
-def _told_on_pages(question: Question, found: Sequence[Found], told: Mapping[str, str]) -> Finding:
+def _told_on_pages(found: Sequence[Found], told: Mapping[str, Sequence[Quote]]) -> Finding:
     """Quote one sentence of each of several passages."""
     cited = [item for item in found if item.memory.id in told]
     lines = [
-        _ended(f"{_capital(item.evidence().label)}: “{told[item.memory.id]}”")
+        f"{_capital(item.evidence().label)}: {in_quotes(told[item.memory.id])}"
         for item in sorted(cited, key=lambda item: item.memory.order)
     ]
     rest = [item for item in found if item.memory.id not in told]
     return _stated("\n".join(lines), [*cited, *rest], places=len(cited))
 
 
-def _as_good(question: Question, found: Sequence[Found]) -> dict[str, str]:
+def _as_good(question: Question, found: Sequence[Found]) -> dict[str, list[Quote]]:
     """Give the places of the best one's document that fit about as well, each with a sentence."""
     best = found[0]
-    told: dict[str, str] = {}
+    told: dict[str, list[Quote]] = {}
     for item in found[:MOST_EVIDENCE]:
-        quote = best_sentences(question, item.memory.text, most=1)
+        quote = best_of_passage(question, item.memory, most=1)
         is_as_good = item.score >= _ALSO_TOLD * best.score
         if item.media.id == best.media.id and is_as_good and quote not in told.values():
             told[item.memory.id] = quote

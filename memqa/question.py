@@ -77,6 +77,16 @@ _SUMMARY = re.compile(
     r"(?:is|are|was) (?:it|they|(?:this|the)(?: \w+)?) about)\b",
     re.I,
 )
+# "… in the meeting" names where, and is no topic; nor is "the whole report".
+_WHERE = re.compile(r"\s+(?:in|of|from|during|at|by) (?:this|the|that)(?: \w+){1,2}\W*$", re.I)
+_TOPIC = re.compile(
+    r"\b(?:about|on|regarding|concerning|around|towards?|discussions? of)\s+(?P<topic>.+)$",
+    re.I | re.S,
+)
+_WHOLE = frozenset(
+    "whole entire full main key meeting video film movie talk lecture conversation document report "
+    "paper article story book chapter page file text recording presentation this that it".split()
+)
 _FOLLOW_UP = re.compile(
     r"^\W*(?:and|what about|how about|also|but|then|or|so)\b|"
     r"\b(?:it|its|there|then|he|she|him|her|they|them|those|these)\b|"
@@ -169,7 +179,7 @@ def _classify(text: str, at_s: float | None) -> Question:
     rest = _SO_FAR.sub(" ", rest)
     looked_for = rest if at_s is None else without_moment(rest)
     plain = Question(text=text, focus=focus_of(looked_for), sense=sense_of(text), within=within)
-    if _SUMMARY.search(text):
+    if _SUMMARY.search(text) and not _topic_of(text):
         return replace(plain, wants="summary", at_s=at_s)
     computed = _computed(plain, rest)
     if computed is None and within and not plain.focus:
@@ -181,6 +191,13 @@ def _classify(text: str, at_s: float | None) -> Question:
     if computed:  # what has been up to that moment counts
         return replace(computed, within=within or Stretch(0.0, at_s))
     return _at_moment(replace(plain, at_s=at_s))
+
+
+def _topic_of(text: str) -> str:
+    """Give the topic that a summary is asked of; empty where the whole is meant."""
+    match = _TOPIC.search(_WHERE.sub("", text))
+    topic = match["topic"] if match else ""
+    return topic if set(content_words(topic)) - _WHOLE else ""
 
 
 def _computed(plain: Question, text: str) -> Question | None:

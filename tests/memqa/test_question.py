@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from memqa.cues import asks_lively, asks_name, asks_number, content_words, thing_of
+from memqa.cues import asks_lively, asks_many, asks_name, asks_number, content_words, thing_of
 from memqa.question import Turn, understand
 from memqa.times import Stretch
 
@@ -237,3 +237,30 @@ def test_a_stretch_and_a_time_are_as_of_the_moment_asked_at() -> None:
 def test_both_things_of_an_order_keep_all_their_words() -> None:
     question = understand("Which comes first, the water bottle or the red bus?")
     assert question.things == ("water bottle", "red bus")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Summarize the discussion about hourly rates in the meeting.",
+        "What are the main points about the budget?",
+        "Summarise the debate on fishing quotas.",
+    ],
+)
+def test_a_summary_of_a_topic_is_looked_for_and_is_not_the_whole(text: str) -> None:
+    assert understand(text).wants == "what"
+    assert asks_many(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Summarise the whole meeting.",
+        "What is the plot of the story?",
+        "Give an overview of the report.",
+        "What is this paper about?",
+        "Summarise what is said in the meeting.",
+    ],
+)
+def test_a_summary_without_a_topic_is_of_the_whole(text: str) -> None:
+    assert understand(text).wants == "summary"

@@ -1,0 +1,82 @@
+"""What of a text is worth quoting for a question: its sentences, and rows with their heads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from docmem.facts import facts_of
+from docmem.passages import Passage
+from docmem.sentences import sentence_spans
+from memqa.cite import numbers, proper_names, stems
+from memqa.cues import asks_name, asks_number
+from memqa.question import Question
+from memqa.store.schema import Memory
+
+_MOST_ROWS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A piece of a passage: a sentence to the letter, or a row with the heads of its columns."""
+
+    text: str
+    is_row: bool = False
+
+
+def best_sentences(question: Question, text: str, *, most: int) -> str:
+    """Quote the sentences of a text that share most words with the question, in their order.
+
+    Where a number or a name is asked for, to hold a new one counts as much as another word.
+    """
+    return " ".join(one.text for one in _best(question, _sentences(text), most))
+
+
+def best_of_passage(question: Question, passage: Memory, *, most: int) -> list[Quote]:
+    """Quote the sentences and table rows of a passage that answer best, in their order.
+
+    No sentence runs into a table or out of it.
+    """
+    text = passage.text
+    whole = Passage(passage.order, passage.locator, text, passage.heading)
+    rows = [fact for fact in facts_of(whole, most=_MOST_ROWS) if fact.kind == "row"]
+    placed = [(fact.char_start, Quote(fact.text, is_row=True)) for fact in rows]
+    ends = [0, *(fact.char_end for fact in rows)]
+    for start, end in zip(ends, [*(fact.char_start for fact in rows), len(text)], strict=True):
+        placed += [(start, quote) for quote in _sentences(text[start:end])]
+    pieces = [quote for _, quote in sorted(placed, key=lambda one: one[0])]
+    return _best(question, pieces or _sentences(text), most)
+
+
+def in_quotes(told: Sequence[Quote]) -> str:
+    """Write quotes one after another; a row is told, since nobody wrote it like that."""
+    runs: list[str] = []
+    for index, quote in enumerate(told):
+        if quote.is_row:
+            runs.append(_ended(quote.text))
+        elif index and not told[index - 1].is_row:
+            runs[-1] = f"{runs[-1][:-1]} {quote.text}”"
+        else:
+            runs.append(f"“{quote.text}”")
+    return _ended(" ".join(runs))
+
+
+def _sentences(text: str) -> list[Quote]:
+    return [Quote(" ".join(text[start:end].split())) for start, end in sentence_spans(text)]
+
+
+def _best(question: Question, pieces: Sequence[Quote], most: int) -> list[Quote]:
+    asked = set(stems(question.text))
+
+    def worth(index: int) -> tuple[int, int]:
+        part = pieces[index].text
+        fits = (asks_number(question.text) and bool(numbers(part) - numbers(question.text))) or (
+            asks_name(question.text) and bool(proper_names(part) - set(question.words))
+        )
+        return -len(asked & set(stems(part))) - fits, index
+
+    return [pieces[at] for at in sorted(sorted(range(len(pieces)), key=worth)[:most])]
+
+
+def _ended(text: str) -> str:
+    return text if text.rstrip("”\"'").endswith((".", "!", "?")) else f"{text}."
