@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from memqa import chronicle
+from memqa.choose import by_likeness, by_probability
 from memqa.cite import (
     Source,
     citations,
@@ -25,7 +26,6 @@ from memqa.cite import (
     numbers,
     proper_names,
     rambles,
-    stems,
     supports,
 )
 from memqa.cues import asks_name, asks_number
@@ -38,7 +38,7 @@ from memqa.trust import state_of
 from memqa.values import Answer, AnswerMode, Citation, Step, Token
 from memqa.walks import Way, down_the_tree
 from models.errors import ChatModelUnavailable, InputError, SetupError
-from models.ports import TextEncoder
+from models.ports import OptionScorer
 from models.values import clock
 
 if TYPE_CHECKING:
@@ -148,7 +148,9 @@ def stream(
     else:
         answer = _unsure(told) if state == "ungrounded" else _silent(told)
     # An option is the nearest one, whatever the state: choosing is asked for, the state warns.
-    option = _choose(finder.text, options, told.text) if options and told.text else None
+    option = None
+    if options and told.text:
+        option = yield from _choose(library, course, asked, told, options)
     yield course.end(replace(answer, option=option))
 
 
@@ -216,14 +218,26 @@ def _whole(citation: Citation, told: Finding) -> Citation:
     return replace(citation, evidence=told.rests_on) if best else citation
 
 
-def _choose(text: TextEncoder, options: Sequence[str], answer: str) -> int:
-    """Give the 0-based option that says most nearly what the answer says; the first on ties."""
-    vectors = text.encode([answer, *options])
-    shared = [
-        len(set(stems(option)) & set(stems(answer))) / max(1, len(set(stems(option))))
-        for option in options
-    ]
-    return int(np.argmax(vectors[1:] @ vectors[0] + np.asarray(shared, np.float32)))
+def _choose(
+    library: Library, course: _Course, asked: Question, told: Finding, options: Sequence[str]
+) -> Generator[Step, None, int]:
+    """Choose the 0-based option that the evidence speaks for; the first on ties.
+
+    A model that may judge does so by its probabilities, else the likeness to the finding decides.
+    """
+    text = library.engines.text_encoder()
+    values = by_likeness(text, options, told.text)
+    model = library.engines.language_model() if course.tier in "AB" else None
+    if isinstance(model, OptionScorer):
+        notes = [item.text for item in told.evidence]
+        try:
+            values = by_probability(model, asked.text, options, notes)
+        except ChatModelUnavailable as exc:
+            yield course.step("options go without the model", str(exc))
+    named = {option: float(value) for option, value in zip(options, values, strict=True)}
+    best = int(np.argmax(values))
+    yield course.step("options", f"nearest: {options[best]}", named)
+    return best
 
 
 def _last_turn(library: Library, chat: str | None) -> Turn | None:
