@@ -34,6 +34,7 @@ from memqa.fuse import Found
 from memqa.prompts import answer_messages
 from memqa.question import Question, Turn, understand
 from memqa.retrieve import Finder
+from memqa.scope import EVERYTHING, Scope
 from memqa.trust import state_of
 from memqa.values import Answer, AnswerMode, Citation, Step, Token
 from memqa.walks import Way, down_the_tree
@@ -102,7 +103,7 @@ def stream(
     library: Library,
     question: str,
     *,
-    media_ids: Sequence[str] | None = None,
+    scope: Scope = EVERYTHING,
     at_s: float | None = None,
     mode: AnswerMode = "auto",
     options: Sequence[str] | None = None,
@@ -120,11 +121,14 @@ def stream(
         SetupError: the tier set by hand does not go with the model.
     """
     course = _Course()
-    media = [item for item in library.media() if media_ids is None or item.id in media_ids]
+    wanted = scope.media_ids
+    media = [item for item in library.media() if wanted is None or item.id in wanted]
     asked = understand(question, at_s=at_s, mode=mode, before=_last_turn(library, chat))
     if mode == "moment" and asked.at_s is None:
         raise InputError("a question about a moment needs its time; give it with --at or at_s")
     yield course.step("understood", _understood(asked))
+    for note in scope.notes:
+        yield course.step("two things of one name", note)
     if not media:
         yield course.end(Answer(_NO_MEDIA, "unanswered"))
         return
