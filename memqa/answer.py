@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from memqa import chronicle
+from memqa.across import Across
 from memqa.cite import (
     Source,
     citations,
@@ -135,15 +136,29 @@ def stream(
     engines = library.engines
     finder = Finder(library.store.read, engines.image_encoder(), engines.text_encoder())
     course.models |= {"image": finder.image.signature, "text": finder.text.signature}
-    found = chronicle.locate(asked, finder, media)
+    each = Across.of(asked, media) if resume is None else None
+    if each is not None:
+        asked, media = each.asked, list(each.media)
+    spread = each.look(finder) if each is not None and asked.wants == "what" else None
+    found = spread.found if spread else chronicle.locate(asked, finder, media)
     yield course.step(
         "found", _summed_up(found), {item.memory.id: item.score for item in found[:8]}
     )
-    steps = down_the_tree(library, finder, asked, found, media=media, resume=resume)
+    steps = down_the_tree(
+        library,
+        finder,
+        asked,
+        found,
+        media=media,
+        collection=scope.collection,
+        resume=resume,
+        each=spread.many if spread else 0,
+    )
     way = yield from course.taken(steps)
     found, course.tier = way.found, way.tier
-    told = finding(asked, found)
-    state = state_of(asked, found) if told.text else "unanswered"
+    told = spread.told(found) if spread else finding(asked, found)
+    state = spread.state if spread else state_of(asked, found)
+    state = state if told.text else "unanswered"
     if state == "grounded":
         written = yield from _phrase(library, course, asked, told)
         answer = _tie(asked, told, written)
@@ -190,7 +205,7 @@ def _tie(asked: Question, told: Finding, written: str) -> Answer:
         cited = [_whole(citation, told) for citation in citations(found)]
         return Answer(written, "grounded", told.evidence, tuple(cited))
     whole = Citation(0, len(told.text), told.rests_on)
-    return Answer(told.text, "grounded", told.evidence, (whole,))
+    return Answer(told.text, "grounded", told.evidence, told.cited or (whole,))
 
 
 def _of_the_kind_asked(asked: Question, written: str, sources: Sequence[Source]) -> bool:

@@ -16,7 +16,7 @@ from memqa.cite import Source, numbers, proper_names, stems
 from memqa.cues import asks_name, asks_number, is_description
 from memqa.fuse import Found
 from memqa.question import Question
-from memqa.values import Evidence
+from memqa.values import Citation, Evidence
 from models.values import TimeSpan, clock
 
 MOST_EVIDENCE = 5
@@ -31,8 +31,9 @@ class Finding:
 
     ``notes`` are what a language model may phrase the answer from; ``text`` stands as the answer
     where the model's words are not borne out, and rests on the first ``places`` pieces of evidence.
-    ``key`` is what any wording must name: the times, the count, the words on the sign. An empty
-    text: nothing was found.
+    ``key`` is what any wording must name: the times, the count, the words on the sign. ``cited``
+    says of each part of the text which evidence it rests on, where not all of it rests on all. An
+    empty text: nothing was found.
     """
 
     text: str
@@ -40,6 +41,7 @@ class Finding:
     notes: tuple[Source, ...] = ()
     places: int = 1
     key: str = ""
+    cited: tuple[Citation, ...] = ()
 
     @property
     def rests_on(self) -> tuple[str, ...]:

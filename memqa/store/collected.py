@@ -72,8 +72,7 @@ class Collections:
 
     @again_if_purged
     def _rows(self) -> list[Row]:
-        rows: list[Row] = self._tables.collections.search().limit(_MOST_ROWS).to_list()
-        return rows
+        return list(self._tables.collections.search().limit(_MOST_ROWS).to_list())
 
     def _row(self, name: str) -> Row | None:
         key = _key(name)
