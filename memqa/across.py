@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import PurePath
 
-from memqa.cite import stems
+from memqa.cite import stem, stems
 from memqa.cues import content_words, focus_of
 from memqa.findings import MOST_EVIDENCE, Finding, best_sentences, parts_of
 from memqa.fuse import Found
@@ -28,7 +29,7 @@ _MENTIONS = 30  # of each, among which those with the words come first
 _QUOTED_WORDS = 45
 _ONE = (
     r"(?:document|file|report|paper|book|video|recording|film|movie|clip|talk|lecture|meeting|"
-    r"interview|article|transcript|presentation|filing|lesson|podcast)"
+    r"interview|article|transcript|presentation|filing|podcast)"
 )
 _SEVERAL = rf"(?:{_ONE}s|stories|media)"
 _VERB = (
@@ -67,6 +68,7 @@ _KINDS: tuple[tuple[re.Pattern[str], Kind], ...] = (
     (re.compile(r"\b(?:video|film|movie|clip)s?\b", re.I), "video"),
     (re.compile(r"\b(?:document|report|paper|book|article|filing)s?\b", re.I), "document"),
 )
+_WORD = re.compile(r"[^\W_]+(?:['’.\-][^\W_]+)*")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _SENSES = ("said", "read", "seen")
 
@@ -109,12 +111,22 @@ class Across:
         return Spread(self, found, states, has_more=len(order) > len(looked))
 
     def _places(self, finder: Finder, media: Media) -> list[Found]:
-        """Give a media's best places; where it is asked which mention a thing, with its words."""
-        found = finder.find(self.asked, [media], limit=_MENTIONS if self.is_list else _PLACES)
-        if self.is_list:
-            wanted = set(stems(self.asked.text))
-            found.sort(key=lambda item: -len(wanted & set(stems(item.memory.text))))
-        return found[:_PLACES]
+        """Give a media's best places, first those with the words asked for as they follow there.
+
+        Where it is asked which media mention a thing, each of its words counts as well.
+        """
+        found = finder.find(self.asked, [media], limit=_MENTIONS)
+        words = stems(self.asked.text)
+
+        def shared(item: Found) -> int:
+            own = _in_order(item.memory.text)
+            pairs = set(pairwise(own))
+            known = set(own) if self.is_list else set()
+            return sum(pair in pairs for pair in pairwise(words)) + sum(
+                one in known for one in words
+            )
+
+        return sorted(found, key=lambda item: -shared(item))[:_PLACES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,17 +244,23 @@ def _line(asked: Question, item: Found) -> str:
     return f"{item.media.name}, {item.evidence().label}: “{quote}”"
 
 
+def _in_order(text: str) -> list[str]:
+    """Give the stems of all words of a text, each as often as it comes."""
+    return [stem(word) for word in _WORD.findall(text.lower())]
+
+
 def _cut(quote: str, wanted: set[str]) -> str:
     """Keep of a long sentence, as tables make them, the stretch with most of the words wanted."""
     words = quote.strip("“”").split()
     if len(words) <= _QUOTED_WORDS:
         return " ".join(words)
-    fits = [bool(wanted & set(stems(word))) for word in words]
-    starts = range(0, len(words) - _QUOTED_WORDS + 1)
-    best = max(starts, key=lambda start: (sum(fits[start : start + _QUOTED_WORDS]), -start))
-    # Begin a little before the first of them, so that what it belongs to can be read.
-    first = next((at for at in range(best, len(words)) if fits[at]), best)
-    best = min(max(0, first - _QUOTED_WORDS // 3), len(words) - _QUOTED_WORDS)
+    fits = [int(bool(wanted & set(stems(word)))) for word in words]
+    # Words that follow each other name the thing, each alone may be of another.
+    fits = [one + 2 * (one and beside) for one, beside in zip(fits, [*fits[1:], 0], strict=True)]
+    close = [sum(fits[at : at + len(wanted)]) for at in range(len(words))]
+    # It begins a little before them, so that what they belong to can be read.
+    best = max(0, close.index(max(close)) - _QUOTED_WORDS // 4)
+    best = min(best, len(words) - _QUOTED_WORDS)
     end = best + _QUOTED_WORDS
     told = " ".join(words[best:end])
     return f"{'… ' if best else ''}{told}{' …' if end < len(words) else ''}"
