@@ -17,6 +17,7 @@ from memqa.listening import Listener
 from memqa.outline import outline_commit
 from memqa.question import understand
 from memqa.settings import Settings
+from memqa.store.read import Reader
 from memqa.store.schema import MediaRow
 from memqa.values import Answer, Look, Media
 from models.errors import InputError
@@ -87,6 +88,9 @@ def test_the_walk_begins_at_the_node_of_all_media(library: Library) -> None:
     assert {look.path[1].partition(":")[0] for look in others} == {
         next(one.name for one in library.media() if one.id == look.media) for look in others
     }
+    # Scores go by ids, so that the page can lead to each place.
+    scored = [key for step in answer.walk if step.look for key in step.scores]
+    assert set(scored) == set(library.store.read.memories_by_id(scored))
     # Its evidence is retrieval's own.
     found = [item.id for item in library.search("Which wagon waits for the ferry at noon?")]
     assert [item.id for item in answer.evidence] == found[: len(answer.evidence)]
@@ -195,6 +199,18 @@ def test_a_model_looks_into_two_media_at_most(tmp_path: Path) -> None:
         read = [text for text in texts if any(text in one for one in told)]
         assert 1 <= len(read) <= 2
         assert {look.path[1] for look in looks(answer)[1:]} == set(first.chosen)
+
+
+def test_walking_over_several_media_searches_no_more_than_once(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched = []
+    once = Reader.search_text
+    monkeypatch.setattr(
+        Reader, "search_text", lambda *args, **more: searched.append(1) or once(*args, **more)
+    )
+    assert len(looks(library.ask("Which ferry leaves at noon?"))) > 3
+    assert len(searched) == 1
 
 
 # Answers
