@@ -8,6 +8,7 @@ question for one fact is none of these: its best place answers it, wherever that
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -210,20 +211,25 @@ def _about(asked: Question, matter: str) -> Question:
 
 def _named(text: str, media: Sequence[Media]) -> dict[str, re.Pattern[str]]:
     """Give the pattern by which a question names each media: its name, or a word of it alone."""
-    words = {item.id: set(_words(item)) for item in media}
-    named = {}
+    known = Counter(word for item in media for word in set(_words(item)))
+    squeezed, named = _squeezed(text), {}
     for item in media:
-        others = set().union(*(words[one.id] for one in media if one.id != item.id))
-        own = sorted(words[item.id] - others, key=len, reverse=True)
-        stem = PurePath(item.name).stem
-        known = [item.name, *([stem] if len(stem) > 2 else []), *own]
-        for name in known:
-            spaced = r"[\s_-]*".join(map(re.escape, re.sub(r"[\s_-]+", "", name)))
+        base = PurePath(item.name).stem
+        own = sorted((one for one in _words(item) if known[one] == 1), key=len, reverse=True)
+        for name in (item.name, *([base] if len(base) > 2 else []), *own):
+            letters = _squeezed(name)
+            if not letters or letters not in squeezed:
+                continue
+            spaced = r"[\s_-]*".join(map(re.escape, letters))
             pattern = re.compile(rf"(?:\bthe\s+)?(?<!\w){spaced}(?!\w)(?:['’]s)?", re.I)
             if pattern.search(text):
                 named[item.id] = pattern
                 break
     return named
+
+
+def _squeezed(text: str) -> str:
+    return re.sub(r"[\s_-]+", "", text.lower())
 
 
 def _words(media: Media) -> list[str]:

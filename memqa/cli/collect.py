@@ -20,7 +20,7 @@ _MEDIA = typer.Argument(
     metavar="MEDIA...", help="Id, start of an id, file name or path; or another collection."
 )
 _SOME_MEDIA = typer.Argument(
-    metavar="[MEDIA]...", help="What to take out of it; without any, the collection goes."
+    metavar="MEDIA...", help="What to take out of it; without any, the collection goes."
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -262,6 +263,15 @@ def test_questions_to_each_media_are_known_by_their_words(question: str, matter:
 )
 def test_questions_for_one_fact_stay_so(question: str) -> None:
     assert across(question, "acme_annual.pdf", "acme_quarter.pdf", "acme_talk.mp4") is None
+
+
+def test_a_thousand_files_are_looked_through_at_once() -> None:
+    names = [f"acme_{n:04d}_minutes.pdf" for n in range(1000)] + ["___.txt", "gala.mp4", "flood.md"]
+    started = time.perf_counter()
+    found = across("What do gala and flood say about the mayor? " + "and so on " * 2000, *names)
+    assert time.perf_counter() - started < 2
+    assert found
+    assert [one.name for one in found.media] == ["gala.mp4", "flood.md"]
 
 
 def test_one_media_is_never_several() -> None:
