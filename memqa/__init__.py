@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from memqa.jobs import Job
     from memqa.library import Library, Stats
     from memqa.settings import Settings
-    from memqa.values import Answer, Citation, Evidence, Media, Outcome, Step, Token
+    from memqa.values import Answer, Citation, Collection, Evidence, Media, Outcome, Step, Token
     from models.errors import MemqaError
 
 __all__ = [
     "Answer",
     "Chat",
     "Citation",
+    "Collection",
     "Evidence",
     "Job",
     "Library",
@@ -39,7 +40,16 @@ _WHERE = {
     "memqa.jobs": ("Job",),
     "memqa.library": ("Library", "Stats"),
     "memqa.settings": ("Settings",),
-    "memqa.values": ("Answer", "Citation", "Evidence", "Media", "Outcome", "Step", "Token"),
+    "memqa.values": (
+        "Answer",
+        "Citation",
+        "Collection",
+        "Evidence",
+        "Media",
+        "Outcome",
+        "Step",
+        "Token",
+    ),
     "models.errors": ("MemqaError",),
 }
 _MODULES = {name: module for module, names in _WHERE.items() for name in names}

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from memqa import chronicle
+from memqa.across import Across
 from memqa.choose import by_likeness, by_probability
 from memqa.cite import (
     Source,
@@ -34,6 +35,7 @@ from memqa.fuse import Found
 from memqa.prompts import answer_messages
 from memqa.question import Question, Turn, understand
 from memqa.retrieve import Finder
+from memqa.scope import EVERYTHING, Scope
 from memqa.trust import state_of
 from memqa.values import Answer, AnswerMode, Citation, Step, Token
 from memqa.walks import Way, down_the_tree
@@ -102,7 +104,7 @@ def stream(
     library: Library,
     question: str,
     *,
-    media_ids: Sequence[str] | None = None,
+    scope: Scope = EVERYTHING,
     at_s: float | None = None,
     mode: AnswerMode = "auto",
     options: Sequence[str] | None = None,
@@ -120,28 +122,44 @@ def stream(
         SetupError: the tier set by hand does not go with the model.
     """
     course = _Course()
-    media = [item for item in library.media() if media_ids is None or item.id in media_ids]
+    wanted = scope.media_ids
+    media = [item for item in library.media() if wanted is None or item.id in wanted]
     asked = understand(question, at_s=at_s, mode=mode, before=_last_turn(library, chat))
     if mode == "moment" and asked.at_s is None:
         raise InputError("a question about a moment needs its time; give it with --at or at_s")
     yield course.step("understood", _understood(asked))
+    for note in scope.notes:
+        yield course.step("two things of one name", note)
     if not media:
         yield course.end(Answer(_NO_MEDIA, "unanswered"))
         return
     engines = library.engines
     finder = Finder(library.store.read, engines.image_encoder(), engines.text_encoder())
     course.models |= {"image": finder.image.signature, "text": finder.text.signature}
-    found = chronicle.locate(asked, finder, media)
+    each = Across.of(asked, media) if resume is None else None
+    if each is not None:
+        asked, media = each.asked, list(each.media)
+    spread = each.look(finder) if each is not None and asked.wants == "what" else None
+    found = spread.found if spread else chronicle.locate(asked, finder, media)
     yield course.step(
         "found", _summed_up(found), {item.memory.id: item.score for item in found[:8]}
     )
     steps = down_the_tree(
-        library, finder, asked, found, media=media, options=options or (), resume=resume
+        library,
+        finder,
+        asked,
+        found,
+        media=media,
+        options=options or (),
+        collection=scope.collection,
+        resume=resume,
+        each=spread.many if spread else 0,
     )
     way = yield from course.taken(steps)
     found, course.tier = way.found, way.tier
-    told = finding(asked, found)
-    state = state_of(asked, found) if told.text else "unanswered"
+    told = spread.told(found) if spread else finding(asked, found)
+    state = spread.state if spread else state_of(asked, found)
+    state = state if told.text else "unanswered"
     if state == "grounded":
         written = yield from _phrase(library, course, asked, told)
         answer = _tie(asked, told, written)
@@ -194,7 +212,7 @@ def _tie(asked: Question, told: Finding, written: str) -> Answer:
 def _unsure(told: Finding) -> Answer:
     """Give a finding as it stands; what it names is cited, whether or not that answers."""
     whole = Citation(0, len(told.text), told.rests_on)
-    return Answer(told.text, "ungrounded", told.evidence, (whole,))
+    return Answer(told.text, "ungrounded", told.evidence, told.cited or (whole,))
 
 
 def _silent(told: Finding) -> Answer:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from memqa.cite import Source
 from memqa.cues import asks_many, is_description
 from memqa.fuse import Found
 from memqa.question import Question
 from memqa.quotes import Quote, best_of_passage, best_sentences, in_quotes
-from memqa.values import Evidence
+from memqa.values import Citation, Evidence
 from models.values import TimeSpan, clock
 
 MOST_EVIDENCE = 5
@@ -32,8 +32,9 @@ class Finding:
 
     ``notes`` are what a language model may phrase the answer from; ``text`` stands as the answer
     where the model's words are not borne out, and rests on the first ``places`` pieces of evidence.
-    ``key`` is what any wording must name: the times, the count, the words on the sign. An empty
-    text: nothing was found.
+    ``key`` is what any wording must name: the times, the count, the words on the sign. ``cited``
+    says of each part of the text which evidence it rests on, where not all of it rests on all. An
+    empty text: nothing was found.
     """
 
     text: str
@@ -41,6 +42,7 @@ class Finding:
     notes: tuple[Source, ...] = ()
     places: int = 1
     key: str = ""
+    cited: tuple[Citation, ...] = ()
 
     @property
     def rests_on(self) -> tuple[str, ...]:
@@ -302,12 +304,15 @@ def _told_on_page(question: Question, found: Sequence[Found]) -> Finding:
 def _told_on_pages(found: Sequence[Found], told: Mapping[str, Sequence[Quote]]) -> Finding:
     """Quote one sentence of each of several passages."""
     cited = [item for item in found if item.memory.id in told]
-    lines = [
-        f"{_capital(item.evidence().label)}: {in_quotes(told[item.memory.id])}"
-        for item in sorted(cited, key=lambda item: item.memory.order)
-    ]
+    text, citations = "", list[Citation]()
+    for item in sorted(cited, key=lambda item: item.memory.order):
+        start = len(text) + 1 if text else 0
+        line = f"{_capital(item.evidence().label)}: {in_quotes(told[item.memory.id])}"
+        text = f"{text}\n{line}" if text else line
+        citations.append(Citation(start, len(text), (item.memory.id,)))
     rest = [item for item in found if item.memory.id not in told]
-    return _stated("\n".join(lines), [*cited, *rest], places=len(cited))
+    stated = _stated(text, [*cited, *rest], places=len(cited))
+    return replace(stated, cited=tuple(citations))
 
 
 def _as_good(question: Question, found: Sequence[Found]) -> dict[str, list[Quote]]:

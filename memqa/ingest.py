@@ -310,6 +310,7 @@ class Ingest:
             if others := [alias for alias in row.aliases if Path(alias).exists()]:
                 self._store.write.relocate(row.media.id, others[0], size_bytes=0, mtime_ns=0)
             else:
+                self._store.collections.replace(row.media.id, media.id)
                 forgotten |= self._store.upkeep.forget(row.media.id, chats_too=False)
         return forgotten
 

@@ -24,7 +24,17 @@ from memqa.engines import CatalogEngines, Engines
 from memqa.jobs import Job, Queue
 from memqa.listening import Listener
 from memqa.settings import Settings
-from memqa.values import Answer, AnswerMode, Attention, Evidence, Media, Outcome, Step, Token
+from memqa.values import (
+    Answer,
+    AnswerMode,
+    Attention,
+    Collection,
+    Evidence,
+    Media,
+    Outcome,
+    Step,
+    Token,
+)
 from models.errors import IngestCancelled, InputError, MemqaError, UnsupportedMedia
 from models.values import OnProgress, ShouldStop
 
@@ -34,6 +44,7 @@ if TYPE_CHECKING:
     from docmem.tree import Tree
     from memqa.account import MemoryAccount
     from memqa.doctor import Check
+    from memqa.scope import Scope
     from memqa.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -262,18 +273,24 @@ class Library:
         Raises:
             InputError: no such media, or several fit.
         """
-        found = self.store.read.find_media(media)
-        if found is None:
-            fitting = [
-                one
-                for one in self.media()
-                if one.name == media or (len(media) >= 4 and one.id.startswith(media.lower()))
-            ]
-            if len(fitting) > 1:
-                ids = ", ".join(one.id[:12] for one in fitting)
-                raise InputError(f"{media!r} fits {len(fitting)} media; name one by its id: {ids}")
+        fitting = self.fitting(media)
+        if len(fitting) > 1:
+            ids = ", ".join(one.id[:12] for one in fitting)
+            raise InputError(f"{media!r} fits {len(fitting)} media; name one by its id: {ids}")
+        if not fitting:
             raise InputError(f"{media!r} is not in the library {self.home}; see `memqa list`")
-        return found
+        return fitting[0]
+
+    def fitting(self, media: str) -> list[Media]:
+        """Give the media that an id, the beginning of one, a path or a file name may mean."""
+        found = self.store.read.find_media(media)
+        if found is not None:
+            return [found]
+        return [
+            one
+            for one in self.media()
+            if one.name == media or (len(media) >= 4 and one.id.startswith(media.lower()))
+        ]
 
     def outline(self, media: str) -> Tree:
         """Give the tree of summaries over a media, its passages or events as leaves ``p0, p1, …``.
@@ -355,6 +372,64 @@ class Library:
             drop_upload(self.home, Path(path))
         return found
 
+    # Collections
+
+    def collections(self) -> list[Collection]:
+        """Give the collections, by name: media that are asked together."""
+        return self.store.collections.all()
+
+    def collect(self, name: str, media: Sequence[str] | str) -> Collection:
+        """Put media into a collection, made where there is none of this name, and give it.
+
+        Media may be named as anywhere, by another collection too.
+
+        Raises:
+            InputError: the name cannot be one, a media that is not in the library, or none named.
+        """
+        from memqa import scope
+
+        name = scope.proper_name(name)
+        ids = scope.scope_of(self, media).media_ids
+        if not ids:
+            raise InputError(f"nothing to put into the collection {name!r}; name its media")
+        if self.store.collections.find(name) is None and self.fitting(name):
+            raise InputError(f"{name!r} names a file already; give the collection another name")
+        self.store.collections.add(name, ids)
+        return scope.known(self, name)
+
+    def uncollect(self, name: str, media: Sequence[str] | str | None = None) -> Collection:
+        """Take media out of a collection; without any named, remove it. The media stay.
+
+        Gives the collection as it is now, without media where it was removed.
+
+        Raises:
+            InputError: no such collection, or a media that is not in it.
+        """
+        from memqa import scope
+
+        found = scope.known(self, name)
+        ids = scope.scope_of(self, media).media_ids
+        if ids is None:
+            self.store.collections.remove(found.name)
+            return Collection(found.name)
+        if strangers := [one for one in self.media() if one.id in set(ids) - set(found.media_ids)]:
+            raise InputError(
+                f"{strangers[0].name} is not in the collection {found.name!r};"
+                " see `memqa collections`"
+            )
+        self.store.collections.take_out(found.name, ids)
+        return scope.known(self, found.name)
+
+    def scope(self, media: Sequence[str] | str | None) -> Scope:
+        """Say which media are meant by ids, paths, file names and names of collections.
+
+        Raises:
+            InputError: a name fits nothing, or several media, or a collection without any media.
+        """
+        from memqa import scope
+
+        return scope.scope_of(self, media)
+
     # Asking
 
     def search(
@@ -362,13 +437,15 @@ class Library:
     ) -> list[Evidence]:
         """Find the moments and pages that fit a query best; no language model is used.
 
+        ``media`` are ids, paths, file names or names of collections; without any, all count.
+
         Raises:
             InputError: an empty query, or a media that is not in the library.
         """
         from memqa import retrieve
 
         query = _asked(query, "the query is empty; search for something")
-        return retrieve.search(self, query, media_ids=self._ids(media), limit=limit)
+        return retrieve.search(self, query, media_ids=self.scope(media).media_ids, limit=limit)
 
     def ask(
         self,
@@ -410,9 +487,11 @@ class Library:
     ) -> Iterator[Step | Token | Answer]:
         """Yield the steps, then the words as they are written, then the one Answer that counts.
 
+        ``media`` are ids, paths, file names or names of collections; without any, all count.
         ``at_s`` asks as of that second of a video, ``options`` makes it multiple choice, ``chat``
         names a chat whose turns a follow-up may lean on and which this turn joins. ``resume`` is a
-        node of an earlier answer's walk (``n2-1``): only what lies below it then counts.
+        node of an earlier answer's walk (``n2-1``, of several media ``report.pdf:n2-1``): only what
+        lies below it then counts.
 
         Raises:
             InputError: an empty question, a media that is not in the library, a time that no
@@ -421,13 +500,13 @@ class Library:
         from memqa import answer
 
         question = _asked(question, "the question is empty; ask something")
-        media_ids = self._ids(media)
+        scope = self.scope(media)
         if at_s is not None:
-            self._check_time(at_s, media_ids)
+            self._check_time(at_s, scope.media_ids)
         pieces = answer.stream(
             self,
             question,
-            media_ids=media_ids,
+            scope=scope,
             at_s=at_s,
             mode=mode,
             options=options,
@@ -475,12 +554,6 @@ class Library:
         self.store.write.drop_turns(chat)
 
     # Within
-
-    def _ids(self, media: Sequence[str] | str | None) -> list[str] | None:
-        if media is None:
-            return None
-        wanted = [media] if isinstance(media, str) else media
-        return [self.show(one).id for one in wanted]
 
     def _check_time(self, at_s: float, media_ids: Sequence[str] | None) -> None:
         """Refuse a time that is none, or that lies beyond the end of all that is asked about."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,11 +69,17 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Finder:
-    """Searches a library's memories with the encoders that wrote them."""
+    """Searches a library's memories with the encoders that wrote them.
+
+    It remembers its last search, since the walk asks for more of what answering asked for.
+    """
 
     reader: Reader
     image: ImageEncoder
     text: TextEncoder
+    _last: dict[tuple[Question, str, tuple[str, ...]], list[Found]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def find(self, question: Question, media: Sequence[Media], *, limit: int = 10) -> list[Found]:
         """Give the moments and passages that fit a question best, best first."""
@@ -81,6 +87,14 @@ class Finder:
 
     def find_focus(self, question: Question, focus: str, media: Sequence[Media]) -> list[Found]:
         """Rank everything found for one focus of a question, best first."""
+        key = question, focus, tuple(item.id for item in media)
+        if key not in self._last:
+            ranked = self._ranked(question, focus, media)
+            self._last.clear()
+            self._last[key] = ranked
+        return list(self._last[key])
+
+    def _ranked(self, question: Question, focus: str, media: Sequence[Media]) -> list[Found]:
         known = {item.id: item for item in media}
         # What was told is found by the whole question, what was shown by its name alone.
         told = question.sense in ("said", "any") and question.wants == "what"

@@ -52,6 +52,18 @@ class Media:
 
 
 @dataclass(frozen=True, slots=True)
+class Collection:
+    """A named set of media that are asked together, in the order they were added.
+
+    ``missing`` counts those of it that are not in the library any more.
+    """
+
+    name: str
+    media_ids: tuple[str, ...] = ()
+    missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one file in ``index``; prints as one JSON line of the command."""
 
@@ -166,7 +178,8 @@ class Citation:
 class Option:
     """A branch or a passage that a step of a walk saw: where it is, what it is worth, what it says.
 
-    ``place`` is in words (``p. 4``, ``0:15–0:26``), ``text`` its beginning.
+    ``place`` is in words (``p. 4``, ``0:15–0:26``), ``text`` its beginning, ``media`` the id of the
+    media that it belongs to.
     """
 
     id: str
@@ -174,6 +187,7 @@ class Option:
     text: str
     score: float
     chosen: bool = False
+    media: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +195,9 @@ class Look:
     """One look of a walk at a node of the tree, or at a passage (then without options).
 
     ``path`` leads from the root to the node, the node included. ``tokens`` is what was read for it.
+    ``media`` is the id of the media whose tree it is. In a walk over several media the root is the
+    node of their collection, which belongs to none, and all other names say the media before the
+    node: ``report.pdf:n2-1``.
     """
 
     node: str
@@ -192,6 +209,7 @@ class Look:
     reason: str
     tokens: int = 0
     ms: float = 0.0
+    media: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Give what a step of a walk has beyond other steps."""
@@ -211,6 +229,7 @@ class Look:
             reason=data["reason"],
             tokens=data["tokens"],
             ms=data["ms"],
+            media=data.get("media", ""),  # turns of chats from before have none
         )
 
 

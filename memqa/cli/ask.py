@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memqa.cli import words
-from memqa.cli.options import AsJson, Home, OfMedia, open_library, seconds
+from memqa.cli.options import AsJson, Home, OfMedia, ask_of, open_library, seconds
 from memqa.values import Answer, Step, Token
 
 if TYPE_CHECKING:
@@ -45,7 +45,11 @@ def ask(
     ] = False,
     resume: Annotated[
         str | None,
-        typer.Option(metavar="NODE", help="Look below this branch of the walk only, say n2-1."),
+        typer.Option(
+            metavar="NODE",
+            help="Look below this branch of the walk only, as --walk names it: n2-1, or of several"
+            " files report.pdf:n2-1.",
+        ),
     ] = None,
     home: Home = None,
     as_json: AsJson = False,
@@ -58,13 +62,14 @@ def ask(
       memqa ask "What is on the table?" --media talk.mp4 --at 12:31
       memqa ask "How much was net revenue?" -m report.pdf --json
       memqa ask "How much was net revenue?" -m report.pdf --walk --resume n1-3
+      memqa ask "Which reports mention layoffs?" --media reports
       memqa ask "Which colour is the car?" --option red --option blue
     """
     at_s = None if at is None else seconds(at)
     with open_library(context, home) as library:
         pieces = library.stream(
             question,
-            media=media or None,
+            media=ask_of(library, media),
             at_s=at_s,
             mode=mode.value,
             options=option or None,
@@ -95,7 +100,7 @@ def search(
       memqa search "operating income" --media report.pdf --limit 3 --json
     """
     with open_library(context, home) as library:
-        found = library.search(query, media=media or None, limit=limit)
+        found = library.search(query, media=ask_of(library, media), limit=limit)
     if as_json:
         words.print_json([item.as_json() for item in found])
         return

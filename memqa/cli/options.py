@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,8 +29,9 @@ OfMedia = Annotated[
     typer.Option(
         "--media",
         "-m",
-        metavar="ID_OR_PATH",
-        help="Only this media: id, start of an id, file name or path. May be repeated.",
+        metavar="NAME",
+        help="Only this media: id, start of an id, file name or path; or the media of this"
+        " collection. May be repeated.",
         show_default=False,
     ),
 ]
@@ -40,6 +42,13 @@ def open_library(context: typer.Context, home: Path | None) -> Library:
     import memqa
 
     return memqa.open(home or context.obj)
+
+
+def ask_of(library: Library, media: list[str] | None) -> list[str] | None:
+    """Give the media named, and say on stderr where a name could mean a collection as well."""
+    for note in library.scope(media or None).notes:
+        print(f"memqa: note: {note}", file=sys.stderr)
+    return media or None
 
 
 def seconds(text: str) -> float:

@@ -1,11 +1,13 @@
 """How the way to an answer is drawn in a terminal: its steps, and the walk as the tree it went.
 
 A branch is drawn below the node that offered it, whenever it was looked at, so that the drawing has
-the shape of the document. What was not opened stays as one line, by its name, for ``--resume``.
+the shape of the document; of several media the root is their collection's node. What was not opened
+stays as one line, by its name, for ``--resume``.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 _OPENED, _PASSED, _KEPT = "▸", "·", "✓"
 _MOST_PASSED = 3
+_LEAF = re.compile(r"(?:.*:)?(p\d+)", re.S)
 
 
 def print_way(steps: Sequence[Step]) -> None:
@@ -66,7 +69,7 @@ class _Drawing:
         options = {option.id: option for look in looks for option in look.options}
         opened = [one for one in self._children(node, options) if one in self._looks]
         for child in opened:
-            if child.startswith("p"):
+            if _is_leaf(child):
                 here.add(_leaf_line(self._looks[child][-1], options.get(child)))
             else:
                 self.below(here, child, options.get(child))
@@ -130,7 +133,7 @@ def _leaf_line(look: Look, option: Option | None) -> Text:
     from rich.text import Text
 
     line = Text(f"{_KEPT if look.chosen else _PASSED} ", style="green" if look.chosen else "red")
-    line.append(look.node, style="bold")
+    line.append(_own_name(look.node), style="bold")
     line.append(f"  {look.place}  ", style="cyan")
     if option is not None:
         line.append(f"{option.score:.2f}  ")
@@ -143,8 +146,18 @@ def _leaf_line(look: Look, option: Option | None) -> Text:
 def _option_line(mark: str, option: Option, *, style: str) -> Text:
     from rich.text import Text
 
-    told = f"{mark} {option.id}  {option.place}  {option.score:.2f}  {option.text}"
+    told = f"{mark} {_own_name(option.id)}  {option.place}  {option.score:.2f}  {option.text}"
     return Text(told, style=style)
+
+
+def _is_leaf(node: str) -> bool:
+    return _LEAF.fullmatch(node) is not None
+
+
+def _own_name(node: str) -> str:
+    """Give a node's name as it can be picked; a passage, which cannot, by its name in its media."""
+    leaf = _LEAF.fullmatch(node)
+    return leaf[1] if leaf else node
 
 
 def _dim(text: str) -> Text:
@@ -159,7 +172,7 @@ def _cost(look: Look) -> str:
 
 
 def _summed_up(looks: Sequence[Look]) -> str:
-    read = [look for look in looks if not look.options and look.node.startswith("p")]
+    read = [look for look in looks if not look.options and _is_leaf(look.node)]
     kept = sum(bool(look.chosen) for look in read)
     tokens, ms = sum(look.tokens for look in looks), sum(look.ms for look in looks)
     nodes = len({look.node for look in looks} - {look.node for look in read})

@@ -31,7 +31,7 @@ T = TypeVar("T")
 _MOST_ROWS = 10_000_000  # A plain query without limit may be cut; this asks for all.
 
 
-def _again_if_purged(method: Callable[P, T]) -> Callable[P, T]:
+def again_if_purged(method: Callable[P, T]) -> Callable[P, T]:
     """Read once more where another process removed the version under our feet."""
 
     @functools.wraps(method)
@@ -58,13 +58,13 @@ class Reader:
         rows = [row.media for row in self.media_rows() if not row.forgetting]
         return sorted(rows, key=lambda media: media.added_at, reverse=True)
 
-    @_again_if_purged
+    @again_if_purged
     def media_rows(self) -> list[MediaRow]:
         """Give every media as stored, those included that are being forgotten."""
         rows = self._tables.media.search().limit(_MOST_ROWS).to_list()
         return [media_from(row) for row in rows]
 
-    @_again_if_purged
+    @again_if_purged
     def media_row(self, media_id: str) -> MediaRow | None:
         """Give one media as stored."""
         query = self._tables.media.search().where(col("id") == lit(media_id))
@@ -80,7 +80,7 @@ class Reader:
         known = {row.media.id: row for row in self.media_rows() if not row.forgetting}
         if wanted in known:
             return known[wanted].media
-        path = str(Path(wanted).expanduser().resolve()) if wanted else ""
+        path = _as_path(wanted)
         there = [row.media for row in known.values() if path in (row.media.path, *row.aliases)]
         if there:
             return max(there, key=lambda media: media.added_at)
@@ -96,7 +96,7 @@ class Reader:
 
     # Memories
 
-    @_again_if_purged
+    @again_if_purged
     def memories(self, media_id: str, *, levels: Sequence[Level] | None = None) -> list[Memory]:
         """Give the committed memories of a media, level by level as asked, each in its order."""
         where = _all(col("media_id") == lit(media_id), *self._hidden())
@@ -107,7 +107,7 @@ class Reader:
         rank = {level: i for i, level in enumerate(levels or ())}
         return sorted(found, key=lambda memory: (rank.get(memory.level, 0), memory.order))
 
-    @_again_if_purged
+    @again_if_purged
     def memories_by_id(self, ids: Iterable[str]) -> dict[str, Memory]:
         """Give those of the memories that exist and are committed, by id."""
         wanted = list(dict.fromkeys(ids))
@@ -118,19 +118,19 @@ class Reader:
         found = [memory_from(row) for row in query.limit(len(wanted)).to_list()]
         return {memory.id: memory for memory in found}
 
-    @_again_if_purged
+    @again_if_purged
     def thumbnail(self, memory_id: str) -> bytes | None:
         """Give the JPEG of a memory, if it has one."""
         where = _all(col("id") == lit(memory_id), *self._hidden())
         rows = self._tables.memories.search().where(where).select(["thumbnail"]).limit(1).to_list()
         return rows[0]["thumbnail"] if rows else None
 
-    @_again_if_purged
+    @again_if_purged
     def states(self, media_id: str) -> dict[str, bytes]:
         """Give the states that belong to a media's last commit, by name."""
         return self._states(media_id, None)
 
-    @_again_if_purged
+    @again_if_purged
     def state(self, media_id: str, name: str) -> bytes | None:
         """Give one state that belongs to a media's last commit."""
         return self._states(media_id, name).get(name)
@@ -146,7 +146,7 @@ class Reader:
         rows = sorted(query.to_list(), key=lambda state: int(state["segment"]))
         return {state["name"]: state["blob"] for state in rows}
 
-    @_again_if_purged
+    @again_if_purged
     def sizes(self, media_id: str) -> Sizes:
         """Measure what a media takes, all of its rows."""
         mine = col("media_id") == lit(media_id)
@@ -164,9 +164,20 @@ class Reader:
             states=_bytes_of(states.to_arrow()["blob"]),
         )
 
+    @again_if_purged
+    def roots(self, media_ids: Sequence[str]) -> dict[str, Memory]:
+        """Give the highest summary of each of the media that have one, by the media's id."""
+        if not media_ids:
+            return {}
+        where = col("media_id").isin(list(media_ids)) & (col("level") == lit("summary"))
+        query = self._tables.memories.search().where(_all(where, *self._hidden()))
+        rows = query.select(MEMORY_COLUMNS).limit(_MOST_ROWS).to_list()
+        found = [memory_from(row) for row in rows if row["parent_id"] is None]
+        return {memory.media_id: memory for memory in found}
+
     # Chats
 
-    @_again_if_purged
+    @again_if_purged
     def turns(self, chat: str | None = None) -> list[Row]:
         """Give the turns of one chat, or of all, in the order they were asked."""
         query = self._tables.chats.search()
@@ -177,7 +188,7 @@ class Reader:
 
     # Searches
 
-    @_again_if_purged
+    @again_if_purged
     def search_text(
         self,
         query: str,
@@ -203,7 +214,7 @@ class Reader:
         rows = search.select([*MEMORY_COLUMNS, "_score"]).limit(limit).to_list()
         return [Hit(memory_from(row), float(row["_score"])) for row in rows]
 
-    @_again_if_purged
+    @again_if_purged
     def search_vectors(
         self,
         signature: str,
@@ -235,7 +246,7 @@ class Reader:
         found = ((row["id"], 1.0 - float(row["_distance"])) for row in rows)
         return [Hit(memories[id_], score) for id_, score in found if id_ in memories]
 
-    @_again_if_purged
+    @again_if_purged
     def vectors(self, signature: str, ids: Iterable[str]) -> dict[str, Features]:
         """Give the vectors [D] that one encoder made of these memories, by id."""
         table, wanted = self._tables.vectors(signature), list(dict.fromkeys(ids))
@@ -244,7 +255,7 @@ class Reader:
         query = table.search().where(col("id").isin(wanted)).select(["id", "vector"])
         return _vectors(query.limit(len(wanted)).to_arrow())
 
-    @_again_if_purged
+    @again_if_purged
     def media_vectors(self, signature: str, media_id: str) -> dict[str, Features]:
         """Give all vectors [D] that one encoder made of a media's memories, by id."""
         table = self._tables.vectors(signature)
@@ -284,6 +295,14 @@ class Reader:
             replaced = (col("level") == lit("long")) & (col("segment") < lit(row.long_segment))
             parts.append(~(mine & (beyond | replaced)))
         return parts
+
+
+def _as_path(wanted: str) -> str:
+    """Read a name as a path from here; empty where it can be none."""
+    try:
+        return str(Path(wanted).expanduser().resolve()) if wanted else ""
+    except (OSError, RuntimeError, ValueError):  # a NUL in it, or ~ and a person unknown here
+        return ""
 
 
 def _all(first: Expr, *others: Expr) -> Expr:

@@ -230,6 +230,12 @@ CHATS = pa.schema(
     metadata=_VERSION,
 )
 
+# Opening an older library adds this table, empty; the others are as they were, so is the version.
+COLLECTIONS = pa.schema(
+    [_ID, ("name", pa.string()), ("media_ids", pa.list_(pa.string()))],
+    metadata=_VERSION,
+)
+
 PARENTS = pa.schema([_ID, ("parent_id", pa.string())])
 
 

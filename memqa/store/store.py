@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from memqa.store.collected import Collections
 from memqa.store.read import Reader
 from memqa.store.tables import Tables
 from memqa.store.upkeep import Upkeep
@@ -11,7 +12,7 @@ from memqa.store.write import Writer
 
 
 class Store:
-    """The tables under ``home`` behind three parts: ``read``, ``write`` and ``upkeep``.
+    """The tables under ``home`` behind ``read``, ``write``, ``collections`` and ``upkeep``.
 
     Raises:
         StoreMismatch: the library was written with another schema.
@@ -22,4 +23,5 @@ class Store:
         self.home = home
         self.read = Reader(tables)
         self.write = Writer(tables, self.read)
-        self.upkeep = Upkeep(tables, self.read)
+        self.collections = Collections(tables, self.read)
+        self.upkeep = Upkeep(tables, self.read, self.collections)

@@ -46,6 +46,7 @@ class Tables:
             self.memories = self._open("memories", schema.MEMORIES)
             self.states = self._open("states", schema.STATES)
             self.chats = self._open("chats", schema.CHATS)
+            self.collections = self._open("collections", schema.COLLECTIONS)
             self._index(self.memories)
 
     @contextmanager

@@ -12,6 +12,7 @@ from pathlib import Path
 from lancedb.expr import col, lit
 from lancedb.table import Table
 
+from memqa.store.collected import Collections
 from memqa.store.read import Reader
 from memqa.store.rows import media_table
 from memqa.store.tables import Tables
@@ -38,9 +39,10 @@ class Disk:
 class Upkeep:
     """Compacts, forgets and repairs; holds the write permission while it does."""
 
-    def __init__(self, tables: Tables, reader: Reader) -> None:
+    def __init__(self, tables: Tables, reader: Reader, collections: Collections) -> None:
         self._tables = tables
         self._reader = reader
+        self._collections = collections
         self._commits = 0
 
     def after_commit(self) -> None:
@@ -58,8 +60,8 @@ class Upkeep:
     def forget(self, media_id: str, *, chats_too: bool = True) -> bool:
         """Delete a media with all that was remembered of it, and purge it from the disk.
 
-        Chat turns that rest on it go too unless told otherwise, since they quote it. Gives False
-        where it is unknown.
+        It leaves its collections. Chat turns that rest on it go too unless told otherwise, since
+        they quote it. Gives False where it is unknown.
         """
         with self._tables.writing():
             row = self._reader.media_row(media_id)
@@ -90,6 +92,7 @@ class Upkeep:
         mine = col("media_id") == lit(media_id)
         for table in (self._tables.memories, *self._tables.all_vectors(), self._tables.states):
             table.delete(mine)
+        self._collections.drop(media_id)
         turns = self._reader.turns() if chats_too else []
         quoting = [turn["id"] for turn in turns if media_id in (turn["media_ids"] or ())]
         if quoting:
@@ -109,7 +112,7 @@ class Upkeep:
 
     def _everything(self) -> Iterator[Table]:
         tables = self._tables
-        yield from (tables.memories, tables.states, tables.media, tables.chats)
+        yield from (tables.memories, tables.states, tables.media, tables.chats, tables.collections)
         yield from tables.all_vectors()
 
 

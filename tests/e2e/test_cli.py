@@ -229,6 +229,52 @@ def test_forget_leaves_nothing_behind(tmp_path: Path) -> None:
     assert not left
 
 
+def test_a_collection_is_asked_by_its_name(memqa: Memqa) -> None:
+    made = memqa("collect", "Papers & films", "report.pdf", "doors.mp4").stdout.splitlines()
+    assert made[0] == "Papers & films  2 files"
+    assert [line.split()[-1] for line in made[1:]] == ["report.pdf", "doors.mp4"]
+    (kept,) = memqa.json("collections")
+    assert set(kept) == {"name", "media_ids", "missing"}
+    answer = memqa.json("ask", "Which file mentions the lighthouse?", "-m", "papers & films")
+    assert answer["answer"].startswith("Found in 1 of 2 files: report.pdf.")
+    assert {item["media_id"] for item in answer["evidence"]} == {kept["media_ids"][0]}
+    (top,) = [step for step in answer["walk"] if step["name"] == "walk Papers & films"]
+    branch = top["options"][0]["id"]
+    assert branch.startswith("report.pdf:n")
+    shown = memqa("ask", "Who was the keeper?", "-m", "papers & films", "--walk").stdout
+    assert f"▸ {branch}" in shown
+    again = memqa.json("ask", "Who was the keeper?", "-m", "papers & films", "--resume", branch)
+    assert {item["media_id"] for item in again["evidence"]} == {kept["media_ids"][0]}
+    assert "notes.txt" in memqa("search", "ferry").stdout
+    assert "notes.txt" not in memqa("search", "ferry", "-m", "Papers & films").stdout
+    assert (
+        memqa.json("uncollect", "PAPERS & FILMS", "doors.mp4")["media_ids"]
+        == (kept["media_ids"][:1])
+    )
+    assert "still remembered" in memqa("uncollect", "papers & films").stdout
+    assert "Make one: memqa collect" in memqa("collections").stderr
+    assert len(memqa.json("list")) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("collect", "report.pdf", "doors.mp4"), "names a file already"),
+        (("collect", "reports", "nothing.pdf"), "neither a media nor a collection"),
+        (("uncollect", "reports"), "see `memqa collections`"),
+        (("ask", "What is it?", "--media", "reports"), "see `memqa list` and `memqa collections`"),
+        (("ask", "What is it?", "--resume", "n1-0"), "3 files are asked"),
+    ],
+)
+def test_a_wrong_collection_is_told_in_a_sentence(
+    memqa: Memqa, arguments: tuple[str, ...], says: str
+) -> None:
+    done = memqa(*arguments, code=2)
+    assert done.stdout == ""
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.fixture
 def indexing(tmp_path: Path) -> Iterator[tuple[Memqa, subprocess.Popen[str]]]:
     """An ``index`` of the sample video, caught while it works."""

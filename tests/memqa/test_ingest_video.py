@@ -214,7 +214,6 @@ def test_what_the_method_s_read_passes_over_counts_for_a_third(
 ) -> None:
     media = library.add(film)
     reader, image = library.store.read, library.engines.image_encoder()
-    finder = Finder(reader, image, library.engines.text_encoder())
     question, kept = understand("When is red shown?"), memory_of(reader, media.id)
     assert kept is not None
 
@@ -226,12 +225,13 @@ def test_what_the_method_s_read_passes_over_counts_for_a_third(
 
         held = None if attended is None else (kept[0], Reads())
         monkeypatch.setattr("memqa.retrieve.memory_of", lambda *_: held)
+        finder = Finder(reader, image, library.engines.text_encoder())
         found = finder.find_focus(question, "red", [media])
         return {one.memory.id: one.parts.seen for one in found if one.parts.seen}
 
     plain = seen_with(None)
     best = max(plain, key=lambda place: plain[place])
-    (span,) = (e.locator for e in finder.events(media.id) if e.id == best)
+    (span,) = (e.locator for e in reader.memories(media.id) if e.id == best)
     assert isinstance(span, TimeSpan)
     weighed = seen_with(span)
     assert len(plain) > 1
