@@ -134,7 +134,7 @@ def _judge_places(way: Way, gold: Gold, pieces: Sequence[Piece], seconds: float)
     way.seconds.append(seconds)
     if not gold.is_known:
         return
-    distinct = gold.distinct([piece.place for piece in pieces])
+    distinct = gold.distinct([piece.found for piece in pieces])
     for k in KS:
         way.recalls[f"recall@{k}"].append(gold.found_in(distinct[:k]) or 0.0)
     read, budget = [], BUDGET_TOKENS * WORDS_PER_TOKEN
@@ -142,7 +142,7 @@ def _judge_places(way: Way, gold: Gold, pieces: Sequence[Piece], seconds: float)
         budget -= piece.words
         if budget < 0:
             break
-        read.append(piece.place)
+        read.append(piece.read)
     way.recalls["recall_1500_tokens"].append(gold.found_in(read) or 0.0)
     way.recalls["gold_share_1500_tokens"].append(gold.share_in(read))
 

@@ -23,9 +23,10 @@ _RANK_CONSTANT = 60
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of a document that a way of finding reads, and how many words that is."""
+    """A passage that a way of finding names, what it reads of it, and how many words that is."""
 
-    place: PageSpan
+    found: PageSpan
+    read: PageSpan
     words: int
 
 
@@ -67,7 +68,7 @@ def ways_of(
 
 def _whole(memory: Memory) -> Piece:
     assert isinstance(memory.locator, PageSpan)
-    return Piece(memory.locator, count_words(memory.text))
+    return Piece(memory.locator, memory.locator, count_words(memory.text))
 
 
 def _kept(question: str, memory: Memory) -> Piece:
@@ -80,9 +81,9 @@ def _kept(question: str, memory: Memory) -> Piece:
     start, end = excerpt(question, memory.text)
     words = count_words(memory.text[start:end])
     if len(memory.text) > place.char_end - place.char_start:
-        return Piece(place, words)
-    begin = place.char_start + start
-    return Piece(PageSpan(place.page, place.page_end, begin, place.char_start + end), words)
+        return Piece(place, place, words)
+    begin, finish = place.char_start + start, place.char_start + end
+    return Piece(place, PageSpan(place.page, place.page_end, begin, finish), words)
 
 
 def _fused(*lists: Sequence[Memory]) -> list[Memory]:

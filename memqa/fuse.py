@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from memqa.cite import numbers, proper_names, stems
-from memqa.cues import asks_lively, asks_name, asks_number, is_description
+from memqa.cues import asks_lively, asks_many, asks_name, asks_number, is_description
 from memqa.question import Question
 from memqa.rank import Pool, Support
 from memqa.store.schema import Hit, Memory
@@ -222,6 +222,8 @@ def _passages(
     support = pool.support(question.text, list(np.argsort(-fits, kind="stable")[:_HEARD]))
     for each, share in zip(parts, covered, strict=True):
         each.covered, each.support = float(share), support
+    if asks_many(question.text):
+        fits = pool.spread(fits)
     strength = (max(*meanings, 0.0) + covered.max()) / 2
     return list(strength * fits)
 

@@ -24,6 +24,7 @@ from docmem.about import sentences_of
 from memqa.cite import proper_names
 from memqa.cues import content_words
 from memqa.store.schema import Memory
+from models.values import Locator, PageSpan
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?")
 # Fitted on the development split, page or turn recall@5 (FinanceBench, MMLongBench text, QMSum,
@@ -32,6 +33,7 @@ _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?")
 _WORDS, _PAIRS, _NEIGHBOURS = 0.5, 0.2, 0.2
 
 
+_SAME_PAGE = 0.8
 _SOFT = 0.2  # how much better a sentence must fit to count e times as much
 
 
@@ -138,6 +140,21 @@ class Pool:
         fused = _WORDS * _scaled(matched) + (1 - _WORDS) * _scaled(alike)
         best = float(fused.max())
         return best * _scaled(fused + _NEIGHBOURS * self._beside(fused))
+
+    def spread(self, fits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Mark passages down [N] for each better one on their page, where one page may not be all.
+
+        On the development split gold turns of several places among ten (LoCoMo multi-hop, n 10)
+        rise from 0.50 to 0.55, pages of lists read within 1,500 tokens do not fall.
+        """
+        marked = np.asarray(fits, np.float64).copy()
+        before: Counter[tuple[str, Locator | int]] = Counter()
+        for index in np.argsort(-marked, kind="stable"):
+            one = self.passages[index]
+            page = one.locator.page if isinstance(one.locator, PageSpan) else one.locator
+            marked[index] *= _SAME_PAGE ** before[one.media_id, page]
+            before[one.media_id, page] += 1
+        return marked
 
     def _beside(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Add up for each passage the values of those next to it in its document."""

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,6 +79,16 @@ def test_fits_are_shares_and_the_same_each_time(texts, question, data):
     assert fits.shape == (len(texts),)
     assert np.all((fits >= 0) & (fits <= 1))
     assert np.array_equal(fits, _pool(*texts).fits(question, meanings))
+
+
+def test_where_one_page_may_not_be_all_others_come_sooner():
+    pages = (4, 4, 4, 7)
+    passages = [
+        replace(_passage(order, "text"), locator=PageSpan(page, page, 0, 4))
+        for order, page in enumerate(pages)
+    ]
+    spread = Pool.of(passages).spread(np.array([0.8, 1.0, 0.9, 0.75]))
+    assert np.allclose(spread, [0.8 * 0.64, 1.0, 0.9 * 0.8, 0.75])
 
 
 def test_what_no_candidate_knows_is_told():
