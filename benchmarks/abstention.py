@@ -2,8 +2,10 @@
 
 ``python -m benchmarks.abstention --data DIR [--home DIR]``: asks every question of its own document
 and of another one, fits the two logistic scores of ``memqa.trust`` on either half of the questions
-and judges the other half. The last thing on stdout is one JSON object: the coefficients, and for
-both halves how often is abstained, by source, beside what the product's own coefficients give.
+and judges the other half, at even odds; the product has its biases moved so that its own threshold
+means the same. The last thing on stdout is one JSON object:
+the coefficients, and how often is abstained, by source. What the product's own coefficients give
+stands beside it, in sample: they were fitted on all of the questions.
 """
 
 from __future__ import annotations
@@ -136,6 +138,9 @@ def _fit(
         "coefficients": np.round(answers.coef_[0], 2).tolist(),
         "bias": round(float(answers.intercept_[0]), 2),
     }
+    if hasattr(of_whom, "coef_"):
+        figures["of_whom"] = round(float(of_whom.coef_[0, 0]), 2)
+        figures["of_whom_bias"] = round(float(of_whom.intercept_[0]), 2)
 
     def person(case: Case) -> float:
         share = case.parts.support.of_whom

@@ -47,7 +47,8 @@ class Answers:
     f1: list[float] = field(default_factory=list)
     options: list[bool] = field(default_factory=list)
     longest: list[bool] = field(default_factory=list)
-    precision: list[bool] = field(default_factory=list)
+    precision: list[float] = field(default_factory=list)
+    touches: list[bool] = field(default_factory=list)
     answered: list[bool] = field(default_factory=list)
     abstained: dict[bool, list[bool]] = field(default_factory=lambda: {True: [], False: []})
     abstained_elsewhere: list[bool] = field(default_factory=list)
@@ -167,14 +168,24 @@ def _judge_answer(
     if row["answerable"]:
         tally.answered.append(not silent)
     if not silent and row["answerable"] and gold.is_known:
-        tally.precision.append(_cites(answer, gold))
+        cited = _cited(answer)
+        right = [bool(gold.found_in([place])) for place in cited]
+        tally.precision.append(sum(right) / len(right) if right else 0.0)
+        tally.touches.append(any(right))
 
 
 def _count_reading(tally: Answers, answer: Answer, document_tokens: float) -> None:
-    """Count what the walk cost: looks at the tree, and words of passages read."""
+    """Count what an answer cost: steps that asked a model, and what was read of the document."""
     looks = [step.look for step in answer.walk if step.look]
-    tally.calls.append(sum(1 for look in looks if look.tokens))
-    tally.tokens_share.append(sum(look.tokens for look in looks) / max(1.0, document_tokens))
+    # In tier C no model reads; its looks count words.
+    is_led = answer.tier in "AB"
+    read = sum(look.tokens for look in looks) / (1.0 if is_led else WORDS_PER_TOKEN)
+    tally.calls.append((sum(1 for look in looks if look.tokens) if is_led else 0) + _wrote(answer))
+    tally.tokens_share.append(read / max(1.0, document_tokens))
+
+
+def _wrote(answer: Answer) -> int:
+    return int("first_word" in answer.timings_s)
 
 
 def _words(library: Library, of: Media) -> int:
@@ -182,13 +193,11 @@ def _words(library: Library, of: Media) -> int:
     return sum(len(one.text.split()) for one in passages)
 
 
-def _cites(answer: Answer, gold: Gold) -> bool:
-    """Tell whether what the answer cites, taken together, touches the gold evidence."""
+def _cited(answer: Answer) -> list[PageSpan]:
+    """Give the places that an answer cites, each page or passage once."""
     cited = {one for citation in answer.citations for one in citation.evidence}
     items = [item for item in answer.evidence if item.id in cited]
-    return bool(
-        gold.found_in([item.locator for item in items if isinstance(item.locator, PageSpan)])
-    )
+    return [item.locator for item in items if isinstance(item.locator, PageSpan)]
 
 
 def f1(answer: str, gold: str) -> float:
@@ -220,6 +229,7 @@ def _trusted(answers: Sequence[Answers]) -> dict[str, Any]:
     """Give how often an answer was given, rightly withheld, and cited a gold place."""
     return {
         **share("citation_precision", [hit for one in answers for hit in one.precision]),
+        **share("cites_any_gold", [hit for one in answers for hit in one.touches]),
         **share("answered", [hit for one in answers for hit in one.answered]),
         **share("abstained_unanswerable", [hit for one in answers for hit in one.abstained[False]]),
         **share("abstained_answerable", [hit for one in answers for hit in one.abstained[True]]),

@@ -36,8 +36,9 @@ def ways_of(
     """Yield what each way reads of one document, best first, and the seconds it took.
 
     ``bm25``: the passages that share the question's words. ``flat``: these and the nearest vectors,
-    fused by reciprocal rank (Cormack, Clarke, Büttcher 2009). ``walk``: the excerpts that the
-    product's walk keeps, in the order read, and those of what it found beyond them.
+    fused by reciprocal rank (Cormack, Clarke, Büttcher 2009). ``ranked``: what the product's search
+    finds, whole. ``walk``: the excerpts of it that the product's walk keeps, in the order read, and
+    those of what was found beyond them.
     """
     reader, engines = library.store.read, library.engines
     image, text = engines.image_encoder(), engines.text_encoder()
@@ -59,6 +60,7 @@ def ways_of(
     began = time.perf_counter()
     finder = Finder(reader, image, text)
     found = finder.find(understand(question), [media], limit=_MOST)
+    yield "ranked", [_whole(item.memory) for item in found], time.perf_counter() - began
     by_order = {item.memory.order: item.memory for item in found}
     read = leaves_of(finder, found, question)
     rest = [order for order in by_order if order not in read]
@@ -81,7 +83,7 @@ def _kept(question: str, memory: Memory) -> Piece:
     start, end = excerpt(question, memory.text)
     words = count_words(memory.text[start:end])
     if len(memory.text) > place.char_end - place.char_start:
-        return Piece(place, place, words)
+        return Piece(place, place, count_words(memory.text))
     begin, finish = place.char_start + start, place.char_start + end
     return Piece(place, PageSpan(place.page, place.page_end, begin, finish), words)
 

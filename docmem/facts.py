@@ -49,6 +49,7 @@ _NAME = re.compile(
     r"(?:Mr|Mrs|Ms|Dr|Prof)\.\s+[A-Z][\w’'-]+(?:\s+[A-Z][\w’'-]+)?"
     r"|\b[A-Z][a-zà-ÿ’'-]+(?:\s+[A-Z]\.)?(?:\s+(?:van|von|de|der|of))?\s+[A-Z][a-zà-ÿ’'-]+"
 )
+_RULE = re.compile(r"[\s|:=-]+")
 _HEAD_VALUE = re.compile(r"(?:19|20)\d{2}|Q[1-4]|FY\d{2,4}", re.I)
 _VALUE = re.compile(r"\(?-?[$€£¥]?\s?\(?\d[\d.,]*\)?%?x?|[–—-](?=\s|$)")
 
@@ -89,31 +90,56 @@ def _row_facts(passage: Passage) -> Iterator[Fact]:
     for first, last in find_tables(lines):
         table = lines[first:last]
         for index, (line, above) in enumerate(zip(table, row_prefixes(table), strict=True), first):
-            label = line.strip(" |")
-            if (not above and index > first) or not is_row(line) or not label[:1].isalpha():
+            if (not above and index > first) or not is_row(line) or not _names_a_row(line):
                 continue
-            text = _titled(passage, _paired(label, above.split("\n") if above else []))
+            text = _titled(passage, _paired(line, above.split("\n") if above else []))
             yield Fact(passage.order, starts[index], starts[index] + len(line), "row", text)
 
 
 def _paired(row: str, above: Sequence[str]) -> str:
-    """Write each value of a row beside the head of its column, where they are as many."""
+    """Write each value of a row beside the head of its column, where they are as many.
+
+    A blank cell leaves its column out; where it cannot be told which one is blank, or whether a
+    number belongs to the name, the row stays as it is below its heads.
+    """
     if "|" in row or any("|" in line for line in above):
-        cells = [cell.strip() for cell in row.split("|")]
-        heads = next(([c.strip() for c in h.strip(" |").split("|")] for h in above if "|" in h), [])
+        cells, heads = _cells(row), next((_cells(line) for line in above if "|" in line), [])
         if len(heads) == len(cells):
-            pairs = [f"{head}: {cell}" for head, cell in zip(heads, cells, strict=True) if cell]
+            pairs = [
+                f"{head}: {cell}" if head else cell
+                for head, cell in zip(heads, cells, strict=True)
+                if cell
+            ]
             return "; ".join(pairs)
-        return " | ".join(filter(None, [*above[-1:], row]))
+        named = [line.strip(" |") for line in above[-1:] if not _RULE.fullmatch(line)]
+        return " | ".join(filter(None, [*named, row.strip(" |")]))
     first = _VALUE.search(row)
     name, values = (row, []) if first is None else (row[: first.start()], _values(row, first))
     for line in above:
         heads = _HEAD_VALUE.findall(line)
-        if heads and len(heads) == len(values):
+        if heads and len(heads) == len(values) and _are_alike(values):
             pairs = [f"{head}: {value}" for head, value in zip(heads, values, strict=True)]
             group = above[-1] if above[-1] != line and above[-1].endswith(":") else ""
             return " ".join(filter(None, [group, name.strip(" $"), "; ".join(pairs)]))
     return " ".join([*(line for line in above if count_words(line) <= 12), row])
+
+
+def _names_a_row(line: str) -> bool:
+    first = line.strip(" |").partition("|")[0].strip()
+    return first[:1].isalpha()
+
+
+def _cells(line: str) -> list[str]:
+    """Part a line at its bars; one bar at either end is its border."""
+    bare = line.strip().removeprefix("|").removesuffix("|")
+    return [cell.strip() for cell in bare.split("|")]
+
+
+def _are_alike(values: Sequence[str]) -> bool:
+    """Tell values of one row from the number of a note before them: none is a lone short number."""
+    digits = [sum(map(str.isdigit, value)) for value in values]
+    is_bare = values[0].strip().isdigit() and len(values[0].strip()) <= 2
+    return not (is_bare and max(digits[1:], default=0) >= 3)
 
 
 def _values(row: str, first: re.Match[str]) -> list[str]:

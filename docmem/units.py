@@ -110,6 +110,9 @@ def _caption_units(
 ) -> Iterator[Unit]:
     """Make a unit of each figure with its labels, and of each table's caption."""
     labels = [(at, label) for at, line in enumerate(run) if (label := _label(page, line))]
+    if not labels:  # joined to the next line, the words may be no caption any more
+        yield from _whole_units(page, run, "text", path, params)
+        return
     starts = [0, *[at for at, _ in labels[1:]], len(run)]
     for (first, last), (_, label) in zip(pairwise(starts), labels, strict=True):
         if is_figure(label):

@@ -42,7 +42,7 @@ class Voice:
         if len(parts) == 1:
             return [1.0], True
         parts = parts[: len(prompts.LABELS)]
-        shown = self.fit_all(parts)
+        shown = self.fit_all(parts, question)
         forward = self._letters(question, shown)
         backward = self._letters(question, shown[::-1])[::-1]
         agreed = _place_of_best(forward) == _place_of_best(backward)
@@ -55,7 +55,7 @@ class Voice:
         Contextual calibration (Zhao et al. 2021, arXiv 2102.09690): what the model would say
         anyway is taken off.
         """
-        text = self.fit(text, self.room())
+        text = self.fit(text, self.room(question))
         return self._odds(question, text) - self._odds("N/A", text)
 
     def room(self, *others: str) -> int:

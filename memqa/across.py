@@ -56,6 +56,11 @@ _COMPARE = re.compile(
     r"^\W*(?:how|where|in what)\b.*\b(?:differ|compare)\b",
     re.I,
 )
+_BOTH_SAY = re.compile(
+    rf"^\W*(?:what|how)\s+(?:do|does|did|are|is|were|was)\s+(?P<names>[^?]+?\s+and\s+[^?]+?)\s+"
+    rf"(?:both\s+)?{_VERB}",
+    re.I,
+)
 _FRAME = re.compile(
     rf"^\W*(?:please\s+)?(?:compare|contrast)\b|\bdifferences?\s+between\b|\b(?:differ|compare)\b|"
     rf"^\W*(?:what|how|where)\s+(?:do|does|did|is|are|have)\b|\b(?:say|said|tell|talk|write)\b|"
@@ -183,7 +188,9 @@ class Spread:
         if len(telling) > len(shown):
             lines.append(f"And {len(telling) - len(shown)} more; ask of fewer to hear of each.")
         if not self.across.is_list:
-            silent = [item.name for item in self.across.media if item.id not in telling]
+            silent = [
+                item.name for item in self.across.media if self.states.get(item.id) == "unanswered"
+            ]
             if silent and len(silent) <= MOST_EVIDENCE:
                 lines.append(f"Nothing on it was found in {_joined(silent)}.")
         evidence = tuple(item.evidence() for item in shown)
@@ -211,13 +218,19 @@ def _about(asked: Question, matter: str) -> Question:
 
 
 def _named(text: str, media: Sequence[Media]) -> dict[str, re.Pattern[str]]:
-    """Give the pattern by which a question names each media: its name, or a word of it alone."""
+    """Give the pattern by which a question names each media.
+
+    By its file's name; where the words compare several or ask each, also by a word of the name that
+    no other has. Elsewhere "climate" in a question means the climate and no file of that name.
+    """
+    is_framed = any(frame.search(text) for frame in (_COMPARE, _EACH, _BOTH_SAY))
     known = Counter(word for item in media for word in set(_words(item)))
     squeezed, named = _squeezed(text), {}
     for item in media:
         base = PurePath(item.name).stem
         own = sorted((one for one in _words(item) if known[one] == 1), key=len, reverse=True)
-        for name in (item.name, *([base] if len(base) > 2 else []), *own):
+        whole = [base] if len(base) > 2 and (is_framed or _is_peculiar(base)) else []
+        for name in (item.name, *whole, *(own if is_framed else ())):
             letters = _squeezed(name)
             if not letters or letters not in squeezed:
                 continue
@@ -227,6 +240,11 @@ def _named(text: str, media: Sequence[Media]) -> dict[str, re.Pattern[str]]:
                 named[item.id] = pattern
                 break
     return named
+
+
+def _is_peculiar(base: str) -> bool:
+    """Tell a name that no plain word is: it has a number, a mark, or two words."""
+    return re.fullmatch(r"[^\W\d_]+", base) is None
 
 
 def _squeezed(text: str) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from docmem.extracts import excerpt
 from memqa import chronicle
 from memqa.across import Across
 from memqa.choose import by_likeness, by_probability
@@ -117,8 +118,8 @@ def stream(
     it is the program's own finding instead of what was streamed.
 
     Raises:
-        InputError: ``mode`` is "moment" and neither ``at_s`` nor the words name one, or there is
-            no node ``resume``.
+        InputError: ``mode`` is "moment" and neither ``at_s`` nor the words name one, there is no
+            node ``resume``, or an option is empty.
         SetupError: the tier set by hand does not go with the model.
     """
     course = _Course()
@@ -127,6 +128,8 @@ def stream(
     asked = understand(question, at_s=at_s, mode=mode, before=_last_turn(library, chat))
     if mode == "moment" and asked.at_s is None:
         raise InputError("a question about a moment needs its time; give it with --at or at_s")
+    if options is not None and not all(option.strip() for option in options):
+        raise InputError("one of the options is empty; give each of them some words")
     yield course.step("understood", _understood(asked))
     for note in scope.notes:
         yield course.step("two things of one name", note)
@@ -247,7 +250,8 @@ def _choose(
     values = by_likeness(text, options, told.text)
     model = library.engines.language_model() if course.tier in "AB" else None
     if isinstance(model, OptionScorer):
-        notes = [item.text for item in told.evidence]
+        spans = [(item.text, excerpt(asked.text, item.text)) for item in told.evidence]
+        notes = [text[start:end] for text, (start, end) in spans]
         try:
             values = by_probability(model, asked.text, options, notes)
         except ChatModelUnavailable as exc:

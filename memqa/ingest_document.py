@@ -75,7 +75,10 @@ class DocumentIngest:
         signature = self._engines.text_encoder().signature
         kept = keep(self._store.read, task.earlier, signature)
         own = load_gists(task.states.get(OUTLINE))
-        return replace(kept, gists={**kept.gists, **own}, states={**kept.states, **task.states})
+        states = {**kept.states, **task.states}
+        if SCANS in kept.states and SCANS in task.states:
+            states[SCANS] = _both_scans(kept.states[SCANS], task.states[SCANS])
+        return replace(kept, gists={**kept.gists, **own}, states=states)
 
     def _read(self, task: Task, kept: Kept) -> tuple[Media, int, _Pages]:
         """Commit the passages that are not yet; give the next segment and the pages read."""
@@ -165,6 +168,14 @@ class _Pages:
     def notes(self, media: Media) -> tuple[str, ...]:
         """Give the media's notes and those of the pages so far, once each."""
         return tuple(dict.fromkeys((*media.notes, *self._notes)))
+
+
+def _both_scans(earlier: bytes, own: bytes) -> bytes:
+    """Put together what was read off pictures of an earlier file and of its edit, by one reader."""
+    known, newer = json.loads(earlier), json.loads(own)
+    if known["signature"] == newer["signature"]:
+        newer["read"] = known["read"] | newer["read"]
+    return json.dumps(newer).encode()
 
 
 class _RememberedReader:

@@ -92,9 +92,10 @@ def down_the_tree(
     else:
         return Way([], tier)
     if walker.tier in "AB" and asked.wants == "what" and asked.at_s is None:
-        first = {item.memory.id for item in reached.best}
+        # What the model turned down comes where retrieval has it.
+        first = {item.memory.id for item in reached.kept}
         rest = [item for item in found if item.memory.id not in first]
-        return Way([*reached.best, *rest], walker.tier)
+        return Way([*reached.kept, *rest], walker.tier)
     return Way(list(found), walker.tier)
 
 
@@ -161,10 +162,13 @@ class _Walker:
         yield several.told(name)
         reached, is_led = _Reached(), self.tier in "AB"
         for number, one in enumerate(several.opened):
+            tree = _tree(self._finder, one)
+            if tree is None:  # it is made anew just now
+                continue
             is_led = is_led and self.tier in "AB" and number < MOST_LED
             places = self._places(
                 one,
-                load_outline(self._finder.reader, one),
+                tree,
                 is_deep=is_led,
                 handle=several.handles[one.id],
                 above=name,

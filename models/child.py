@@ -29,6 +29,8 @@ Answer: TypeAlias = tuple[dict[str, Any], bytes]
 
 _WATCH_EVERY_S = 0.25
 _ROOT = Path(__file__).resolve().parent.parent
+# Answers that tell that a piece of work is done, or that the next one begins.
+_FURTHER = frozenset(("segment", "window", "page", "kept", "look", "styles"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ class _Child:
             self._blocked = True
             self._queue.put(answer)
             self._answered = time.monotonic()
-            if answer[0]["kind"] in ("segment", "window", "page"):
+            if answer[0]["kind"] in _FURTHER:
                 self._marked = self._answered
             self._blocked = False
         self._over.set()

@@ -87,7 +87,9 @@ def bookmarks(pdf: pdfium.PdfDocument) -> list[Bookmark]:
         for mark in islice(pdf.get_toc(max_depth=_OUTLINE_DEPTH), _MAX_BOOKMARKS):
             place = mark.get_dest()
             page = place.get_index() if place is not None else None
-            found.append(Bookmark(mark.get_title(), mark.level + 1, page + 1 if page else 0))
+            found.append(
+                Bookmark(mark.get_title(), mark.level + 1, 0 if page is None else page + 1)
+            )
     except (pdfium.PdfiumError, UnicodeDecodeError) as exc:
         _log.warning("the outline is damaged: %s", exc)
     return found

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from memqa.cli.words import printable
 from memqa.values import Look, Option, Step
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _line(step: Step) -> Text:
     from rich.text import Text
 
     told = f"{step.name}: {step.detail}" if step.detail else step.name
-    line = Text(told)
+    line = Text(_plain(told))
     if step.elapsed_s:
         line.append(f"  {step.elapsed_s:.2f} s", style="dim")
     return line
@@ -111,20 +112,20 @@ def _node_line(node: str, looks: Sequence[Look], offered: Option | None) -> Text
     from rich.text import Text
 
     if not looks:
-        return Text(node)
+        return Text(_plain(node))
     line = Text(f"{_OPENED} ", style="bold")
-    line.append(node, style="bold cyan")
+    line.append(_plain(node), style="bold cyan")
     line.append(f"  {looks[0].place}  ", style="cyan")
     if offered is not None:
         line.append(f"{offered.score:.2f}  ")
-    line.append(looks[0].text)
+    line.append(_plain(looks[0].text))
     return line
 
 
 def _reason_line(look: Look) -> Text:
     from rich.text import Text
 
-    line = Text(look.reason, style="italic")
+    line = Text(_plain(look.reason), style="italic")
     line.append(_cost(look), style="dim")
     return line
 
@@ -137,8 +138,8 @@ def _leaf_line(look: Look, option: Option | None) -> Text:
     line.append(f"  {look.place}  ", style="cyan")
     if option is not None:
         line.append(f"{option.score:.2f}  ")
-    line.append(f"“{look.text}”  ")
-    line.append(look.reason, style="italic")
+    line.append(f"“{_plain(look.text)}”  ")
+    line.append(_plain(look.reason), style="italic")
     line.append(_cost(look), style="dim")
     return line
 
@@ -147,7 +148,12 @@ def _option_line(mark: str, option: Option, *, style: str) -> Text:
     from rich.text import Text
 
     told = f"{mark} {_own_name(option.id)}  {option.place}  {option.score:.2f}  {option.text}"
-    return Text(told, style=style)
+    return Text(_plain(told), style=style)
+
+
+def _plain(text: str) -> str:
+    """Put a text on one line that nothing in it can leave."""
+    return printable(" ".join(text.split()))
 
 
 def _is_leaf(node: str) -> bool:

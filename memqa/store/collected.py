@@ -89,7 +89,8 @@ class Collections:
 
 
 def _key(name: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+    plain = unicodedata.normalize("NFC", " ".join(name.split()))
+    return unicodedata.normalize("NFC", plain.casefold())
 
 
 def _collection(row: Row, known: set[str]) -> Collection:

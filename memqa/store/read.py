@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -166,14 +167,18 @@ class Reader:
 
     @again_if_purged
     def roots(self, media_ids: Sequence[str]) -> dict[str, Memory]:
-        """Give the highest summary of each of the media that have one, by the media's id."""
+        """Give the highest summary of each of the media whose outline is whole, by the media's id.
+
+        One that is being made has several nodes without a parent.
+        """
         if not media_ids:
             return {}
         where = col("media_id").isin(list(media_ids)) & (col("level") == lit("summary"))
         query = self._tables.memories.search().where(_all(where, *self._hidden()))
         rows = query.select(MEMORY_COLUMNS).limit(_MOST_ROWS).to_list()
         found = [memory_from(row) for row in rows if row["parent_id"] is None]
-        return {memory.media_id: memory for memory in found}
+        many = Counter(memory.media_id for memory in found)
+        return {memory.media_id: memory for memory in found if many[memory.media_id] == 1}
 
     # Chats
 

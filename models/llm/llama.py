@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import codecs
+import hashlib
 import re
 import threading
 import time
@@ -20,6 +21,7 @@ from models.threads import cpu_threads
 from models.values import Message
 
 _PATIENCE_S = 0.5
+_PRINTED_BYTES = 2**20
 
 
 class Llama:
@@ -33,7 +35,7 @@ class Llama:
 
     def __init__(self, weights: Path, *, name: str, context_tokens: int = 2048) -> None:
         self.name = name
-        self.signature = f"{name}/{weights.stat().st_size if weights.is_file() else 0}"
+        self.signature = f"{name}/{_print_of(weights)}"
         self.context_tokens = context_tokens
         self._model = _load(weights, context_tokens)
         self._template = _template_of(self._model, weights)
@@ -193,6 +195,18 @@ class Llama:
             ) from exc
         finally:
             self._last_step_s = time.monotonic()
+
+
+def _print_of(weights: Path) -> str:
+    """Tell a file of weights by its size, its beginning and its end."""
+    if not weights.is_file():
+        return "none"
+    size, known = weights.stat().st_size, hashlib.sha256()
+    with weights.open("rb") as file:
+        known.update(file.read(_PRINTED_BYTES))
+        file.seek(max(0, size - _PRINTED_BYTES))
+        known.update(file.read(_PRINTED_BYTES))
+    return f"{size}-{known.hexdigest()[:16]}"
 
 
 def _load(weights: Path, context_tokens: int) -> Any:

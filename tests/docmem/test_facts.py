@@ -65,3 +65,16 @@ def test_facts_of_a_passage_are_bounded_and_rows_come_first() -> None:
     with pytest.raises(ValueError, match="at most 0"):
         facts_of(passage(long), most=0)
     assert facts_of(passage("nothing here says anything of that kind.")) == []
+
+
+def test_a_blank_cell_moves_no_value_to_another_column() -> None:
+    text = "|  | 2018 | 2017 |\n|---|---|---|\n| Revenue | 5 | |\n| Costs | 3 | 2 |"
+    told = [fact.text for fact in facts_of(passage(text)) if fact.kind == "row"]
+    assert told == ["Revenue; 2018: 5", "Costs; 2018: 3; 2017: 2"]
+
+
+def test_the_number_of_a_note_is_no_value() -> None:
+    text = "Assets 2018 2017\nGoodwill 12 1,234\nCash 4,000 3,900\nStock 5,100 5,000"
+    told = " ".join(fact.text for fact in facts_of(passage(text)) if fact.kind == "row")
+    assert "2018: 12" not in told
+    assert "2018: 4,000; 2017: 3,900" in told

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from memqa.outline import OutlineTools, outline_commits
 from memqa.question import understand
 from memqa.settings import Settings
 from memqa.store.read import Reader
-from memqa.store.schema import MediaRow
+from memqa.store.schema import Commit, MediaRow
 from memqa.values import Answer, Look, Media
 from models.errors import InputError
 from models.values import Message
@@ -359,3 +360,32 @@ def test_a_file_of_twenty_pages_is_walked_below_the_collection(tmp_path: Path) -
         assert inner[0].path[:2] == ("library", "island.md:n2-0") or len(inner[0].path) > 3
         again = library.ask("Who kept the lighthouse?", resume=inner[0].node)
         assert {item.media_id for item in again.evidence} == {looks(answer)[1].media}
+
+
+def test_a_file_whose_outline_is_half_made_stands_in_no_way(library: Library) -> None:
+    media = library.show("north.md")
+    rows = library.store.read.memories(media.id, levels=["summary"])
+    other = replace(rows[-1], id=f"{rows[-1].id}x", parent_id=None, order=99)
+    row = library.store.read.media_row(media.id)
+    assert row is not None
+    commit = Commit(row.committed_segment + 1, media, memories=[other])
+    library.store.write.commit(commit)
+    assert media.id not in library.store.read.roots([one.id for one in library.media()])
+    assert library.ask(FERRY).text
+
+
+@pytest.mark.parametrize(
+    ("question", "names"),
+    [
+        ("How does climate policy affect energy prices?", ("climate.pdf", "energy.pdf")),
+        ("Who wrote the annual report?", ("who.pdf", "annual-2019.pdf")),
+    ],
+)
+def test_words_that_name_a_file_by_chance_part_no_question(
+    question: str, names: tuple[str, ...]
+) -> None:
+    media = [
+        Media(str(at) * 64, f"/x/{name}", "document", "indexed")
+        for at, name in enumerate((*names, "notes.pdf"))
+    ]
+    assert Across.of(understand(question), media) is None

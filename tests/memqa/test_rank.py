@@ -120,3 +120,8 @@ def test_coverage_counts_what_words_are_worth():
     lamps, *chairs = pool.covered("Which store sold lamps?")
     assert lamps == 1.0
     assert all(share < 0.5 for share in chairs)
+
+
+def test_an_article_is_no_speaker():
+    said = "A: Where is it?\nB: I keep the spare key under the blue flowerpot."
+    assert _pool(said).support("Is there a spare key under a flowerpot?", [0]).of_whom is None
