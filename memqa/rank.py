@@ -6,6 +6,7 @@ may be common. Among the candidates its weight is right; so they are ranked anew
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -25,6 +26,9 @@ from memqa.cite import proper_names
 from memqa.cues import content_words
 from memqa.store.schema import Memory
 from models.values import Locator, PageSpan
+
+# Its logger lets everything through, and what it says is of no use to anybody here.
+logging.getLogger("bm25s").setLevel(logging.WARNING)
 
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?")
 _CAPITAL = re.compile(r"\b[A-Z][^\W\d_]*")
