@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 import zlib
 from collections import defaultdict
@@ -25,7 +24,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
 import memqa
-from benchmarks.docs import another
+from benchmarks.docs import another, taken_in
 from benchmarks.gold import rows
 from benchmarks.shares import share
 from memqa.fuse import Found, Parts
@@ -73,14 +72,7 @@ def _cases(library: Library, data: Path) -> list[Case]:
     asked = [row for row in rows(data / "questions.jsonl") if not row.get("known_bad")]
     documents = {row["doc_id"]: row for row in rows(data / "docs.jsonl")}
     paths = {doc_id: data / row["file"] for doc_id, row in documents.items()}
-    for outcome in library.index(sorted(paths.values())):
-        print(f"{outcome.status}: {outcome.path} {outcome.error or ''}", file=sys.stderr)
-    by_path = {media.path: media for media in library.media()}
-    media = {
-        doc_id: by_path[str(path.resolve())]
-        for doc_id, path in paths.items()
-        if str(path.resolve()) in by_path
-    }
+    media = taken_in(library, paths)
     engines = library.engines
     finder = Finder(library.store.read, engines.image_encoder(), engines.text_encoder())
     cases = []

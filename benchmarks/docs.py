@@ -83,14 +83,7 @@ def measure(
 ) -> dict[str, Any]:
     """Index the documents, find and answer, and judge by source."""
     wanted = {row["doc_id"]: data / documents[row["doc_id"]]["file"] for row in asked}
-    for outcome in library.index(sorted(wanted.values())):
-        print(f"{outcome.status}: {outcome.path} {outcome.error or ''}", file=sys.stderr)
-    by_path = {media.path: media for media in library.media()}
-    media = {
-        doc_id: by_path[str(path.resolve())]
-        for doc_id, path in wanted.items()
-        if str(path.resolve()) in by_path
-    }
+    media = taken_in(library, wanted)
     ways: dict[str, dict[str, Way]] = defaultdict(lambda: defaultdict(Way))
     answers: dict[str, Answers] = defaultdict(Answers)
     for number, row in enumerate(asked, 1):
@@ -129,6 +122,18 @@ def another(
     told = documents[row["doc_id"]].get("same_story_as")
     able = [one for one in same or others if one != told]
     return media[able[zlib.crc32(row["qid"].encode()) % len(able)]] if able else None
+
+
+def taken_in(library: Library, wanted: Mapping[str, Path]) -> dict[str, Media]:
+    """Index documents by id and give those that could be read."""
+    for outcome in library.index(sorted(wanted.values())):
+        print(f"{outcome.status}: {outcome.path} {outcome.error or ''}", file=sys.stderr)
+    by_path = {media.path: media for media in library.media()}
+    return {
+        doc_id: by_path[str(path.resolve())]
+        for doc_id, path in wanted.items()
+        if str(path.resolve()) in by_path
+    }
 
 
 def _judge_places(way: Way, gold: Gold, pieces: Sequence[Piece], seconds: float) -> None:
