@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from memqa.cli.app import app
 from memqa.enrich import Enriched
 from memqa.ingest import leased
 from memqa.library import Library
@@ -25,10 +28,11 @@ from models.errors import (
 )
 from models.ports import LanguageModel, TextEncoder
 from models.values import Message, Progress
+from tests import media as made
 from tests.fakes import FakeLanguageModel, FakeTextEncoder
 from tests.memqa.parts import FakeEngines
 
-SECTIONS = 40
+SECTIONS = 72
 
 
 class Speaking(FakeEngines):
@@ -96,10 +100,10 @@ def test_what_the_children_hold_is_taken_and_what_is_invented_is_dropped(
     media = library.add(written(tmp_path / "bays.md"))
     before = summaries(library, media.id)
     assert not library.store.read.search_text('"is mended"', levels=["summary"])
-    made = library.enrich("bays.md")
+    outcome = library.enrich("bays.md")
     after = summaries(library, media.id)
-    assert made == Enriched(len(before), 0, len(before))
-    assert len(model.asked) == len(before) > 5
+    assert outcome == Enriched(len(before), 0, len(before))
+    assert len(model.asked) == len(before) > 8  # more than one commit
     assert [node.id for node in after] == [node.id for node in before]
     assert [node.parent_id for node in after] == [node.parent_id for node in before]
     for old, new in zip(before, after, strict=True):
@@ -139,8 +143,8 @@ def test_the_extract_stands_where_nothing_is_true(
     library = library_with(FakeLanguageModel(["The repair cost 987654 crowns. All was well."]))
     media = library.add(written(tmp_path / "bays.md"))
     before = summaries(library, media.id)
-    made = library.enrich(media.id)
-    assert made == Enriched(0, len(before), 2 * len(before))
+    outcome = library.enrich(media.id)
+    assert outcome == Enriched(0, len(before), 2 * len(before))
     now = summaries(library, media.id)
     assert now == before
 
@@ -152,10 +156,10 @@ def test_a_second_run_asks_nothing_and_another_model_begins_with_the_extracts(
     library = library_with(first)
     media = library.add(written(tmp_path / "bays.md"))
     extracts = summaries(library, media.id)
-    made = library.enrich(media.id)
+    outcome = library.enrich(media.id)
     after, row = summaries(library, media.id), library.store.read.media_row(media.id)
     asked = len(first.asked)
-    assert library.enrich(media.id) == made
+    assert library.enrich(media.id) == outcome
     assert len(first.asked) == asked
     assert library.store.read.media_row(media.id) == row
     other = FakeLanguageModel(["No such thing 5."], name="other")
@@ -194,7 +198,7 @@ def test_a_run_that_ended_early_goes_on_at_the_next_summary(
     assert len(model.asked) == whole - 3
 
 
-@pytest.mark.parametrize("lost", [1, 2, 3, 4])
+@pytest.mark.parametrize("lost", [1, 2, 3, 4, 7, 8, 9])
 def test_a_run_that_died_between_two_writes_is_made_good(
     library_with: LibraryWith, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: int
 ) -> None:
@@ -296,3 +300,51 @@ def test_vectors_of_two_encoders_are_not_mixed(library_with: LibraryWith, tmp_pa
     library.engines.encoder.signature = "fake-words/2"
     with pytest.raises(StoreMismatch):
         library.enrich(media.id)
+
+
+def test_a_video_s_summaries_are_of_its_events(library_with: LibraryWith, tmp_path: Path) -> None:
+    model = FakeLanguageModel(["Seen: red. Said: tone 990 hertz."], context_tokens=8192)
+    library = library_with(model)
+    film = made.video(tmp_path / "film.mp4", shots=(25,) * 3, fps=5, pan=3)
+    media = library.add(film)
+    before = summaries(library, media.id)
+    others = [one for one in library.store.read.memories(media.id) if one.level != "summary"]
+    events = library.store.read.memories(media.id, levels=["event"])
+    assert library.enrich("film.mp4") == Enriched(len(before), 0, len(before))
+    assert summaries(library, media.id)[-1].text == "Seen: red."
+    assert events[0].text in model.asked[0][-1].content
+    after = library.store.read.memories(media.id)
+    assert [one for one in after if one.level != "summary"] == others
+    assert library.show(media.id).status == media.status
+    asked = len(model.asked)
+    library.enrich("film.mp4")
+    assert len(model.asked) == asked
+
+
+def test_the_command_tells_what_became_of_each_file(
+    library_with: LibraryWith, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = library_with(speaker())
+    media = library.add(written(tmp_path / "bays.md"))
+    count = len(summaries(library, media.id))
+    monkeypatch.setattr("memqa.open", lambda home: library)
+    run = CliRunner().invoke
+    plain = run(app, ["show", "bays.md", "--memory"])
+    assert "written by" not in plain.stdout
+    done = run(app, ["enrich", "bays.md"])
+    assert done.exit_code == 0
+    told = f"{count} of {count} summaries in the model's words, {count} sentences dropped"
+    assert told in done.stdout
+    assert "bays.md: Shortening summaries" in done.stderr
+    again = json.loads(run(app, ["enrich", media.id[:8], "--json"]).stdout)
+    assert again == {
+        "id": media.id,
+        "path": media.path,
+        "rewritten": count,
+        "kept": 0,
+        "dropped_sentences": count,
+    }
+    shown = run(app, ["show", "bays.md", "--memory"])
+    assert "(written by fake-script)" in " ".join(shown.stdout.split())
+    wrong = run(app, ["enrich", "bays.md", "nothing.md"])
+    assert isinstance(wrong.exception, InputError)
