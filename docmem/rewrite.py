@@ -68,7 +68,7 @@ def rewrite_key(
     sources: Sequence[str], model: LanguageModel, params: RewriteParams = RewriteParams()
 ) -> str:
     """Give the hash under which a rewrite is kept: sources, model, prompt and parameters."""
-    told = "\0".join([PROMPT_VERSION, model.name, repr(params), *sources])
+    told = "\0".join([PROMPT_VERSION, model.signature, repr(params), *sources])
     return sha256(told.encode()).hexdigest()
 
 

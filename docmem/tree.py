@@ -55,7 +55,8 @@ class SummaryNode:
     """A stretch of passages ``[first_passage, last_passage]`` (both included) and what it holds.
 
     ``id`` is ``n{level}-{order}``, level 1 just above the passages; ``children`` are ids of nodes,
-    or ``p{order}`` for passages.
+    or ``p{order}`` for passages. ``written_by`` is the language model whose words ``text``
+    is, empty for an extract.
     """
 
     id: str
@@ -67,6 +68,7 @@ class SummaryNode:
     text: str
     first_passage: int
     last_passage: int
+    written_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,11 @@ from docmem.kept import KeptPages
 from memqa.embedding import text_batch
 from memqa.engines import Engines
 from memqa.ingest import Task
-from memqa.kept import Kept, keep, load_gists
+from memqa.kept import Kept, keep, load_gists, load_rewrites
 from memqa.outline import OutlineTools, outline_commits
 from memqa.settings import DocumentSettings
 from memqa.store.rows import searched_text
-from memqa.store.schema import OUTLINE, PAGES, SCANS, Commit, Memory, memory_id
+from memqa.store.schema import ENRICHED, OUTLINE, PAGES, SCANS, Commit, Memory, memory_id
 from memqa.values import Media, MediaStatus
 from models.errors import EmptyMedia
 from models.ports import TextReader
@@ -60,7 +60,8 @@ class DocumentIngest:
             raise EmptyMedia(f"{media.name} holds no text{_hint(media)}")
         done = {node.id for node in self._store.read.memories(media.id, levels=["summary"])}
         tools = OutlineTools(self._engines.text_encoder(), task.listener, kept)
-        states = pages.dump()
+        # With the first rows that hold a model's words goes what tells which extract stood there.
+        states = pages.dump() | {k: v for k, v in kept.states.items() if k == ENRICHED}
         for commit in outline_commits(
             media, passages, first_segment=segment, done=done, tools=tools
         ):
@@ -78,7 +79,8 @@ class DocumentIngest:
         states = {**kept.states, **task.states}
         if SCANS in kept.states and SCANS in task.states:
             states[SCANS] = _both_scans(kept.states[SCANS], task.states[SCANS])
-        return replace(kept, gists={**kept.gists, **own}, states=states)
+        rewrites = load_rewrites(states.get(ENRICHED))
+        return replace(kept, gists={**kept.gists, **own}, rewrites=rewrites, states=states)
 
     def _read(self, task: Task, kept: Kept) -> tuple[Media, int, _Pages]:
         """Commit the passages that are not yet; give the next segment and the pages read."""

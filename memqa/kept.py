@@ -1,4 +1,4 @@
-"""What was made of a file before it was edited and still fits: vectors, gists, pages, scans.
+"""What was made of a file before it was edited and still fits, and how that is kept as states.
 
 An edited file is a new media beside the earlier one, which stays whole until the new one is done.
 Nothing here is copied unseen: each part is known by a hash of what it was made from.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import io
 import json
+import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -25,11 +26,27 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Rewritten:
+    """What a summary says in the words of ``model``, and the extract that stood there before.
+
+    ``key`` is the hash of all that the words hang on (`docmem.rewrite.rewrite_key`); ``dropped``
+    counts the model's sentences that nothing supports. Without a ``model`` the extract stands.
+    """
+
+    key: str
+    extract: str
+    text: str
+    model: str
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
 class Kept:
-    """Vectors [D] by the hash of their text, gists by their inputs, and the states as stored."""
+    """Vectors [D] by the hash of their text, gists and rewrites by inputs, the states as stored."""
 
     vectors: Mapping[bytes, Features] = field(default_factory=dict)
     gists: Mapping[str, Gist] = field(default_factory=dict)
+    rewrites: Mapping[str, Rewritten] = field(default_factory=dict)
     states: Mapping[str, bytes] = field(default_factory=dict)
 
     def vector(self, text: str) -> Features | None:
@@ -50,7 +67,7 @@ def keep(reader: Reader, row: MediaRow | None, encoder_signature: str) -> Kept:
     vectors = {
         text_key(searched_text(memory)): made[memory.id] for memory in memories if memory.id in made
     }
-    return Kept(vectors, load_gists(states.get(OUTLINE)), states)
+    return Kept(vectors, load_gists(states.get(OUTLINE)), states=states)
 
 
 def text_key(text: str) -> bytes:
@@ -94,3 +111,22 @@ def load_gists(blob: bytes | None) -> dict[str, Gist]:
         )
         for node in told["nodes"]
     }
+
+
+def gist_inputs(blob: bytes | None) -> list[str]:
+    """Read the inputs of the gists alone, in the order of their nodes."""
+    if not blob:
+        return []
+    with np.load(io.BytesIO(blob), allow_pickle=False) as stored:
+        return [node["inputs"] for node in json.loads(stored["told"].tobytes())["nodes"]]
+
+
+def dump_rewrites(rewrites: Mapping[str, Rewritten]) -> bytes:
+    """Write rewrites as a state."""
+    return zlib.compress(json.dumps({on: asdict(one) for on, one in rewrites.items()}).encode())
+
+
+def load_rewrites(blob: bytes | None) -> dict[str, Rewritten]:
+    """Read rewrites by what they are of: the inputs of a gist, or a node's id."""
+    told = json.loads(zlib.decompress(blob)) if blob else {}
+    return {on: Rewritten(**one) for on, one in told.items()}

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from docmem.tree import Tree
     from memqa.account import MemoryAccount
     from memqa.doctor import Check
+    from memqa.enrich import Enriched
     from memqa.scope import Scope
     from memqa.store.store import Store
 
@@ -238,6 +239,31 @@ class Library:
         target = folder / (Path(name).name or source.name)
         shutil.move(source, target)
         return target
+
+    def enrich(
+        self,
+        media: str,
+        *,
+        on_progress: OnProgress | None = None,
+        should_stop: ShouldStop | None = None,
+    ) -> Enriched:
+        """Let the language model shorten a media's summaries, and keep what their sources support.
+
+        The media can be asked meanwhile. A run that was stopped goes on where it was, and a second
+        one asks the model nothing.
+
+        Raises:
+            InputError: no such media, or it is not indexed to its end.
+            SetupError: the model did not pass the test for it, or is missing.
+            ChatModelUnavailable: the model failed; what it wrote so far stays.
+            StoreConflict: another process works on the media.
+            IngestCancelled: ``should_stop`` wished it; what was written so far stays.
+        """
+        from memqa import enrich
+
+        return enrich.enrich(
+            self, self.show(media), on_progress=on_progress, should_stop=should_stop
+        )
 
     # Jobs in the background
 

@@ -7,7 +7,7 @@ A video's events are passages with a time for a place, so one tree builder serve
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from memqa.embedding import encode_texts, text_batch
@@ -52,7 +52,8 @@ def outline_commits(
     """Build the tree over a media's events or passages, a segment for every 64 new nodes.
 
     ``done`` are the ids of the nodes that are stored already; they and their parents are passed
-    over. Stopped anywhere, it goes on with the gists that the last commit kept.
+    over. Stopped anywhere, it goes on with the gists that the last commit kept. A node that a
+    language model rewrote, and below which nothing changed since, keeps the model's words.
 
     Raises:
         IngestCancelled: the listener wished it.
@@ -79,6 +80,8 @@ def outline_commits(
             tools.listener.progress("Making the outline", done_passages, len(leaves), "passages")
         if names[node.id] in done:
             continue
+        if (said := tools.kept.rewrites.get(grown.gist.inputs)) is not None:
+            node = replace(node, text=said.text, written_by=said.model)
         batch.append((order, node))
         work += _KNOWN_WORK if grown.is_known else 1.0
         if work >= _COMMIT_WORK:
@@ -108,6 +111,7 @@ def _commit(
             text=node.text,
             order=order,
             parent_id=parents.get(names[node.id]),
+            method=node.written_by,
         )
         for order, node in batch
     ]
@@ -162,6 +166,7 @@ def _node(summary: Memory, children: tuple[str, ...], places: Sequence[int]) -> 
         text=summary.text,
         first_passage=min(places),
         last_passage=max(places),
+        written_by=summary.method,
     )
 
 

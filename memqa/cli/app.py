@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from memqa.cli import ask, collect, demo, doctor, exits, index, shelf, tier
+from memqa.cli import ask, collect, demo, doctor, enrich, exits, index, shelf, tier
 from memqa.cli.options import Home
 from models.errors import MemqaError
 
@@ -70,6 +70,7 @@ app.command("ask")(ask.ask)
 app.command("search")(ask.search)
 app.command("list")(shelf.list_media)
 app.command("show")(shelf.show)
+app.command("enrich")(enrich.enrich)
 app.command("forget")(shelf.forget)
 app.command("collect")(collect.collect)
 app.command("collections")(collect.collections)

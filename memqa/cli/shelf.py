@@ -12,7 +12,7 @@ from memqa.cli.account import print_account, print_attention
 from memqa.cli.options import AsJson, Home, open_library
 
 if TYPE_CHECKING:
-    from docmem.tree import Tree
+    from docmem.tree import SummaryNode, Tree
     from memqa.values import Media
 
 _ID = typer.Argument(metavar="ID", help="Id, start of an id, file name or path.")
@@ -162,13 +162,18 @@ def _print_outline(tree: Tree) -> None:
 
     nodes = {node.id: node for node in tree.nodes}
 
+    def entry(node: SummaryNode) -> Text:
+        where = "" if node.id == tree.root else f"{words.place(node.locator)}  "
+        by = f"  (written by {node.written_by})" if node.written_by else ""
+        return Text(f"{where}{node.text}{by}")
+
     def grow(node_id: str, branches: Branches) -> None:
         for child in nodes[node_id].children:
             if child in nodes:
                 node = nodes[child]
-                grow(child, branches.add(Text(f"{words.place(node.locator)}  {node.text}")))
+                grow(child, branches.add(entry(node)))
 
     if tree.root in nodes:
-        top = Branches(Text(nodes[tree.root].text))
+        top = Branches(entry(nodes[tree.root]))
         grow(tree.root, top)
         Console().print(top)

@@ -162,6 +162,12 @@ def test_the_tier_is_told(memqa: Memqa) -> None:
     assert memqa.json("tier")["tier"] == "C"
 
 
+def test_a_small_model_may_not_write_summaries(memqa: Memqa) -> None:
+    done = memqa("enrich", "report.pdf", code=3)
+    assert "memqa tier --test" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_an_option_is_given_by_its_place(memqa: Memqa) -> None:
     given = ["--option", "Olaf Berg", "--option", "Ingrid Holm"]
     answer = memqa.json("ask", "What was the lighthouse keeper called?", *given)
