@@ -2,8 +2,8 @@
 
 ``python -m benchmarks.abstention --data DIR [--home DIR]``: asks every question of its own document
 and of another one, fits the two logistic scores of ``memqa.trust`` on either half of the questions
-and judges the other half, at even odds; the product has its biases moved so that its own threshold
-means the same. The last thing on stdout is one JSON object:
+and judges the other half where an answer is as likely as _ODDS; the product has its biases moved so
+that its own threshold means the same. The last thing on stdout is one JSON object:
 the coefficients, and how often is abstained, by source. What the product's own coefficients give
 stands beside it, in sample: they were fitted on all of the questions.
 """
@@ -36,6 +36,7 @@ from memqa.values import Media
 
 # So many questions of this kind are few beside those put to another document.
 _RARE = 3.0
+_ODDS = 0.52
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def _report(cases: Sequence[Case]) -> dict[str, Any]:
             **figures,
             "other_half": _judged(
                 [case for case in cases if case.half != fitted_on],
-                lambda case, a=answers, w=of_whom: min(a(case), w(case)) < 0.5,  # type: ignore[misc]
+                lambda case, a=answers, w=of_whom: min(a(case), w(case)) < _ODDS,  # type: ignore[misc]
             ),
         }
     return report

@@ -9,6 +9,7 @@ with the closest places as evidence.
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -49,6 +50,12 @@ if TYPE_CHECKING:
     from memqa.library import Library
 
 _MOST_TOKENS = 64
+_TIME_WORD = re.compile(
+    r"\b(?:yesterday|today|tomorrow|tonight|ago|now|monday|tuesday|wednesday|thursday|friday|saturday|"
+    r"sunday|january|february|march|april|may|june|july|august|september|october|november|december|"
+    r"last|next|this|days?|weeks?|months?|years?|morning|evening|spring|summer|autumn|winter)\b",
+    re.I,
+)
 _REMEMBERED_TURNS = 6
 _NO_MEDIA = "There is nothing to ask yet: add a video or a document first."
 _UNANSWERED = "Nothing in your media supports an answer."
@@ -119,7 +126,7 @@ def stream(
 
     Raises:
         InputError: ``mode`` is "moment" and neither ``at_s`` nor the words name one, there is no
-            node ``resume``, or an option is empty.
+            node ``resume``, or an option is empty or given twice.
         SetupError: the tier set by hand does not go with the model.
     """
     course = _Course()
@@ -130,6 +137,8 @@ def stream(
         raise InputError("a question about a moment needs its time; give it with --at or at_s")
     if options is not None and not all(option.strip() for option in options):
         raise InputError("one of the options is empty; give each of them some words")
+    if options and len(set(options)) < len(options):
+        raise InputError("two of the options are the same; give each of them once")
     yield course.step("understood", _understood(asked))
     for note in scope.notes:
         yield course.step("two things of one name", note)
@@ -163,6 +172,8 @@ def stream(
     told = spread.told(found) if spread else finding(asked, found)
     state = spread.state if spread else state_of(asked, found)
     state = state if told.text else "unanswered"
+    if state == "grounded" and found[0].memory.level == "passage":
+        state = "grounded" if _tells_the_kind(asked, told.text) else "ungrounded"
     if state == "grounded":
         written = yield from _phrase(library, course, asked, told)
         answer = _tie(asked, told, written)
@@ -203,7 +214,9 @@ def _tie(asked: Question, told: Finding, written: str) -> Answer:
     # Only what the model was shown can bear its words out.
     sources = [*told.notes, *(Source(one.evidence_id, told.text) for one in told.notes[:1])]
     found = supports(written, asked.text, sources)
-    sound = written and not rambles(written) and not misquotes(written, sources)
+    sound = (
+        written and "\n" not in written and not rambles(written) and not misquotes(written, sources)
+    )
     sound = sound and names(written, told.key)
     sound = sound and _of_the_kind_asked(asked, written, sources)
     if sound and all(item.borne_out for item in found):
@@ -231,6 +244,17 @@ def _of_the_kind_asked(asked: Question, written: str, sources: Sequence[Source])
         return False
     known = {name for source in sources for name in proper_names(source.text)} - set(asked.words)
     return not (asks_name(asked.text) and known) or any(name in written.lower() for name in known)
+
+
+def _tells_the_kind(asked: Question, text: str) -> bool:
+    """Tell whether what a page says holds the kind of thing that was asked for at all."""
+    label, _, said = text.partition(": ")
+    said = said or label
+    if asks_number(asked.text) and not numbers(said) - numbers(asked.text):
+        return False
+    if asked.wants == "when" and not (numbers(said) or _TIME_WORD.search(said)):
+        return False
+    return not asks_name(asked.text) or bool(proper_names(f"… {said}") - set(asked.words))
 
 
 def _whole(citation: Citation, told: Finding) -> Citation:

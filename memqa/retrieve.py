@@ -100,6 +100,8 @@ class Finder:
         told = question.sense in ("said", "any") and question.wants == "what"
         told = told or all(item.kind == "document" for item in media)
         asked = question.text if told or not focus else focus
+        if not content_words(asked):  # the page nearest to nothing is a guess
+            known = {media_id: item for media_id, item in known.items() if item.kind != "document"}
         gathered = Gathering(set(stems(asked)))
         for hit in self._by_words(asked, known):
             gathered.add_words(hit)

@@ -42,5 +42,8 @@ def code_of_batch(outcomes: Sequence[Outcome]) -> int:
 
 
 def complain(message: str) -> None:
-    """Write one line for the person to stderr."""
-    print(f"memqa: {message}", file=sys.stderr)
+    """Write one line for the person to stderr; a file's name in it cannot move the cursor."""
+    plain = "".join(
+        c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in message
+    )
+    print(f"memqa: {plain}", file=sys.stderr)

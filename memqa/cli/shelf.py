@@ -104,7 +104,7 @@ def forget(
         for media_id, media in chosen.items():
             library.forget(media_id)
             if not as_json:
-                print(f"forgot {media.path}")
+                print(f"forgot {words.printable(media.path)}")
     if as_json:
         words.print_json({"forgotten": list(chosen)})
 
@@ -138,7 +138,7 @@ def _outline(tree: Tree) -> dict[str, Any]:
 def _print_media(media: Media) -> None:
     facts = {
         "id": media.id,
-        "path": media.path,
+        "path": words.printable(media.path),
         "kind": media.kind,
         "length": words.length(media),
         "state": words.state(media),

@@ -87,7 +87,7 @@ def _print_places(title: str, items: Sequence[Evidence], about: str) -> None:
 
 def media_row(media: Media) -> tuple[str, str, str, str, str]:
     """Give id, kind, length, state and path of a media as words."""
-    return (media.id[:SHORT_ID], media.kind, length(media), state(media), media.path)
+    return (media.id[:SHORT_ID], media.kind, length(media), state(media), printable(media.path))
 
 
 def length(media: Media) -> str:
