@@ -22,8 +22,8 @@ from models.values import TimeSpan, clock
 MOST_EVIDENCE = 5
 # An event counts as showing the thing as well when it scores this share of the best one.
 ALSO_SHOWN = 0.6
-# A passage tells as much as the best one from here on, and so many are quoted at most. Fitted on the
-# development split: at 0.6 and five, two of five quotes stood on a right page, so one of two does.
+# A passage tells as much as the best one from here on, and so many are quoted at most. Fitted on
+# the development split: of five quotes from 0.6 on two stood on a right page, now one of two.
 _ALSO_TOLD, _MOST_TOLD = 0.9, 3
 _NO_GAP_S = 0.5  # between events that follow each other
 

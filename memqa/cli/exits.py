@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from memqa.cli.words import printable
 from memqa.values import Outcome
 from models.errors import IngestCancelled, InputError, SetupError
 
@@ -43,7 +44,5 @@ def code_of_batch(outcomes: Sequence[Outcome]) -> int:
 
 def complain(message: str) -> None:
     """Write one line for the person to stderr; a file's name in it cannot move the cursor."""
-    plain = "".join(
-        c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in message
-    )
-    print(f"memqa: {plain}", file=sys.stderr)
+    lines = map(printable, message.split("\n"))
+    print("memqa: " + "\n".join(lines), file=sys.stderr)
