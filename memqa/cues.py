@@ -57,7 +57,7 @@ _NUMBER_ASKED = re.compile(
     re.I,
 )
 _MANY = re.compile(
-    r"\b(?:list|all|every|each|both|compare|comparison|differ\w*|how (?:many|often)|which of|"
+    r"\b(?:list|all|every|each|both|compare|comparison|differ\w*|which of|"
     r"summar(?:y|i[sz]e)|overview|discussions?|debates?|main (?:points|topics|themes|ideas)|"
     r"(?:what|which)(?: \w+)? \w{2,}[^s\W]s (?:is|are|was|were|do|does|did|has|have))\b",
     re.I,

@@ -79,7 +79,7 @@ def ask(
     if as_json:
         words.print_json(answer.as_json())
     else:
-        words.print_answer(answer, steps=walk)
+        words.print_answer(answer, options=option or (), steps=walk)
 
 
 def search(

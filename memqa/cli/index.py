@@ -88,9 +88,13 @@ def index(
     elapsed_s = time.monotonic() - started
     if as_json:
         words.print_json({"summary": summary(outcomes, elapsed_s)})
-    elif len(outcomes) != 1:
+    elif not outcomes:
+        exits.complain(
+            "there are no files in there; with --recursive folders in it are looked at too"
+        )
+    elif len(outcomes) > 1:
         counts = Counter(outcome.status for outcome in outcomes)
-        print(", ".join(f"{n} {status}" for status, n in counts.items()) or "no files found")
+        print(", ".join(f"{n} {status}" for status, n in counts.items()))
     raise typer.Exit(exits.code_of_batch(outcomes) if outcomes else exits.INPUT_AT_FAULT)
 
 

@@ -61,11 +61,14 @@ def _quote(text: str, about: str, width: int) -> str:
     return f'"{best}"' if len(best) <= width - 2 else f'"{best[: width - 3].rstrip()}…"'
 
 
-def print_answer(answer: Answer, *, steps: bool = False) -> None:
-    """Write an answer, how far to trust it, its places and, if wanted, how it was found."""
-    print(answer.text)
+def print_answer(answer: Answer, *, options: Sequence[str] = (), steps: bool = False) -> None:
+    """Write an answer, how far to trust it, its places and, if wanted, how it was found.
+
+    Where one of several ``options`` was chosen, it comes first.
+    """
     if answer.option is not None:
-        print(f"option {answer.option + 1}")
+        print(f"option {answer.option + 1}: {printable(options[answer.option])}")
+    print(answer.text)
     cited = {name for citation in answer.citations for name in citation.evidence}
     rests_on = [item for item in answer.evidence if item.id in cited]
     others = [item for item in answer.evidence if item.id not in cited]

@@ -10,7 +10,7 @@ import functools
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import ParamSpec, TypeVar
 
 import numpy as np
@@ -73,7 +73,7 @@ class Reader:
         return media_from(rows[0]) if rows else None
 
     def find_media(self, wanted: str) -> Media | None:
-        """Find a media by id, by the beginning of its id, or by its path or file name.
+        """Find a media by id, by the beginning of its id, or by a path or file name of its bytes.
 
         Where a beginning or a file name fits several media, none is meant. Where a file was changed
         and its path fits two, the later one is what lies there.
@@ -88,6 +88,7 @@ class Reader:
         tests: list[Callable[[MediaRow], bool]] = [
             lambda row: len(wanted) >= 4 and row.media.id.startswith(wanted.lower()),
             lambda row: row.media.name == wanted,
+            lambda row: wanted in (PurePath(alias).name for alias in row.aliases),
         ]
         for test in tests:
             fitting = [row.media for row in known.values() if test(row)]

@@ -246,6 +246,14 @@ def test_media_are_found_by_id_beginning_path_and_name(store: Store) -> None:
     assert store.read.find_media("") is None
 
 
+def test_a_media_is_found_by_each_name_of_its_bytes(store: Store) -> None:
+    store.write.begin(MediaRow(a_media(), aliases=("/copies/other.mp4",)))
+    found = store.read.find_media("other.mp4")
+    assert found is not None
+    assert found.id == ID
+    assert store.read.find_media("another.mp4") is None
+
+
 def test_of_two_media_of_one_path_the_later_is_what_lies_there(store: Store) -> None:
     store.write.begin(MediaRow(a_media(added_at="1")))
     store.write.begin(MediaRow(replace(a_media("ac" * 32, added_at="2"), path=a_media().path)))
