@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 _KEEP_VERSIONS = timedelta(seconds=5)
 # Not zero: LanceDB warns at zero, and a millisecond ago means the same.
 _KEEP_NOTHING = timedelta(milliseconds=1)
-_A_MOMENT_S = 0.01
+_A_MOMENT_S = 0.03
 # So many small files a table may gather before it is compacted; each costs a query about 0.1 ms.
 _MOST_COMMITS = 16
 
