@@ -16,7 +16,7 @@ from pathlib import PurePath
 
 from memqa.cite import stem, stems
 from memqa.cues import content_words, focus_of
-from memqa.findings import MOST_EVIDENCE, Finding, parts_of
+from memqa.findings import MOST_EVIDENCE, Finding, joined, parts_of
 from memqa.fuse import Found
 from memqa.question import Question
 from memqa.quotes import best_sentences
@@ -192,7 +192,7 @@ class Spread:
                 item.name for item in self.across.media if self.states.get(item.id) == "unanswered"
             ]
             if silent and len(silent) <= MOST_EVIDENCE:
-                lines.append(f"Nothing on it was found in {_joined(silent)}.")
+                lines.append(f"Nothing on it was found in {joined(silent)}.")
         evidence = tuple(item.evidence() for item in shown)
         return Finding("\n".join(lines), evidence, places=len(evidence), cited=tuple(cited))
 
@@ -206,7 +206,7 @@ class Spread:
         many, of = len(self._telling()), len(self.across.media)
         least = "at least " if self.has_more and many == _LOOKED_AT else ""
         others = ["others"] if many > len(shown) else []
-        names = _joined([*(item.media.name for item in shown), *others])
+        names = joined([*(item.media.name for item in shown), *others])
         return f"Found in {least}{many} of {of} files: {names}."
 
 
@@ -301,7 +301,3 @@ def _of_kind(text: str, media: Sequence[Media]) -> Sequence[Media]:
 
 def _rank(item: Found) -> tuple[float, str, str]:
     return -item.score, item.media.name, item.memory.id
-
-
-def _joined(parts: Sequence[str]) -> str:
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

@@ -135,10 +135,7 @@ def stream(
     asked = understand(question, at_s=at_s, mode=mode, before=_last_turn(library, chat))
     if mode == "moment" and asked.at_s is None:
         raise InputError("a question about a moment needs its time; give it with --at or at_s")
-    if options is not None and not all(option.strip() for option in options):
-        raise InputError("one of the options is empty; give each of them some words")
-    if options and len(set(options)) < len(options):
-        raise InputError("two of the options are the same; give each of them once")
+    _check(options or ())
     yield course.step("understood", _understood(asked))
     for note in scope.notes:
         yield course.step("two things of one name", note)
@@ -184,6 +181,14 @@ def stream(
     if options and told.text:
         option = yield from _choose(library, course, asked, told, options)
     yield course.end(replace(answer, option=option))
+
+
+def _check(options: Sequence[str]) -> None:
+    """Refuse options among which there is no choosing."""
+    if not all(option.strip() for option in options):
+        raise InputError("one of the options is empty; give each of them some words")
+    if len(set(options)) < len(options):
+        raise InputError("two of the options are the same; give each of them once")
 
 
 def _phrase(

@@ -81,7 +81,7 @@ def times(spans: Sequence[TimeSpan]) -> str:
         else clock(span.start_s)
         for span in spans
     ]
-    return _joined(written)
+    return joined(written)
 
 
 def duration(seconds: float) -> str:
@@ -219,8 +219,7 @@ def _order(question: Question, found: Sequence[Found]) -> Finding:
     text = f"{_capital(chosen[0])}: {told[0]}, {', '.join(told[1:])}."
     if len(ordered) > 2:
         text = (
-            _capital(_joined([f"{thing} ({times([_span(item)])})" for thing, item in ordered]))
-            + "."
+            _capital(joined([f"{thing} ({times([_span(item)])})" for thing, item in ordered])) + "."
         )
     shown = [chosen[1], *(item for _, item in ordered if item is not chosen[1])]
     return _stated(text, shown, places=len(shown))
@@ -246,7 +245,7 @@ def _between(question: Question, found: Sequence[Found]) -> Finding:
     ]
     more = len(told) - MOST_EVIDENCE
     rest = f" And {more} more." if more > 0 else ""
-    return _stated(f"{_capital(_joined(lines))}.{rest}", told, places=len(lines))
+    return _stated(f"{_capital(joined(lines))}.{rest}", told, places=len(lines))
 
 
 def _next_to(question: Question, found: Sequence[Found]) -> Finding:
@@ -359,7 +358,8 @@ def _length(item: Found) -> str:
     return duration(media.duration_s or media.remembered_s or 0.0)
 
 
-def _joined(parts: Sequence[str]) -> str:
+def joined(parts: Sequence[str]) -> str:
+    """Write a list as a person would: ``a, b and c``."""
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 

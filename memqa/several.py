@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from memqa.findings import joined
 from memqa.fuse import Found
 from memqa.places import SCORED, gist, in_words
 from memqa.question import Question
@@ -94,13 +95,13 @@ class Several:
         """Tell the look at the collection's node."""
         opened = {item.id for item in self.opened}
         options = tuple(self._option(item, item.id in opened) for item in self.shown)
-        best = _joined([item.name for item in self.opened])
+        best = joined([item.name for item in self.opened])
         reason = f"The best places lie in {best}." if best else "None of them holds what fits."
         look = Look(
             node=name,
             path=(name,),
             place=_many(len(self.media), "file"),
-            text=_joined([_many(many, kind) for kind, many in self._kinds()]),
+            text=joined([_many(many, kind) for kind, many in self._kinds()]),
             options=options,
             chosen=tuple(option.id for option in options if option.chosen),
             reason=reason,
@@ -161,7 +162,3 @@ def picked(media: Sequence[Media], resume: str) -> tuple[Media, str, str]:
 
 def _many(number: int, word: str) -> str:
     return f"{number} {word}{'s' if number != 1 else ''}"
-
-
-def _joined(parts: Sequence[str]) -> str:
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
