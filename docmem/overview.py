@@ -23,7 +23,7 @@ class Overview:
 
 
 def overview(
-    tree: Tree, query: Query, guide: Guide, *, budget_tokens: int, start: str | None = None
+    tree: Tree, query: Query, guide: Guide, *, budget_tokens: int
 ) -> Generator[WalkStep, None, Overview]:
     """Read the root, every node just above the passages, then as many passages as the budget lets.
 
@@ -31,16 +31,11 @@ def overview(
     parts, so the summaries come first and passages fill what is left, those first that retrieval
     names best; all is given in document order. The summaries are read even where they alone exceed
     the budget, in order, as far as it goes, but the root always.
-
-    Raises:
-        KeyError: ``start`` is no node of the tree.
     """
-    root = tree.node(start if start is not None else tree.root).id
+    root = tree.root
     count: Callable[[str], int] = guide.model.count_tokens if guide.model else count_words
-    under = set(leaves_under(tree, root))
-    lowest = [
-        node.id for node in tree.nodes if node.level == 1 and under.intersection(node.children)
-    ]
+    leaves = leaves_under(tree, root)
+    lowest = [node.id for node in tree.nodes if node.level == 1]
     began, left, nodes = time.perf_counter(), budget_tokens - count(tree.node(root).text), [root]
     for node in lowest:
         cost = count(tree.node(node).text)
@@ -62,7 +57,7 @@ def overview(
     ]
     yield steps[0]
     kept: list[Extract] = []
-    for leaf in worth.highest(leaves_under(tree, root), len(under)):
+    for leaf in worth.highest(leaves, len(leaves)):
         text = guide.read(leaf)
         found = extract(tree, leaf, query.text, text)
         cost = count(found.quote)
