@@ -66,6 +66,10 @@ class TimedEngines:
         """Give the model that writes answers, as it is."""
         return self._engines.language_model()
 
+    def captioner(self) -> LanguageModel:
+        """Give the model that describes pictures, as it is."""
+        return self._engines.captioner()
+
 
 class _Sight:
     def __init__(self, inner: ImageEncoder, busy: Busy) -> None:

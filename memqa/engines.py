@@ -6,6 +6,7 @@ from typing import Protocol
 
 from memqa.settings import ModelNames
 from models import catalog
+from models.options import PLAIN, LanguageOptions
 from models.ports import ImageEncoder, LanguageModel, TextEncoder, TextReader, Transcriber
 
 
@@ -32,6 +33,10 @@ class Engines(Protocol):
         """Give the model that writes answers."""
         ...
 
+    def captioner(self) -> LanguageModel:
+        """Give the model that describes pictures; where none was named, the one that answers."""
+        ...
+
 
 class CatalogEngines:
     """The engines that the settings name, out of the catalogue, which keeps each loaded once.
@@ -39,8 +44,9 @@ class CatalogEngines:
     Every method raises SetupError where the name is unknown or the model is missing.
     """
 
-    def __init__(self, names: ModelNames) -> None:
+    def __init__(self, names: ModelNames, options: LanguageOptions = PLAIN) -> None:
         self._names = names
+        self._options = options
 
     def image_encoder(self) -> ImageEncoder:
         """Give the model that sees."""
@@ -60,4 +66,9 @@ class CatalogEngines:
 
     def language_model(self) -> LanguageModel:
         """Give the model that writes answers."""
-        return catalog.language_model(self._names.language_model)
+        return catalog.language_model(self._names.language_model, self._options)
+
+    def captioner(self) -> LanguageModel:
+        """Give the model that describes pictures; where none was named, the one that answers."""
+        name = self._names.captioner or self._names.language_model
+        return catalog.language_model(name, self._options)

@@ -85,7 +85,9 @@ class Library:
         chosen = Path(home).expanduser().resolve() if home else base.home
         self.settings = base.model_copy(update={"home": chosen})
         self.home = chosen
-        self.engines = engines or CatalogEngines(self.settings.models)
+        self.engines = engines or CatalogEngines(
+            self.settings.models, self.settings.language.options()
+        )
         self._queue = Queue(chosen)
         self._opened: Store | None = None
         self._opening = threading.Lock()

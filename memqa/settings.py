@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from platformdirs import user_config_path, user_data_path
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from models.errors import SetupError
+from models.options import LanguageOptions
 
 TierSetting: TypeAlias = Literal["auto", "A", "B", "C", "D"]
 
@@ -32,13 +33,34 @@ class _Part(BaseModel):
 
 
 class ModelNames(_Part):
-    """Which model serves each port, by its name in ``models/catalog.py``."""
+    """Which model serves each port, by its name in ``models/catalog.py``.
+
+    ``captioner`` is a language model that sees; empty for the one that answers.
+    """
 
     image_encoder: str = "embedded"
     text_encoder: str = "embedded"
     transcriber: str = "embedded"
     text_reader: str = "embedded"
     language_model: str = "embedded"
+    captioner: str = ""
+
+
+class LanguageSettings(_Part):
+    """How the language model is run; see `models.options.LanguageOptions`."""
+
+    context_tokens: int = Field(default=0, ge=0, le=2**21)
+    gpu_layers: int = Field(default=-1, ge=-1)
+    projector: Path | None = None
+    four_bit: bool = False
+    timeout_s: float = Field(default=120.0, gt=0, le=3600)
+    api_key: SecretStr = SecretStr("")
+
+    def options(self) -> LanguageOptions:
+        """Give them as the catalogue takes them."""
+        return LanguageOptions(
+            **self.model_dump(exclude={"api_key"}), api_key=self.api_key.get_secret_value()
+        )
 
 
 class VideoSettings(_Part):
@@ -89,6 +111,7 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=lambda: user_data_path("memqa", appauthor=False))
     tier: TierSetting = "auto"
     models: ModelNames = ModelNames()
+    language: LanguageSettings = LanguageSettings()
     video: VideoSettings = VideoSettings()
     document: DocumentSettings = DocumentSettings()
     limits: LimitSettings = LimitSettings()

@@ -64,7 +64,7 @@ class Worker:
 
     def __init__(self, settings: Settings, *, engines: Engines | None = None) -> None:
         self._settings = settings
-        self._engines = engines or CatalogEngines(settings.models)
+        self._engines = engines or CatalogEngines(settings.models, settings.language.options())
         self._queue = Queue(settings.home)
 
     def run(self) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import MissingExtra, ModelNotFound, SetupError
+from models.options import PLAIN, LanguageOptions
 from models.ports import ImageEncoder, LanguageModel, TextEncoder, TextReader, Transcriber
 from models.weights import Weights, cache_folder
 
@@ -101,7 +102,9 @@ def text_reader(name: str = EMBEDDED) -> TextReader:
     return reader
 
 
-def language_model(name: str = EMBEDDED) -> LanguageModel:
+def language_model(
+    name: str = EMBEDDED, options: LanguageOptions = PLAIN
+) -> LanguageModel:
     """Give the language model of that name, loaded on first use; raises SetupError."""
     model: LanguageModel = _get("language_model", name)
     return model

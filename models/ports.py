@@ -93,7 +93,10 @@ class TextReader(Protocol):
 
 @runtime_checkable
 class LanguageModel(Protocol):
-    """Writes text after a conversation; ``signature`` changes with the weights behind it."""
+    """Writes text after a conversation; ``signature`` changes with the weights behind it.
+
+    A model that ``sees`` takes the pictures of messages too; the others are handed none.
+    """
 
     @property
     def name(self) -> str: ...
@@ -101,6 +104,8 @@ class LanguageModel(Protocol):
     def signature(self) -> str: ...
     @property
     def context_tokens(self) -> int: ...
+    @property
+    def sees(self) -> bool: ...
 
     def count_tokens(self, text: str) -> int:
         """Count the tokens of a text as this model cuts it."""
@@ -130,5 +135,19 @@ class OptionScorer(Protocol):
         Raises:
             ValueError: a reply is empty.
             ChatModelUnavailable: prompt and reply do not fit the context, or the model failed.
+        """
+        ...
+
+
+@runtime_checkable
+class Chooser(Protocol):
+    """Picks one of several replies and can say nothing else (constrained decoding)."""
+
+    def choose(self, messages: Sequence[Message], replies: Sequence[str]) -> int:
+        """Give the 0-based place of the reply that the model picks.
+
+        Raises:
+            ValueError: no replies, or an empty one.
+            ChatModelUnavailable: the prompt does not fit the context, or the model failed.
         """
         ...

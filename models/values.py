@@ -6,7 +6,7 @@ Times are float seconds from the stream's start, pages are 1-based, boxes are fr
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -109,10 +109,14 @@ class TextLine:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn handed to a language model; ``role`` is system, user or assistant."""
+    """One turn handed to a language model; ``role`` is system, user or assistant.
+
+    ``pictures`` stand before the words; only a model that ``sees`` takes any.
+    """
 
     role: str
     content: str
+    pictures: tuple[Picture, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

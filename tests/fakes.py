@@ -167,7 +167,9 @@ class FakeLanguageModel:
         *,
         name: str = "fake-script",
         context_tokens: int = 2048,
+        sees: bool = False,
     ) -> None:
+        self.sees = sees
         self.name = name
         self.signature = f"{name}/1"
         self.context_tokens = context_tokens

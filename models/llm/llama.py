@@ -33,6 +33,8 @@ class Llama:
     its end never blocks the model.
     """
 
+    sees = False
+
     def __init__(self, weights: Path, *, name: str, context_tokens: int = 2048) -> None:
         self.name = name
         self.signature = f"{name}/{_print_of(weights)}"

@@ -35,6 +35,9 @@ class FakeEngines:
     def language_model(self) -> LanguageModel:
         return fakes.FakeLanguageModel()
 
+    def captioner(self) -> LanguageModel:
+        return self.language_model()
+
 
 def write_document(path: Path, *, chapters: int = 4, seed: int = 1) -> Path:
     """Write a Markdown document of about 4,000 words a chapter; chapter 2 tells of a zebrafinch."""
