@@ -104,7 +104,8 @@ def names(answer: str, gold: str) -> bool:
     return bool(wanted) and set(wanted) <= set(stems(answer)) | set(answer.lower().split())
 
 
-def _shows(evidence: Evidence, times: Sequence[Sequence[float]]) -> bool:
+def shows(evidence: Evidence, times: Sequence[Sequence[float]]) -> bool:
+    """Tell whether the centre of a moment lies in a true span."""
     locator = evidence.locator
     return isinstance(locator, TimeSpan) and found(locator.centre_s, times)
 
@@ -112,26 +113,27 @@ def _shows(evidence: Evidence, times: Sequence[Sequence[float]]) -> bool:
 def _judge(tally: Tally, item: Asked, answer: Answer) -> None:
     times = item.row.get("answer_times") or []
     if times and item.group not in _BY_ANSWER:
-        hits = [_shows(evidence, times) for evidence in answer.evidence[:5]]
+        hits = [shows(evidence, times) for evidence in answer.evidence[:5]]
         tally.first.append(bool(hits[:1] and hits[0]))
         tally.among_five.append(any(hits))
-    tally.answered_right.append(_right(item, answer))
+    tally.answered_right.append(is_right(item, answer))
 
 
-def _right(item: Asked, answer: Answer) -> bool:
+def is_right(item: Asked, answer: Answer) -> bool:
+    """Judge an answer: by the moment it shows first, or by the words, the number or the order."""
     row, group = item.row, item.group
     if group == "absent":
         return answer.state == "unanswered"
     if answer.state == "unanswered":
         return False
     if group == "seen" and row.get("answer_times"):
-        return bool(answer.evidence) and _shows(answer.evidence[0], row["answer_times"])
+        return bool(answer.evidence) and shows(answer.evidence[0], row["answer_times"])
     if group == "count":
         return str(row["answer"]) in _numbers_before_times(answer.text)
     if row["type"] == "order":
         return _named_first(answer.text, row)
     if row["type"] == "sign_where":
-        return bool(answer.evidence) and _shows(answer.evidence[0], row["answer_times"])
+        return bool(answer.evidence) and shows(answer.evidence[0], row["answer_times"])
     return names(answer.text, str(row["answer"]))
 
 

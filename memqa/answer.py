@@ -20,6 +20,7 @@ import numpy as np
 from docmem.extracts import excerpt
 from memqa import chronicle
 from memqa.across import Across
+from memqa.capabilities import tier_of
 from memqa.choose import by_likeness, by_probability
 from memqa.cite import (
     Source,
@@ -31,11 +32,13 @@ from memqa.cite import (
     rambles,
     supports,
 )
+from memqa.compose import compose
 from memqa.cues import asks_name, asks_number
 from memqa.findings import Finding, finding
+from memqa.followup import in_full
 from memqa.fuse import Found
 from memqa.prompts import answer_messages
-from memqa.question import Question, Turn, understand
+from memqa.question import Question, Turn, leans, understand
 from memqa.retrieve import Finder
 from memqa.scope import EVERYTHING, Scope
 from memqa.trust import state_of
@@ -132,6 +135,7 @@ def stream(
     course = _Course()
     wanted = scope.media_ids
     media = [item for item in library.media() if wanted is None or item.id in wanted]
+    question = yield from _in_full(library, course, question, chat)
     asked = understand(question, at_s=at_s, mode=mode, before=_last_turn(library, chat))
     if mode == "moment" and asked.at_s is None:
         raise InputError("a question about a moment needs its time; give it with --at or at_s")
@@ -171,10 +175,15 @@ def stream(
     state = state if told.text else "unanswered"
     if state == "grounded" and found[0].memory.level == "passage":
         state = "grounded" if _tells_the_kind(asked, told.text) else "ungrounded"
-    if state == "grounded":
+    answer = None
+    if course.tier in "AB" and asked.wants == "what" and spread is None:
+        answer = yield from _composed(library, course, asked, found)
+    if answer is None and state == "grounded":
         written = yield from _phrase(library, course, asked, told)
         answer = _tie(asked, told, written)
-    else:
+        is_own = bool(written) and answer.text == written
+        yield course.step("told", _told_by(course, is_own=is_own))
+    elif answer is None:
         answer = _unsure(told) if state == "ungrounded" else _silent(told)
     # An option is the nearest one, whatever the state: choosing is asked for, the state warns.
     option = None
@@ -189,6 +198,59 @@ def _check(options: Sequence[str]) -> None:
         raise InputError("one of the options is empty; give each of them some words")
     if len(set(options)) < len(options):
         raise InputError("two of the options are the same; give each of them once")
+
+
+def _in_full(
+    library: Library, course: _Course, question: str, chat: str | None
+) -> Generator[Step, None, str]:
+    """Have a model that can be trusted with it write a follow-up in full; else leave it to rules."""
+    turns = library.turns(chat) if chat else []
+    if not turns or not leans(question) or tier_of(library)[0] not in ("A", "B"):
+        return question
+    try:
+        text = in_full(library.engines.language_model(), turns, question)
+    except ChatModelUnavailable as exc:
+        yield course.step("follow-up read without the model", str(exc))
+        return question
+    if text is None:
+        return question
+    yield course.step("follow-up in full", text)
+    return text
+
+
+def _composed(
+    library: Library, course: _Course, asked: Question, found: Sequence[Found]
+) -> Generator[Token | Step, None, Answer | None]:
+    """Have the language model answer from several places; None where it fails or goes astray."""
+    engines = library.engines
+    try:
+        model = engines.language_model()
+        course.models["language"] = model.name
+        pieces = compose(model, engines.text_encoder(), asked, found)
+        while True:
+            try:
+                piece = next(pieces)
+            except StopIteration as end:
+                answer: Answer | None = end.value
+                break
+            if "first_word" not in course.timings_s:
+                course.mark("first_word")
+            yield piece
+    except (ChatModelUnavailable, SetupError) as exc:
+        course.tier = "D"
+        yield course.step("no language model", f"{exc} The finding is quoted as it stands.")
+        return None
+    course.mark("written")
+    yield course.step("told", _told_by(course, is_own=answer is not None))
+    return answer
+
+
+def _told_by(course: _Course, *, is_own: bool) -> str:
+    """Say whose words an answer is in."""
+    model = course.models.get("language", "")
+    if is_own:
+        return f"in the words of {model}"
+    return f"quoted; the words of {model} are not borne out" if model else "quoted"
 
 
 def _phrase(

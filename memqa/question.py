@@ -166,6 +166,11 @@ def understand(
     return _lean_on(question, before) if before else question
 
 
+def leans(text: str) -> bool:
+    """Tell whether a question may lean on the one before it: a pronoun, "and …", "what about"."""
+    return bool(_FOLLOW_UP.search(text))
+
+
 def _asks_of_now(text: str) -> bool:
     """Tell whether a question is about now and about nothing else."""
     rest = without_now(text)
