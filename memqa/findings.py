@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 from memqa.cite import Source
 from memqa.cues import asks_many, is_description
+from memqa.dates import date_in, happened, written
 from memqa.fuse import Found
 from memqa.question import Question
 from memqa.quotes import Quote, best_of_passage, best_sentences, in_quotes
@@ -294,12 +296,22 @@ def _told_on_page(question: Question, found: Sequence[Found]) -> Finding:
     quoted, in the document's order.
     """
     best = found[0]
-    if asks_many(question.text) and len(told := _as_good(question, found)) > 1:
-        return _told_on_pages(found, told)
+    if question.wants == "when" and (told := date_in(best.memory.heading)):
+        return _dated(question, found, told)
+    if asks_many(question.text) and len(several := _as_good(question, found)) > 1:
+        return _told_on_pages(found, several)
     quotes = best_of_passage(question, best.memory, most=2)
     (note,) = best_of_passage(question, best.memory, most=1)
     text = f"{_capital(best.evidence().label)}: {in_quotes(quotes)}"
     return _stated(text, found, note.text)
+
+
+def _dated(question: Question, found: Sequence[Found], told: date) -> Finding:
+    """State when something happened that a dated entry tells of; the date is worked out."""
+    quotes = best_of_passage(question, found[0].memory, most=1)
+    day = next((day for one in quotes if (day := happened(one.text, told))), None)
+    when = _capital(day) if day else f"Told on {written(told)}"
+    return _stated(f"{when}: {in_quotes(quotes)}", found)
 
 
 def _told_on_pages(found: Sequence[Found], told: Mapping[str, Sequence[Quote]]) -> Finding:
