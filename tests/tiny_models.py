@@ -61,13 +61,13 @@ def _body(cut: Any) -> dict[str, Any]:
 
 
 def reading(folder: Path, *, template: str | None = _TEXT_TEMPLATE) -> Path:
-    """A small Qwen2 that only reads."""
+    """A small OLMo 2 that only reads."""
     import torch
-    from transformers import Qwen2Config, Qwen2ForCausalLM
+    from transformers import Olmo2Config, Olmo2ForCausalLM
 
     torch.manual_seed(5)
-    cut = tokenizer(template=template)
-    Qwen2ForCausalLM(Qwen2Config(**_body(cut))).save_pretrained(folder)
+    cut = tokenizer("<think>", template=template)
+    Olmo2ForCausalLM(Olmo2Config(**_body(cut))).save_pretrained(folder)
     cut.save_pretrained(folder)
     return folder
 
@@ -134,7 +134,7 @@ def seeing_qwen(folder: Path) -> Path:
         "rope_parameters": {
             "rope_type": "default",
             "mrope_section": [1, 1, 2],
-            "rope_theta": 10000.0,
+            "rope_theta": 10_000.0,
         }
     }
     config = Qwen2VLConfig(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +31,7 @@ from models.llm.thinking import spoken
 @given(cuts=st.lists(st.integers(0, 40), max_size=8))
 def test_only_what_is_said_comes_out(reply: str, said: str, cuts: list[int]) -> None:
     places = sorted({0, *(min(cut, len(reply)) for cut in cuts), len(reply)})
-    pieces = [reply[a:b] for a, b in zip(places, places[1:], strict=False)]
+    pieces = [reply[a:b] for a, b in pairwise(places)]
     assert "".join(spoken(iter(pieces))) == said
 
 
