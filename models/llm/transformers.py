@@ -160,9 +160,10 @@ class TransformersModel:
     def _written(self, inputs: Mapping[str, Any], max_tokens: int) -> Generator[str, None, None]:
         """Yield what a thread of its own writes; closing stops it at its next token."""
         import torch
-        from transformers import TextIteratorStreamer
 
-        streamer = TextIteratorStreamer(self._tokenizer, skip_prompt=True, skip_special_tokens=True)
+        streamer = _transformers().TextIteratorStreamer(
+            self._tokenizer, skip_prompt=True, skip_special_tokens=True
+        )
         closed = threading.Event()
         failed: list[Exception] = []
 
@@ -216,6 +217,13 @@ class TransformersModel:
             ) from exc
 
 
+def _transformers() -> Any:
+    """The library itself; it comes half typed."""
+    import transformers
+
+    return transformers
+
+
 def _folder_of(folder_or_repo: str) -> Path:
     """Find the folder of the files without asking any other machine."""
     from huggingface_hub import snapshot_download
@@ -255,9 +263,8 @@ def _four_bit() -> dict[str, Any]:
     if missing:
         raise MissingExtra(f"4-bit weights need more. Install it: pip install {' '.join(missing)}")
     import torch
-    from transformers import BitsAndBytesConfig
 
-    quantisation = BitsAndBytesConfig(
+    quantisation = _transformers().BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
     )
     return {"quantization_config": quantisation, "device_map": {"": 0}}
@@ -266,21 +273,21 @@ def _four_bit() -> dict[str, Any]:
 def _load(folder: Path, quantised: dict[str, Any]) -> tuple[Any, Any, Any, bool]:
     """Give config, tokenizer or processor, model, and whether it sees; they come untyped."""
     import torch
-    import transformers as hf
     from safetensors import SafetensorError
-    from transformers.models.auto.modeling_auto import (
-        MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES as SEEING,
-    )
 
+    hf = _transformers()
+    seeing = hf.models.auto.modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
     limit_torch_threads()
     here: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     dtype = torch.bfloat16 if torch_device() == "cuda" else torch.float32
     try:
         config = hf.AutoConfig.from_pretrained(folder, **here)
-        sees = config.model_type in SEEING
+        sees = config.model_type in seeing
         cutter = hf.AutoProcessor if sees else hf.AutoTokenizer
         kind = hf.AutoModelForImageTextToText if sees else hf.AutoModelForCausalLM
         processor = cutter.from_pretrained(folder, **here)
+        if sees and not hasattr(processor, "tokenizer"):
+            raise ValueError("the settings for pictures are missing")
         model, info = kind.from_pretrained(
             folder, use_safetensors=True, dtype=dtype, output_loading_info=True, **quantised, **here
         )
@@ -311,12 +318,10 @@ def _window(config: Any, asked: int, name: str) -> int:
 
 def _greedy(model: Any, tokenizer: Any) -> Any:
     """Keep of the model's own settings for writing only what ends a reply."""
-    from transformers import GenerationConfig
-
     ends = model.generation_config.eos_token_id
     found = {*(ends if isinstance(ends, list) else [ends]), tokenizer.eos_token_id} - {None}
     pad = tokenizer.pad_token_id
-    return GenerationConfig(
+    return _transformers().GenerationConfig(
         do_sample=False,
         eos_token_id=sorted(found) or None,
         pad_token_id=pad if pad is not None else min(found, default=None),

