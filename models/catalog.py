@@ -102,9 +102,7 @@ def text_reader(name: str = EMBEDDED) -> TextReader:
     return reader
 
 
-def language_model(
-    name: str = EMBEDDED, options: LanguageOptions = PLAIN
-) -> LanguageModel:
+def language_model(name: str = EMBEDDED, options: LanguageOptions = PLAIN) -> LanguageModel:
     """Give the language model of that name, loaded on first use; raises SetupError."""
     model: LanguageModel = _get("language_model", name)
     return model
@@ -160,15 +158,15 @@ def _build_image_encoder() -> ImageEncoder:
 
 
 def _build_text_encoder() -> TextEncoder:
-    from models.text import MiniLM
+    from models.text import SentenceEncoder
 
-    return MiniLM(_MINILM.path().parent)
+    return SentenceEncoder(_MINILM.path().parent, signature="all-minilm-l6-v2/1")
 
 
 def _build_transcriber() -> Transcriber:
     from models.speech import Whisper
 
-    return Whisper(_WHISPER.path().parent)
+    return Whisper(_WHISPER.path().parent, signature="whisper-tiny.en/1")
 
 
 def _build_text_reader() -> TextReader:

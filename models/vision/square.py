@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -52,4 +54,4 @@ def check(picture: Picture) -> None:
 def _borders(length: int, side: int) -> list[tuple[int, int]]:
     """Where the parts of a side begin and end; parts of less than a pixel share one."""
     at = [length * i // side for i in range(side + 1)]
-    return [(a, max(a + 1, b)) for a, b in zip(at[:-1], at[1:], strict=True)]
+    return [(a, max(a + 1, b)) for a, b in pairwise(at)]
