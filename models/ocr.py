@@ -162,7 +162,7 @@ def _signature(reader: Path) -> str:
 
 
 def _load(finder: Path, reader: Path, model: _Model) -> Any:
-    """Load both models now, by their paths: left to itself the library loads, and fetches, later."""
+    """Load both models by their paths, now: left to itself the library loads and fetches later."""
     from rapidocr import RapidOCR
 
     try:
@@ -181,8 +181,8 @@ def _load(finder: Path, reader: Path, model: _Model) -> Any:
                 "EngineConfig.onnxruntime.inter_op_num_threads": 1,
             }
         )
-        engine._load_det_model()
-        engine._load_rec_model()
+        for load in (engine._load_det_model, engine._load_rec_model):
+            load()  # type: ignore[no-untyped-call]
     except ImportError as exc:  # right-to-left scripts need a package of their own
         raise MissingExtra(f"{model.language!r} cannot be read yet: {exc}") from exc
     except Exception as exc:  # the library raises its own and onnxruntime's bare classes

@@ -58,7 +58,7 @@ class SentenceEncoder:
         Raises:
             BackendError: the model failed on this text.
         """
-        return self._encode([text], self._model.encode_query)[0]
+        return np.asarray(self._encode([text], self._model.encode_query)[0])
 
     def _encode(self, texts: Sequence[str], encode: Callable[..., Any]) -> Features:
         try:

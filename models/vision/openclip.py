@@ -278,7 +278,7 @@ def _of_name(architecture: str, pretrained: str | None) -> dict[str, Any]:
         near = difflib.get_close_matches(architecture, open_clip.list_models(), 3, 0.4)
         raise ModelNotFound(
             f"open_clip knows no model {architecture!r}; it knows {', '.join(near) or 'others'}. "
-            "For a model that it does not know by name write hf-hub:OWNER/REPO or local-dir:/FOLDER."
+            "Name any other model as hf-hub:OWNER/REPO or local-dir:/FOLDER."
         )
     tags = open_clip.list_pretrained_tags_by_model(architecture)
     if pretrained is not None and Path(pretrained).is_file():

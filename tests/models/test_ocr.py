@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from models import ocr
@@ -79,6 +79,6 @@ def test_a_model_that_does_not_load_says_why(
     with pytest.raises(ModelNotFound, match=r"could not be loaded from .*broken\.onnx"):
         ocr._load(finder.path(package), broken, reader)
     # Arabic letters are joined by a package that few need.
-    monkeypatch.setitem(__import__("sys").modules, "bidi.algorithm", None)
-    with pytest.raises(MissingExtra, match="'arabic' cannot be read yet: .*pip install"):
+    monkeypatch.setitem(sys.modules, "bidi.algorithm", None)
+    with pytest.raises(MissingExtra, match=r"'arabic' cannot be read yet: .*pip install"):
         ocr._load(finder.path(package), reader.path(package), reader._replace(language="arabic"))
