@@ -158,15 +158,15 @@ def _build_image_encoder() -> ImageEncoder:
 
 
 def _build_text_encoder() -> TextEncoder:
-    from models.text import MiniLM
+    from models.text import SentenceEncoder
 
-    return MiniLM(_MINILM.path().parent)
+    return SentenceEncoder(_MINILM.path().parent, signature="all-minilm-l6-v2/1")
 
 
 def _build_transcriber() -> Transcriber:
     from models.speech import Whisper
 
-    return Whisper(_WHISPER.path().parent)
+    return Whisper(_WHISPER.path().parent, signature="whisper-tiny.en/1")
 
 
 def _build_text_reader() -> TextReader:

