@@ -102,6 +102,19 @@ def fact(text: str) -> list[Message]:
     ]
 
 
+def told(question: str, notes: Sequence[str]) -> list[Message]:
+    """Ask for an answer out of several notes, each with its time, or that they hold none."""
+    wanted = (
+        "Answer in one short sentence with words of the notes. If the notes do not tell it, reply "
+        "only: Not in the notes."
+    )
+    listed = "\n".join(map(quoted, notes))
+    return [
+        Message("system", f"You answer questions from notes on a video. {_DATA}"),
+        Message("user", f"Notes:\n{listed}\n\nQuestion: {as_data(question)}\n{wanted}"),
+    ]
+
+
 def _asked(query: Query, memory: str, shown: str, wanted: str) -> list[Message]:
     options = "\n".join(f"- {as_data(option)}" for option in query.options)
     parts = [

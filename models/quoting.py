@@ -10,7 +10,9 @@ import re
 import unicodedata
 
 # Unseen characters beyond category Cf: variation selectors and Hangul fillers.
-_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufe00-\ufe0f\U000e0000-\U000e0fff]")
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\ufe00-\ufe0f\U000e0000-\U000e0fff]"
+)
 _OPEN, _CLOSE, _BAR = "<＜", ">＞", "|｜∣ǀ￨"
 _LIKE_OPEN, _LIKE_CLOSE = f"{_OPEN}‹❮〈", f"{_CLOSE}›❯〉"
 _WORDS = (

@@ -111,8 +111,7 @@ class Shelf:
         """What lies outside of the library's folder, with the sums of its bytes."""
         files = [one for one in self.folder.rglob("*") if self.home not in one.parents]
         return {
-            str(one): sha256(one.read_bytes()).hexdigest() if one.is_file() else ""
-            for one in files
+            str(one): sha256(one.read_bytes()).hexdigest() if one.is_file() else "" for one in files
         }
 
 
