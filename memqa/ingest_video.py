@@ -275,7 +275,7 @@ def _live_params(settings: VideoSettings) -> WatchParams:
 
 
 def event_text(event: Event) -> str:
-    """Write an event as a passage: what was seen, read and said, one line each whatever it holds."""
+    """Write an event as a passage: what was seen, read and said, a line each, whatever it holds."""
     lines = {
         "Seen": ", ".join(_named(event.labels)),
         "Read": " / ".join(dict.fromkeys(one.text for one in event.read)),

@@ -50,11 +50,11 @@ def best_of_passage(question: Question, passage: Memory, *, most: int) -> list[Q
 
 
 def in_quotes(told: Sequence[Quote]) -> str:
-    """Write quotes one after another; a row is told, since nobody wrote it like that."""
+    """Write quotes one after another; a row is called one, since nobody wrote it like that."""
     runs: list[str] = []
     for index, quote in enumerate(told):
         if quote.is_row:
-            runs.append(_ended(quote.text))
+            runs.append(f"table row {_ended(in_marks(quote.text))}")
         elif index and not told[index - 1].is_row:
             runs[-1] = f"{runs[-1][:-1]} {in_marks(quote.text)[1:]}"
         else:
