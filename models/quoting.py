@@ -28,7 +28,7 @@ _MARK = re.compile(
     r"|[#＃]{2,}"
 )
 # Some templates (Vicuna's, Alpaca's) part turns by words alone, and in the middle of a line too.
-_ROLE = re.compile(r"\b((?i:user|assistant|human)|SYSTEM|BOT|GPT)[:：]")
+_ROLE = re.compile(r"(USER|User|ASSISTANT|Assistant|HUMAN|Human|SYSTEM|BOT|GPT)[:：]")
 
 
 def one_line(text: str) -> str:

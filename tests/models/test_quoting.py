@@ -51,12 +51,12 @@ def test_one_line_is_printable_and_is_left_alone(text: str) -> None:
         "if a < b and c > d, x<y and y>z",
         "2 << 3 >> 1; pi < 3.14 | x > 2",
         "naïve café, ½ of 5 °C, “quoted” ‹mot›",
-        "The user: a person. Room #4 [sic] costs $5 [1].",
+        "The user: a person. Operating system: any. Room #4 [sic] costs $5 [1].",
         "日本語の文です。 Привет! مرحبا",
     ],
 )
 def test_plain_text_stays(text: str) -> None:
-    assert as_data(text) == text.replace("user:", "user -")
+    assert as_data(text) == text
 
 
 @pytest.mark.parametrize("bit", ["<", "<|", "<a", "<a=", "|", "[INST", "<|im_start|>", "#", "[|"])
