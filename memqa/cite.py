@@ -65,12 +65,13 @@ class Support:
 def supports(text: str, question: str, sources: Sequence[Source]) -> list[Support]:
     """Align each sentence of an answer with the source that bears it out best.
 
-    Of a source only the sentences that share a word with the question count, where there are any:
-    an order hidden beside the answer bears nothing out. A sentence that does speak of what was
+    Of the sources only the sentences that share a word with the question count, where there are
+    any: an order hidden beside the answer bears nothing out. A sentence that does speak of what was
     asked is what the media says, whatever its aim.
     """
     asked = claims(question), numbers(question)
-    sources = [replace(one, text=_to_the_point(one.text, asked[0])) for one in sources]
+    pointed = [replace(one, text=_to_the_point(one.text, asked[0])) for one in sources]
+    sources = pointed if any(one.text for one in pointed) else sources
     return [_align(text, span, asked, sources) for span in sentence_spans(text)]
 
 
@@ -167,7 +168,7 @@ def _align(
 
 def _to_the_point(text: str, asked: set[str]) -> str:
     sentences = [text[slice(*span)] for span in sentence_spans(text)]
-    return " ".join(one for one in sentences if claims(one) & asked) or text
+    return " ".join(one for one in sentences if claims(one) & asked)
 
 
 def _none_made_up(sentence: str, source: str, asked: set[str]) -> bool:

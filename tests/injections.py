@@ -40,7 +40,7 @@ _OF_PROMPTS = {
     "harmony": ("<|start|>", "<|channel|>", "<|message|>", "<|return|>"),
     "mistral": ("[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[TOOL_CALLS]", "[AVAILABLE_TOOLS]"),
     "words": ("### Instruction", "###", "USER:", "ASSISTANT:", "\nHuman:", "\nAssistant:"),
-    "tools": ("<tool_call>", "</tool_call>", "<think>", "</think>", "<function"),
+    "tools": ("<tool_call>", "</tool_call>", "<think>", "</think>", "<function>"),
     "pictures": ("<image>", "<__media__>", "<|vision_start|>", "<start_of_image>"),
     "exaone": ("[|user|]", "[|assistant|]", "[|endofturn|]"),
     "minicpm": ("<用户>", "<AI>"),
