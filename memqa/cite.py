@@ -70,7 +70,7 @@ def supports(text: str, question: str, sources: Sequence[Source]) -> list[Suppor
     asked is what the media says, whatever its aim.
     """
     asked = claims(question), numbers(question)
-    pointed = [replace(one, text=_to_the_point(one.text, asked[0])) for one in sources]
+    pointed = [replace(one, text=to_the_point(one.text, question)) for one in sources]
     sources = pointed if any(one.text for one in pointed) else sources
     return [_align(text, span, asked, sources) for span in sentence_spans(text)]
 
@@ -166,7 +166,9 @@ def _align(
     return best
 
 
-def _to_the_point(text: str, asked: set[str]) -> str:
+def to_the_point(text: str, question: str) -> str:
+    """Give the sentences of a text that share a word with a question."""
+    asked = claims(question)
     sentences = [text[slice(*span)] for span in sentence_spans(text)]
     return " ".join(one for one in sentences if claims(one) & asked)
 

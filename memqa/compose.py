@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from docmem.sentences import sentence_spans
-from memqa.cite import Source, makes_citations, numbers, proper_names, supports
+from memqa.cite import Source, makes_citations, numbers, proper_names, supports, to_the_point
 from memqa.findings import MOST_EVIDENCE
 from memqa.fuse import Found
 from memqa.pack import Note, pack
@@ -89,7 +89,7 @@ def tie(text: str, asked: Question, notes: Sequence[Note], encoder: TextEncoder)
     for support in supports(text, asked.text, sources):
         sentence = text[support.char_start : support.char_end]
         note = by_id.get(support.evidence_id or "")
-        if not (note and support.numbers_match and support.share >= _LEAST_SHARE):
+        if not (note and support.numbers_match and support.adds and support.share >= _LEAST_SHARE):
             note = _by_meaning(sentence, asked, notes, encoder)
         if note is not None and (
             makes_citations(sentence) or not _names_known(sentence, asked, note)
@@ -103,8 +103,9 @@ def _by_meaning(
     sentence: str, asked: Question, notes: Sequence[Note], encoder: TextEncoder
 ) -> Note | None:
     """Give the note with the sentence nearest in meaning that holds all of the numbers."""
-    able = [note for note in notes if numbers(sentence) <= numbers(note.text) | numbers(asked.text)]
-    parts = [(note, note.text[slice(*span)]) for note in able for span in sentence_spans(note.text)]
+    told = [(note, note.text[slice(*span)]) for note in notes for span in sentence_spans(note.text)]
+    new = numbers(sentence) - numbers(asked.text)
+    parts = [(note, part) for note, part in told if new <= numbers(part)]
     if not parts:
         return None
     vectors = encoder.encode([sentence, asked.text, *(part for _, part in parts)])
@@ -116,7 +117,8 @@ def _by_meaning(
 
 
 def _names_known(sentence: str, asked: Question, note: Note) -> bool:
-    known = f"{note.label} {note.text} {asked.text} {note.place.media.name}".lower()
+    text = to_the_point(note.text, asked.text) or note.text
+    known = f"{note.label} {text} {asked.text} {note.place.media.name}".lower()
     return all(name in known for name in proper_names(sentence))
 
 
