@@ -22,6 +22,7 @@ _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _PLACE = re.compile(
     r"[\[［【]\s*\d+(?:\s*[,–-]\s*\d+)*\s*[\]］】]|\bpp?\.\s*\d|▶|†|\]\(|\bhttps?://|\bwww\.", re.I
 )
+_SMALL_START = re.compile(r"(?<=\w{3}[.!?])\s+(?=[a-z])")  # a sentence all the same
 _QUOTED = re.compile(r"[“\"]([^“”\"]+)[”\"]")
 _WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
 # Words that claim nothing by themselves; all others must stand in the source or the question.
@@ -169,7 +170,8 @@ def _align(
 def to_the_point(text: str, question: str) -> str:
     """Give the sentences of a text that share a word with a question."""
     asked = claims(question)
-    sentences = [text[slice(*span)] for span in sentence_spans(text)]
+    spans = sentence_spans(text)
+    sentences = [one for span in spans for one in _SMALL_START.split(text[slice(*span)])]
     return " ".join(one for one in sentences if claims(one) & asked)
 
 
