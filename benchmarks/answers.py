@@ -21,12 +21,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import memqa
 from benchmarks.asked import Asked, questions
 from benchmarks.docs import f1, taken_in
 from benchmarks.gold import Gold, gold_of, rows
 from benchmarks.shares import share
-from benchmarks.video import is_right, names, shows
+from benchmarks.video import is_right, shows
 from memqa.library import Library
 from memqa.question import understand
 from memqa.quotes import best_sentences

@@ -23,12 +23,15 @@ from docmem.summarise import telling_sentences
 from docmem.tree import Tree
 from docmem.voice import Voice
 from docmem.worth import NOTHING, Worth, leaves_under
+from models.quoting import as_data
 from models.values import Message
 
-_ACTION = re.compile(r"^\W*action\W*?\s*(-?\d+)\b", re.I | re.M)
-_READ = re.compile(r"^\W*read\W*?\s*(\d+(?:\D{1,5}\d+)*)", re.I | re.M)
-_REASON = re.compile(r"^\W*reason\W+(.+)$", re.I | re.M)
-_ANSWER = re.compile(r"^\W*answer\W+(.+)$", re.I | re.M)
+# A line that begins with a bar is quoted from the document, in a reply too.
+_START = r"^[^\w|\n]*"
+_ACTION = re.compile(rf"{_START}action\W*?\s*(-?\d+)\b", re.I | re.M)
+_READ = re.compile(rf"{_START}read\W*?\s*(\d+(?:\D{{1,5}}\d+)*)", re.I | re.M)
+_REASON = re.compile(rf"{_START}reason\W+(.+)$", re.I | re.M)
+_ANSWER = re.compile(rf"{_START}answer\W+(.+)$", re.I | re.M)
 _MEMORY_SHARE, _MEMORY_TOKENS = 0.15, 600
 _NOTE_SENTENCES = 2
 _CALLS_PER_LEAF = 8
@@ -76,7 +79,7 @@ class WorkingMemory:
 
     def _line(self, name: str, said: str, tokens: int) -> str:
         head = f"| {name}: "
-        return (head + self.voice.fit(said, tokens - self._cost(head))).rstrip()
+        return (head + self.voice.fit(as_data(said), tokens - self._cost(head))).rstrip()
 
     def _cost(self, line: str) -> int:
         return self.voice.model.count_tokens(line + "\n")

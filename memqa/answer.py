@@ -25,6 +25,7 @@ from memqa.choose import by_likeness, by_probability
 from memqa.cite import (
     Source,
     citations,
+    makes_citations,
     misquotes,
     names,
     numbers,
@@ -284,6 +285,7 @@ def _tie(asked: Question, told: Finding, written: str) -> Answer:
     sound = (
         written and "\n" not in written and not rambles(written) and not misquotes(written, sources)
     )
+    sound = sound and not makes_citations(written)
     sound = sound and names(written, told.key)
     sound = sound and _of_the_kind_asked(asked, written, sources)
     if sound and all(item.borne_out for item in found):

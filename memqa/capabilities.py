@@ -11,14 +11,16 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from models.errors import InputError, SetupError
 from models.ports import LanguageModel, OptionScorer
+from models.values import TimeSpan
 
 if TYPE_CHECKING:
     from docmem.capability import Capability, Item
+    from docmem.moments import Asked, Sense
     from docmem.steps import Tier
     from memqa.library import Library
 
@@ -45,6 +47,21 @@ def tier_of(library: Library) -> tuple[Tier, str]:
     return wanted, "Set by hand."
 
 
+def may_answer(library: Library) -> tuple[bool, str]:
+    """Say whether the model in use may answer from several pieces of evidence at once, and why.
+
+    By the test; a model that is put in tier A by hand is trusted with it, untested.
+
+    Raises:
+        SetupError: the model is missing.
+    """
+    wanted = library.settings.tier
+    if wanted in ("A", "D"):
+        return wanted == "A", "Set by hand."
+    found = known(library)
+    return (found.may_answer, found.answering) if found else (False, _UNTESTED)
+
+
 def known(library: Library) -> Capability | None:
     """Give what the model in use showed when it was tested, None where it never was."""
     from docmem.capability import Capability
@@ -59,7 +76,7 @@ def known(library: Library) -> Capability | None:
 
 
 def measure(library: Library, *, budget_s: float = 60.0) -> Capability:
-    """Test the model in use, on samples and on a document of the library, and keep the result.
+    """Test the model in use, on samples and on media of the library, and keep the result.
 
     Raises:
         SetupError: there is no model to test.
@@ -68,7 +85,13 @@ def measure(library: Library, *, budget_s: float = 60.0) -> Capability:
     from docmem.capability import try_out
 
     model, encoder = library.engines.language_model(), library.engines.text_encoder()
-    found = try_out(model, encoder.encode, own=list(_own(library)), budget_s=budget_s)
+    found = try_out(
+        model,
+        encoder.encode,
+        own=list(_own(library)),
+        own_moments=_own_moments(library),
+        budget_s=budget_s,
+    )
     kept = _kept(library.home) | {_key(model): found.as_json()}
     library.home.mkdir(parents=True, exist_ok=True)
     draft = library.home / f"{FILE}.{uuid4().hex}"
@@ -94,6 +117,25 @@ def _own(library: Library) -> Iterator[Item]:
         }.__getitem__
         yield from items_from(tree, read)
         return
+
+
+def _own_moments(library: Library) -> list[Asked]:
+    """Make questions of the longest video."""
+    from docmem.moments import Note, moments_from
+    from memqa.findings import parts_of
+
+    videos = [item for item in library.media() if item.kind != "document"]
+    longest = max(videos, key=lambda item: (item.duration_s or 0, item.id), default=None)
+    if longest is None:
+        return []
+    events = library.store.read.memories(longest.id, levels=("event",))
+    notes = []
+    for event in events:
+        assert isinstance(event.locator, TimeSpan)
+        for sense, text in parts_of(event.text).items():
+            notes.append(Note(event.locator.start_s, cast("Sense", sense), text))
+            break
+    return moments_from(notes)
 
 
 def _key(model: LanguageModel) -> str:

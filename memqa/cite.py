@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from docmem.sentences import sentence_spans
 from memqa.cues import content_words
@@ -19,6 +19,10 @@ from memqa.values import Citation
 LEAST_SHARE = 0.8
 
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_PLACE = re.compile(
+    r"[\[［【]\s*\d+(?:\s*[,–-]\s*\d+)*\s*[\]］】]|\bpp?\.\s*\d|▶|†|\]\(|\bhttps?://|\bwww\.", re.I
+)
+_SMALL_START = re.compile(r"(?<=\w{3}[.!?])\s+(?=[a-z])")  # a sentence all the same
 _QUOTED = re.compile(r"[“\"]([^“”\"]+)[”\"]")
 _WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
 # Words that claim nothing by themselves; all others must stand in the source or the question.
@@ -60,8 +64,15 @@ class Support:
 
 
 def supports(text: str, question: str, sources: Sequence[Source]) -> list[Support]:
-    """Align each sentence of an answer with the source that bears it out best."""
+    """Align each sentence of an answer with the source that bears it out best.
+
+    Of the sources only the sentences that share a word with the question count, where there are
+    any: an order hidden beside the answer bears nothing out. A sentence that does speak of what was
+    asked is what the media says, whatever its aim.
+    """
     asked = claims(question), numbers(question)
+    pointed = [replace(one, text=to_the_point(one.text, question)) for one in sources]
+    sources = pointed if any(one.text for one in pointed) else sources
     return [_align(text, span, asked, sources) for span in sentence_spans(text)]
 
 
@@ -84,6 +95,14 @@ def misquotes(text: str, sources: Sequence[Source]) -> bool:
     known = [" ".join(source.text.split()).lower() for source in sources]
     quoted = (" ".join(match.split()).lower().strip(" .,") for match in _QUOTED.findall(text))
     return any(not any(quote in one for one in known) for quote in quoted)
+
+
+def makes_citations(text: str) -> bool:
+    """Tell whether a text points to places by itself (``[1]``, ``p. 9``, ``▶ 0:12``, a link).
+
+    Only the program cites; what a model writes in the look of a citation could point anywhere.
+    """
+    return bool(_PLACE.search(text))
 
 
 def names(text: str, key: str) -> bool:
@@ -146,6 +165,14 @@ def _align(
         if _worth(support) > _worth(best):
             best = support
     return best
+
+
+def to_the_point(text: str, question: str) -> str:
+    """Give the sentences of a text that share a word with a question."""
+    asked = claims(question)
+    spans = sentence_spans(text)
+    sentences = [one for span in spans for one in _SMALL_START.split(text[slice(*span)])]
+    return " ".join(one for one in sentences if claims(one) & asked)
 
 
 def _none_made_up(sentence: str, source: str, asked: set[str]) -> bool:

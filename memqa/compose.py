@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from docmem.sentences import sentence_spans
-from memqa.cite import Source, numbers, proper_names, supports
+from memqa.cite import Source, makes_citations, numbers, proper_names, supports, to_the_point
 from memqa.findings import MOST_EVIDENCE
 from memqa.fuse import Found
 from memqa.pack import Note, pack
@@ -27,6 +27,7 @@ MOST_REPLY_TOKENS = 256
 _MARGIN_TOKENS = 32
 # From so much in common a sentence says what a note says: words, or the cosine of the meanings.
 _LEAST_SHARE, _LEAST_MEANING = 0.6, 0.6
+_LEAST_RELATED = 0.2
 _BRACKETS = re.compile(r"\s*[\[(](?:note |notes |p\.? |pp\.? )?\d+(?:[,–-] ?\d+)*[\])]")
 
 
@@ -88,9 +89,11 @@ def tie(text: str, asked: Question, notes: Sequence[Note], encoder: TextEncoder)
     for support in supports(text, asked.text, sources):
         sentence = text[support.char_start : support.char_end]
         note = by_id.get(support.evidence_id or "")
-        if not (note and support.numbers_match and support.share >= _LEAST_SHARE):
+        if not (note and support.numbers_match and support.adds and support.share >= _LEAST_SHARE):
             note = _by_meaning(sentence, asked, notes, encoder)
-        if note is not None and not _names_known(sentence, asked, note):
+        if note is not None and (
+            makes_citations(sentence) or not _names_known(sentence, asked, note)
+        ):
             note = None
         tied.append(_Tied(support.char_start, support.char_end, note))
     return tied
@@ -100,18 +103,22 @@ def _by_meaning(
     sentence: str, asked: Question, notes: Sequence[Note], encoder: TextEncoder
 ) -> Note | None:
     """Give the note with the sentence nearest in meaning that holds all of the numbers."""
-    able = [note for note in notes if numbers(sentence) <= numbers(note.text) | numbers(asked.text)]
-    parts = [(note, note.text[slice(*span)]) for note in able for span in sentence_spans(note.text)]
+    told = [(note, note.text[slice(*span)]) for note in notes for span in sentence_spans(note.text)]
+    new = numbers(sentence) - numbers(asked.text)
+    parts = [(note, part) for note, part in told if new <= numbers(part)]
     if not parts:
         return None
-    vectors = encoder.encode([sentence, *(part for _, part in parts)])
-    nearness = vectors[1:] @ vectors[0]
+    vectors = encoder.encode([sentence, asked.text, *(part for _, part in parts)])
+    nearness, related = vectors[2:] @ vectors[0], vectors[2:] @ vectors[1]
+    # What has nothing to do with the question, such as an order, bears nothing out.
+    nearness = np.where(related >= _LEAST_RELATED, nearness, -1.0)
     best = int(np.argmax(nearness))
     return parts[best][0] if nearness[best] >= _LEAST_MEANING else None
 
 
 def _names_known(sentence: str, asked: Question, note: Note) -> bool:
-    known = f"{note.label} {note.text} {asked.text} {note.place.media.name}".lower()
+    text = to_the_point(note.text, asked.text) or note.text
+    known = f"{note.label} {text} {asked.text} {note.place.media.name}".lower()
     return all(name in known for name in proper_names(sentence))
 
 

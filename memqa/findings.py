@@ -17,7 +17,7 @@ from memqa.cues import asks_many, is_description
 from memqa.dates import date_in, happened, written
 from memqa.fuse import Found
 from memqa.question import Question
-from memqa.quotes import Quote, best_of_passage, best_sentences, in_quotes
+from memqa.quotes import Quote, best_of_passage, best_sentences, in_marks, in_quotes
 from memqa.values import Citation, Evidence
 from models.values import TimeSpan, clock
 
@@ -240,7 +240,7 @@ def _between(question: Question, found: Sequence[Found]) -> Finding:
     if not told:
         return Finding("")
     lines = [
-        f"“{parts_of(item.memory.text)[senses[0]]}” ({times([_span(item)])})"
+        f"{in_marks(parts_of(item.memory.text)[senses[0]])} ({times([_span(item)])})"
         if senses
         else f"{_shown(item)} ({times([_span(item)])})"
         for item in told[:MOST_EVIDENCE]
@@ -255,7 +255,7 @@ def _next_to(question: Question, found: Sequence[Found]) -> Finding:
     told = _shown(found[0])
     if question.sense in ("said", "read"):
         told = parts_of(found[0].memory.text).get(question.sense, "")
-        told = f"“{told}”" if told else f"nothing is {question.sense}"
+        told = in_marks(told) if told else f"nothing is {question.sense}"
     text = f"{_capital(told)}, at {times([_span(found[0])])}."
     return _stated(text, found[:2])  # small models turn "after" round, so nothing to phrase
 
@@ -283,7 +283,7 @@ def _told(question: Question, found: Sequence[Found]) -> Finding:
         if words := parts.get(sense):
             quote = best_sentences(question, words, most=2) if sense == "said" else words
             at = clock(_span(found[0]).start_s)
-            text = f"{_VERBS[sense].format(at=at)} “{quote}”"
+            text = f"{_VERBS[sense].format(at=at)} {in_marks(quote)}"
             note = f"{_NOTES[sense].format(at=at)} {quote}"
             return _stated(_ended(text), found[:3], note, key=words if sense == "read" else "")
     return Finding("")
@@ -352,9 +352,9 @@ def _shown(item: Found) -> str:
     parts = parts_of(item.memory.text)
     seen = parts.get("seen", "").split(", ")[0]
     if seen and "read" in parts:
-        return f"{seen} (“{parts['read']}” on screen)"
-    told = seen or parts.get("read") or parts.get("said") or "nothing that has a name"
-    return told.rstrip(".")
+        return f"{seen} ({in_marks(parts['read'])} on screen)"
+    told = parts.get("read") or parts.get("said")
+    return seen.rstrip(".") or (in_marks(told.rstrip(".")) if told else "nothing that has a name")
 
 
 def _span(item: Found) -> TimeSpan:

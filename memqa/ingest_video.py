@@ -275,13 +275,14 @@ def _live_params(settings: VideoSettings) -> WatchParams:
 
 
 def event_text(event: Event) -> str:
-    """Write an event as a passage: what was seen, read and said, a line each."""
+    """Write an event as a passage: what was seen, read and said, a line each, whatever it holds."""
     lines = {
         "Seen": ", ".join(_named(event.labels)),
         "Read": " / ".join(dict.fromkeys(one.text for one in event.read)),
         "Said": " ".join(one.text.strip() for one in event.said),
     }
-    return "\n".join(f"{sense}: {words}" for sense, words in lines.items() if words)
+    told = {sense: " ".join(words.split()) for sense, words in lines.items()}
+    return "\n".join(f"{sense}: {words}" for sense, words in told.items() if words)
 
 
 def _named(labels: Sequence[Label]) -> list[str]:

@@ -556,6 +556,16 @@ class Library:
 
         return capabilities.tier_of(self)
 
+    def may_answer(self) -> tuple[bool, str]:
+        """Say whether the language model in use may answer from several places at once, and why.
+
+        Raises:
+            SetupError: the model is missing.
+        """
+        from memqa import capabilities
+
+        return capabilities.may_answer(self)
+
     def test_model(self, *, budget_s: float = 60.0) -> Capability:
         """Find out what the language model in use can do, keep it, and give it.
 

@@ -13,8 +13,8 @@ from pathlib import PurePath
 from docmem.extracts import excerpt
 from memqa.findings import times
 from memqa.fuse import Found
-from memqa.prompts import as_data
 from models.ports import LanguageModel
+from models.quoting import as_data
 from models.values import TimeSpan
 
 MOST_TOKENS = 6000  # more evidence than this drowns the best of it and takes seconds to read

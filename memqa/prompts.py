@@ -1,15 +1,14 @@
 """The words put before a language model; nothing here decides anything.
 
 Written for models of about 100M parameters: few notes, one instruction, the question last. Notes
-are data: they are quoted line by line, and markup that a chat template could mistake for its own
-is taken out.
+are data: each stands on one line, without marks that a chat template could mistake for its own.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
+from models.quoting import as_data
 from models.values import Message
 
 _SYSTEM = (
@@ -27,7 +26,6 @@ _IN_FULL = (
     "Rewrite the last question so that it can be understood without the conversation before it. "
     "Use only names and words that stand in the conversation. Reply with the question alone."
 )
-_MARKUP = re.compile(r"<\|?/?[A-Za-z_][^<>\n]{0,40}\|?>|\[/?INST\]|###+")
 
 
 def answer_messages(question: str, notes: Sequence[str]) -> list[Message]:
@@ -53,8 +51,3 @@ def in_full_messages(turns: Sequence[tuple[str, str]], question: str) -> list[Me
     told = [f"Q: {as_data(asked)}\nA: {as_data(answer)}" for asked, answer in turns]
     told.append(f"Last question: {as_data(question)}")
     return [Message("system", _IN_FULL), Message("user", "\n".join(told))]
-
-
-def as_data(text: str) -> str:
-    """Put a text on one line and take out what could pass for chat markup."""
-    return " ".join(_MARKUP.sub(" ", text).split())

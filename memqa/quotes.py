@@ -14,6 +14,7 @@ from memqa.question import Question
 from memqa.store.schema import Memory
 
 _MOST_ROWS = 200
+_SINGLE = str.maketrans({"“": "‘", "”": "’", "„": "‚", "‟": "‛", '"': "'", "＂": "'"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +50,21 @@ def best_of_passage(question: Question, passage: Memory, *, most: int) -> list[Q
 
 
 def in_quotes(told: Sequence[Quote]) -> str:
-    """Write quotes one after another; a row is told, since nobody wrote it like that."""
+    """Write quotes one after another; a row is called one, since nobody wrote it like that."""
     runs: list[str] = []
     for index, quote in enumerate(told):
         if quote.is_row:
-            runs.append(_ended(quote.text))
+            runs.append(f"table row {_ended(in_marks(quote.text))}")
         elif index and not told[index - 1].is_row:
-            runs[-1] = f"{runs[-1][:-1]} {quote.text}”"
+            runs[-1] = f"{runs[-1][:-1]} {in_marks(quote.text)[1:]}"
         else:
-            runs.append(f"“{quote.text}”")
+            runs.append(in_marks(quote.text))
     return _ended(" ".join(runs))
+
+
+def in_marks(text: str) -> str:
+    """Put a text between quotation marks that it cannot close: its own become single ones."""
+    return f"“{text.translate(_SINGLE)}”"
 
 
 def _sentences(text: str) -> list[Quote]:

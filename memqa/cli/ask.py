@@ -138,7 +138,7 @@ def _shown(
     for piece in pieces:
         if isinstance(piece, Token):
             text += piece.text
-            screen.update(Text(text))
+            screen.update(Text(words.plain(text)))
         elif isinstance(piece, Step) and not text:
-            screen.update(Text(f"… {piece.name}: {piece.detail}", style="dim"))
+            screen.update(Text(words.plain(f"… {piece.name}: {piece.detail}"), style="dim"))
         yield piece

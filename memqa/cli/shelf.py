@@ -146,13 +146,13 @@ def _print_media(media: Media) -> None:
         "size": words.size(media.bytes),
         "method": media.method,
         "added": media.added_at,
-        "error": media.error or "",
+        "error": words.plain(media.error or ""),
     }
     for name, value in facts.items():
         if value:
             print(f"{name:9} {value}")
     for note in media.notes:
-        print(f"note      {note}")
+        print(f"note      {words.plain(note)}")
 
 
 def _print_outline(tree: Tree) -> None:
@@ -165,7 +165,7 @@ def _print_outline(tree: Tree) -> None:
     def entry(node: SummaryNode) -> Text:
         where = "" if node.id == tree.root else f"{words.place(node.locator)}  "
         by = f"  (written by {node.written_by})" if node.written_by else ""
-        return Text(f"{where}{node.text}{by}")
+        return Text(words.plain(f"{where}{node.text}{by}"))
 
     def grow(node_id: str, branches: Branches) -> None:
         for child in nodes[node_id].children:

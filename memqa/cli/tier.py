@@ -22,6 +22,8 @@ def tier(
 ) -> None:
     """Say what the language model may decide, from A (it leads the walk) to D (it is not used).
 
+    And whether it may answer from several places at once, such as the moments of a video.
+
     \b
     Examples:
       memqa tier
@@ -33,10 +35,14 @@ def tier(
             print(f"testing the language model for about {seconds:.0f} s …", file=sys.stderr)
             found = library.test_model(budget_s=seconds)
             if as_json:
-                words.print_json(found.as_json())
+                words.print_json(found.as_json() | {"may_answer": found.may_answer})
                 return
         name, why = library.tier()
+        may_answer, because = library.may_answer()
     if as_json:
-        words.print_json({"tier": name, "why": why})
+        told = {"tier": name, "why": why, "may_answer": may_answer, "may_answer_why": because}
+        words.print_json(told)
     else:
-        print(f"tier {name}\n{why}")
+        print(f"tier {name}\n{why}\nanswers from {'several places' if may_answer else 'one place'}")
+        if because != why:
+            print(because)

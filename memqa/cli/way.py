@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from memqa.cli.words import printable
 from memqa.values import Look, Option, Step
+from models.quoting import one_line
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -153,7 +153,7 @@ def _option_line(mark: str, option: Option, *, style: str) -> Text:
 
 def _plain(text: str) -> str:
     """Put a text on one line that nothing in it can leave."""
-    return printable(" ".join(text.split()))
+    return one_line(text)
 
 
 def _is_leaf(node: str) -> bool:

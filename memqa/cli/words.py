@@ -11,6 +11,7 @@ from typing import Any
 from docmem.sentences import sentence_spans
 from memqa.cite import stems
 from memqa.values import Answer, Evidence, Media, Outcome
+from models.quoting import one_line
 from models.values import Locator, TimeSpan, clock
 
 SHORT_ID = 8
@@ -27,9 +28,16 @@ def printable(name: str) -> str:
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name)
 
 
+def plain(text: str) -> str:
+    """Give a text as it may be printed, line by line: nothing in it moves the cursor."""
+    return "\n".join(one_line(line) for line in text.split("\n"))
+
+
 def print_json(value: Any) -> None:
-    """Write one value as one line of JSON to stdout."""
-    print(json.dumps(value, ensure_ascii=False), flush=True)
+    """Write one value as one line of JSON to stdout; what a terminal could obey is escaped."""
+    written = json.dumps(value, ensure_ascii=False)
+    safe = (char if char.isprintable() else json.dumps(char)[1:-1] for char in written)
+    print("".join(safe), flush=True)
 
 
 def evidence_line(item: Evidence, about: str) -> str:
@@ -52,11 +60,11 @@ def place(locator: Locator) -> str:
 
 
 def _quote(text: str, about: str, width: int) -> str:
-    line = " ".join(text.split())
+    line = one_line(text)
     if len(line) <= width - 2:
         return f'"{line}"'
     wanted = set(stems(about))
-    parts = [" ".join(text[start:end].split()) for start, end in sentence_spans(text)]
+    parts = [one_line(text[start:end]) for start, end in sentence_spans(text)]
     best = max(parts, key=lambda part: len(wanted & set(stems(part))), default=line)
     return f'"{best}"' if len(best) <= width - 2 else f'"{best[: width - 3].rstrip()}…"'
 
@@ -68,7 +76,7 @@ def print_answer(answer: Answer, *, options: Sequence[str] = (), steps: bool = F
     """
     if answer.option is not None:
         print(f"option {answer.option + 1}: {printable(options[answer.option])}")
-    print(answer.text)
+    print(plain(answer.text))
     cited = {name for citation in answer.citations for name in citation.evidence}
     rests_on = [item for item in answer.evidence if item.id in cited]
     others = [item for item in answer.evidence if item.id not in cited]
@@ -115,14 +123,14 @@ def outcome_line(outcome: Outcome) -> str:
     """Say in one line what became of a file."""
     media, name = outcome.media, printable(outcome.path)
     if outcome.error is not None:
-        return f"{outcome.status:9} {name}: {outcome.error}"
+        return f"{outcome.status:9} {name}: {plain(str(outcome.error))}"
     if media is None:
         return f"{outcome.status:9} {name}"
     known = [length(media), f"{media.memories} memories", size(media.bytes)]
     if outcome.status in ("indexed", "partial"):
         known.append(f"{outcome.elapsed_s:.1f} s")
     line = f"{outcome.status:9} {name}  {', '.join(filter(None, known))}"
-    return "\n".join([line, *(f"          note: {note}" for note in media.notes)])
+    return "\n".join([line, *(f"          note: {plain(note)}" for note in media.notes)])
 
 
 def size(count: float) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from html import escape
 from typing import TypeAlias
 
+# Bidirectional overrides and isolates, which would turn the text after them round too.
+_TURNS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 _VOID = frozenset({"img", "input", "br", "wbr"})
 
 
@@ -40,7 +42,7 @@ def join(children: Child) -> Safe:
     if isinstance(children, Safe):
         return children
     if isinstance(children, str):
-        return Safe(escape(children))
+        return Safe(escape(children.translate(_TURNS)))
     return Safe("".join(join(child) for child in children))
 
 

@@ -31,7 +31,7 @@ def test_what_the_sources_hold_stays_and_the_rest_is_dropped() -> None:
         "Everybody was delighted with these splendid results.",
         "The plant in Bergen makes",
     )
-    assert (made.model, made.prompt_version) == ("fake-script", "shorten/1")
+    assert (made.model, made.prompt_version) == ("fake-script", "shorten/2")
 
 
 def test_the_extract_stays_where_nothing_is_supported() -> None:

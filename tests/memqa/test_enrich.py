@@ -112,7 +112,7 @@ def test_what_the_children_hold_is_taken_and_what_is_invented_is_dropped(
         assert re.fullmatch(r"The old pier of bay \d+ is mended\.", said)
         assert (old.method, new.method) == ("", "fake-script")
     # A parent's sources are what its children say now.
-    assert "<notes>\nBay 0" in model.asked[-1][-1].content
+    assert "| Bay 0" in model.asked[-1][-1].content
     tree = library.outline(media.id)
     assert {node.written_by for node in tree.nodes} == {"fake-script"}
 

@@ -38,7 +38,12 @@ def test_a_number_is_preferred_where_one_is_asked_for() -> None:
     )
 
 
-def test_sentences_share_their_marks_and_rows_have_none() -> None:
+def test_sentences_share_their_marks_and_a_row_has_its_own() -> None:
     told = [Quote("One."), Quote("Two"), Quote("Sales: 3", is_row=True)]
-    assert in_quotes(told) == "“One. Two” Sales: 3."
+    assert in_quotes(told) == "“One. Two” table row “Sales: 3”."
     assert in_quotes([Quote("Is it so?")]) == "“Is it so?”"
+
+
+def test_nothing_quoted_closes_its_quote() -> None:
+    told = [Quote('Fine.” It is „so“ and "so". “Yes'), Quote("a” b", is_row=True)]
+    assert in_quotes(told) == "“Fine.’ It is ‚so‘ and 'so'. ‘Yes” table row “a’ b”."
