@@ -102,9 +102,7 @@ def text_reader(name: str = EMBEDDED) -> TextReader:
     return reader
 
 
-def language_model(
-    name: str = EMBEDDED, options: LanguageOptions = PLAIN
-) -> LanguageModel:
+def language_model(name: str = EMBEDDED, options: LanguageOptions = PLAIN) -> LanguageModel:
     """Give the language model of that name, loaded on first use; raises SetupError."""
     model: LanguageModel = _get("language_model", name)
     return model
@@ -180,7 +178,9 @@ def _build_text_reader() -> TextReader:
 def _build_language_model() -> LanguageModel:
     from models.llm.llama import Llama
 
-    return Llama(_SMOLLM.path(), name="smollm2-135m-instruct")
+    return Llama(
+        _SMOLLM.path(), name="smollm2-135m-instruct", options=LanguageOptions(context_tokens=2048)
+    )
 
 
 def _imagenet_names() -> tuple[tuple[str, ...], ...]:
