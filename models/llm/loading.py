@@ -30,6 +30,7 @@ def load(weights: Path, context_tokens: int, gpu_layers: int) -> Any:
     trained = int(keys.get(f"{keys.get('general.architecture')}.context_length", 0))
     window = context_tokens or min(trained or _WIDEST_TOKENS, _WIDEST_TOKENS)
     let_waiting_threads_sleep()
+    import jinja2
     import llama_cpp
 
     try:
@@ -43,7 +44,7 @@ def load(weights: Path, context_tokens: int, gpu_layers: int) -> Any:
                 flash_attn=True,
                 verbose=False,
             )
-    except (OSError, ValueError, RuntimeError) as exc:
+    except (OSError, ValueError, RuntimeError, jinja2.TemplateError) as exc:
         raise ModelNotFound(
             f"The language model in {weights} could not be loaded: {exc}. The file may be cut "
             "off, of a kind that this llama.cpp does not know, or too large for the memory."

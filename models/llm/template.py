@@ -42,12 +42,8 @@ class Template:
         self._marks = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
         bos = _spelled(model, model.token_bos())
         self._begin = bos if llama_cpp.llama_vocab_get_add_bos(vocab) else ""
-        try:
-            self._render = Jinja2ChatFormatter(
-                source, bos_token=bos, eos_token=_spelled(model, model.token_eos())
-            )
-        except Exception as exc:  # Jinja's errors are many, and all mean the file
-            raise ModelNotFound(f"The chat template in {weights} cannot be read: {exc}.") from exc
+        eos = _spelled(model, model.token_eos())
+        self._render: Any = Jinja2ChatFormatter(source, bos_token=bos, eos_token=eos)
         self._takes_lists = self._asks_for_lists()
 
     def lay_out(self, messages: Sequence[Message]) -> str:

@@ -1,13 +1,14 @@
-"""GGUF files made for tests: tiny, with random weights and the embedded model's own words."""
+"""GGUF files made for tests: tiny, with random weights and the embedded model's first words."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import gguf
 import numpy as np
 
-WIDTH, VOCABULARY = 32, 49_152
+WIDTH, VOCABULARY = 32, 1024
 SIDE_PX, PATCH_PX = 28, 14
 
 
@@ -92,15 +93,27 @@ def write_header(path: Path, architecture: str, **keys: str | int | bool) -> Non
 
 
 def _copy_words(writer: gguf.GGUFWriter, words: Path, template: str | None) -> None:
-    fields = gguf.GGUFReader(words).fields
+    tokens, kinds, merges, own = _words(words)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("smollm")
-    writer.add_token_list(fields["tokenizer.ggml.tokens"].contents())
-    writer.add_token_types(fields["tokenizer.ggml.token_type"].contents())
-    writer.add_token_merges(fields["tokenizer.ggml.merges"].contents())
+    writer.add_token_list(tokens)
+    writer.add_token_types(kinds)
+    writer.add_token_merges(merges)
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
-    writer.add_chat_template(template or fields["tokenizer.chat_template"].contents())
+    writer.add_chat_template(template or own)
+
+
+@cache
+def _words(path: Path) -> tuple[list[str], list[int], list[str], str]:
+    fields = gguf.GGUFReader(path).fields
+    first = slice(VOCABULARY)
+    tokens = fields["tokenizer.ggml.tokens"].contents(first)
+    kinds = fields["tokenizer.ggml.token_type"].contents(first)
+    merges = fields["tokenizer.ggml.merges"].contents(first)
+    known = set(tokens)
+    merges = [merge for merge in merges if merge.replace(" ", "") in known]
+    return tokens, kinds, merges, fields["tokenizer.chat_template"].contents()
 
 
 def _write(writer: gguf.GGUFWriter, shapes: dict[str, tuple[int, ...]]) -> None:
