@@ -21,7 +21,7 @@ def let_waiting_threads_sleep() -> None:
     times slower with two threads than with one. Whoever set either variable is left alone.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+        os.environ.setdefault("GOMP_SPINCOUNT", "100")
 
 
 def limit_torch_threads() -> None:

@@ -44,7 +44,12 @@ def load(weights: Path, context_tokens: int, gpu_layers: int) -> Any:
                 flash_attn=True,
                 verbose=False,
             )
-    except (OSError, ValueError, RuntimeError, jinja2.TemplateError) as exc:
+    except jinja2.TemplateError as exc:
+        raise ModelNotFound(
+            f"The chat template in {weights} cannot be read: {exc}. Take another version of the "
+            "model."
+        ) from exc
+    except (OSError, ValueError, RuntimeError) as exc:
         raise ModelNotFound(
             f"The language model in {weights} could not be loaded: {exc}. The file may be cut "
             "off, of a kind that this llama.cpp does not know, or too large for the memory."
