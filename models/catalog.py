@@ -178,7 +178,9 @@ def _build_text_reader() -> TextReader:
 def _build_language_model() -> LanguageModel:
     from models.llm.llama import Llama
 
-    return Llama(_SMOLLM.path(), name="smollm2-135m-instruct")
+    return Llama(
+        _SMOLLM.path(), name="smollm2-135m-instruct", options=LanguageOptions(context_tokens=2048)
+    )
 
 
 def _imagenet_names() -> tuple[tuple[str, ...], ...]:

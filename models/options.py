@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 
@@ -21,7 +21,7 @@ class LanguageOptions:
     projector: Path | None = None
     four_bit: bool = False
     timeout_s: float = 120.0
-    api_key: str = ""
+    api_key: str = field(default="", repr=False)
 
 
 PLAIN = LanguageOptions()
