@@ -34,6 +34,7 @@ from memqa.cite import (
 from memqa.cues import asks_name, asks_number
 from memqa.findings import Finding, finding
 from memqa.fuse import Found
+from memqa.look import look
 from memqa.prompts import answer_messages
 from memqa.question import Question, Turn, understand
 from memqa.retrieve import Finder
@@ -171,7 +172,11 @@ def stream(
     state = state if told.text else "unanswered"
     if state == "grounded" and found[0].memory.level == "passage":
         state = "grounded" if _tells_the_kind(asked, told.text) else "ungrounded"
-    if state == "grounded":
+    looked = None if spread else (yield from look(library, course, asked, found))
+    if looked is not None:
+        answer = looked
+        told = told if looked.state == "unanswered" else replace(told, text=looked.text)
+    elif state == "grounded":
         written = yield from _phrase(library, course, asked, told)
         answer = _tie(asked, told, written)
     else:

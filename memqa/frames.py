@@ -16,8 +16,6 @@ from models.errors import BackendError, InputError
 from models.values import Picture
 
 SIDE_PX = 768  # what models that see take without cutting a picture into many
-# What a picture of that size takes in a model's context at most: 28 px or more a side and token.
-PICTURE_TOKENS = 800
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +49,6 @@ def show(
         except (InputError, BackendError) as exc:
             note = str(exc)
     return Shown(_kept(reader, moments), f"{note.rstrip('.')}; stored small pictures are used.")
-
-
-def room_for(context_tokens: int, other_tokens: int, *, most: int) -> int:
-    """Say how many pictures, 1 to ``most``, fit a context beside so many other tokens."""
-    return max(1, min(most, (context_tokens - other_tokens) // PICTURE_TOKENS))
 
 
 def thumbnails(reader: Reader, memories: Sequence[Memory]) -> Mapping[str, bytes]:

@@ -266,11 +266,12 @@ class Library:
             IngestCancelled: ``should_stop`` wished it; what was written so far stays.
         """
         from memqa import enrich
+        from memqa.captions import Budget
 
         return enrich.enrich(
             self,
             self.show(media),
-            budget=enrich.Budget(most_captions, budget_s),
+            budget=Budget(most_captions, budget_s),
             on_progress=on_progress,
             should_stop=should_stop,
         )
