@@ -94,8 +94,9 @@ def caption(
     lacking = [event for event in events if not _is_true(known.get(event.id), event, model)]
     notes: dict[str, None] = {}
     try:
+        wanting = {event.id for event in lacking}
         for event in events:
-            if event not in lacking:  # a run that died may have left the row behind
+            if event.id not in wanting:  # a run that died may have left the row behind
                 writing.take(event, _with(event, known[event.id]), is_new=False)
         for event, said in _said(store, row, model, (lacking, budget, listener), notes):
             known[event.id] = said

@@ -90,7 +90,7 @@ _TO_LOOK = re.compile(
     r"look(?:s|ing)? like|appearance|facial|expression|gestur\w+|hair\w*|beard\w*|shape|"
     r"standing|sitting|lying|smil\w+|facing|background|foreground|"
     r"(?:on|to|at) the (?:left|right)|(?:top|bottom|upper|lower) (?:left|right|half|corner)|"
-    r"(?:is|are) (?:\w+ ){1,4}doing|"
+    r"(?:is|are) (?:\w+ ){1,6}doing|"
     r"in (?:the|this) (?:picture|image|photo|frame|shot)|made of)\b"
     r"|\bhow many\b(?! times)[^?]*\b(?:visible|seen|see|shown|in view|on (?:the )?screen)\b"
     r"|\bhow many (?:\w+ ){1,3}(?:is|are) (?:there|here)\b",

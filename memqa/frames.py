@@ -63,10 +63,11 @@ def _kept(
     """Give each event's own picture once, whatever times in it were asked for."""
     from vidmem.frame import picture_of
 
-    asked = {event.id: (event, at_s) for event, at_s in reversed(moments)}
-    blobs = thumbnails(reader, [event for event, _ in asked.values()])
-    names = [name for name in reversed(asked) if name in blobs]
-    return tuple((*asked[name], picture_of(blobs[name])) for name in names)
+    first: dict[str, tuple[Memory, float]] = {}
+    for event, at_s in moments:
+        first.setdefault(event.id, (event, at_s))
+    blobs = thumbnails(reader, [event for event, _ in first.values()])
+    return tuple((*first[name], picture_of(blob)) for name, blob in blobs.items())
 
 
 def _file_of(row: MediaRow) -> Path | None:

@@ -105,6 +105,9 @@ def look(
     if not written or rambles(written):
         yield course.step("no look at the frames", "The model said nothing. The finding is told.")
         return None
+    if asked.sense == "any" and _NOTHING.search(written) and _is_told(found[0]):
+        yield course.step("nothing to see", f"{NOTHING} What is told there may answer.")
+        return None
     course.models["language"] = model.name
     # A small picture that was kept of an event need not show the very moment asked about.
     is_sure = state_of(replace(asked, sense="seen"), found) == "grounded"
@@ -116,14 +119,18 @@ def _is_visual(asked: Question, found: Sequence[Found]) -> bool:
     """Tell whether the best place is a moment of a video and what is asked of it is to be seen."""
     if not found or found[0].media.kind != "video" or found[0].memory.level != "event":
         return False
-    if asked.wants not in _WANTS:
+    if asked.wants not in _WANTS or asked.sense == "said":
         return False
     if asks_to_look(asked.text):
         return True
-    if asked.sense in ("said", "read"):
+    if asked.sense == "read":
         return False
-    told = parts_of(found[0].memory.text)
-    return asked.sense == "seen" or asked.wants == "now" or not {"said", "read"} & told.keys()
+    return asked.sense == "seen" or asked.wants == "now" or not _is_told(found[0])
+
+
+def _is_told(item: Found) -> bool:
+    """Say whether anything is said or read at a moment."""
+    return bool({"said", "read"} & parts_of(item.memory.text).keys())
 
 
 def _eyes(library: Library) -> LanguageModel | None:
