@@ -16,16 +16,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from memqa.frames import SIDE_PX, show
 from memqa.listening import Listener
 from memqa.prompts import CAPTION_VERSION, as_data, caption_messages
 from memqa.rewriting import Rewriting
 from memqa.store.schema import CAPTIONS, MediaRow, Memory
-from memqa.store.store import Store
 from models.errors import IngestCancelled, InputError
 from models.ports import LanguageModel, TextEncoder
 from models.values import Picture, TimeSpan
+
+if TYPE_CHECKING:
+    from memqa.store.store import Store
 
 MOST_CHARS = 300
 _MOST_TOKENS = 96

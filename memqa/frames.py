@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from memqa.store.read import Reader
 from memqa.store.schema import MediaRow, Memory
 from models.errors import BackendError, InputError
 from models.values import Picture
+
+if TYPE_CHECKING:
+    from memqa.store.read import Reader
 
 SIDE_PX = 768  # what models that see take without cutting a picture into many
 

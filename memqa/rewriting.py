@@ -7,13 +7,16 @@ next one sees rows that differ from what is known, and writes them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from memqa.embedding import text_batch
 from memqa.frames import thumbnails
 from memqa.listening import Listener
 from memqa.store.schema import Commit, MediaRow, Memory
-from memqa.store.store import Store
 from models.ports import TextEncoder
+
+if TYPE_CHECKING:
+    from memqa.store.store import Store
 
 _AT_ONCE = 8  # rows a commit: so many replies a killed process loses at most
 
