@@ -99,7 +99,8 @@ def look(
         yield course.step("looked", f"{detail}; {note}" if note else detail)
         written = yield from _written(course, model, asked, frames)
     except (ChatModelUnavailable, SetupError) as exc:
-        course.tier = "D"  # it is not asked a second time
+        if isinstance(exc, ChatModelUnavailable):
+            course.tier = "D"  # it is not asked a second time
         yield course.step("no look at the frames", f"{exc} The finding is quoted as it stands.")
         return None
     if not written or rambles(written):
