@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,8 @@ class MemoryAccount:
     """What the memory of a video holds as of its last commit, and by which rule.
 
     ``horizon_s`` is after how long the unattended is blurred (∞-Video only); ``timeline`` are the
-    figures of the small ∞-Video memory that every video keeps for its time line.
+    figures of the small ∞-Video memory that every video keeps for its time line. ``captions``
+    counts the events' captions by the model that wrote them.
     """
 
     media_id: str
@@ -52,6 +54,7 @@ class MemoryAccount:
     figures: Mapping[str, float] = field(default_factory=dict)
     horizon_s: float | None = None
     timeline: Mapping[str, float] = field(default_factory=dict)
+    captions: Mapping[str, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Give it for ``memqa show --memory --json``."""
@@ -69,17 +72,18 @@ def account_of(reader: Reader, media: Media) -> MemoryAccount:
     if held is None or line is None or media.kind != "video":
         raise InputError(f"{media.name} has no picture memory to show")
     making, memory = held
-    figures = memory.stats()
+    figures, events = memory.stats(), reader.memories(media.id, levels=("event",))
     return MemoryAccount(
         media_id=media.id,
         method=making.method,
         keeps=memory.keeps,
         budget_bytes=making.budget_bytes,
         nbytes=memory.nbytes,
-        elements=_elements(memory, reader.memories(media.id, levels=("event",)), making.held),
+        elements=_elements(memory, events, making.held),
         figures=figures,
         horizon_s=_horizon_s(figures, media),
         timeline=line.stats() | {"horizon_s": _horizon_s(line.stats(), media) or 0.0},
+        captions=Counter(event.method for event in events if event.method),
     )
 
 

@@ -77,7 +77,7 @@ _KINDS: tuple[tuple[re.Pattern[str], Kind], ...] = (
 )
 _WORD = re.compile(r"[^\W_]+(?:['’.\-][^\W_]+)*")
 _LETTERS = re.compile(r"[^\W\d_]+")
-_SENSES = ("said", "read", "seen")
+_SENSES = ("said", "read", "caption", "seen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +262,7 @@ def _line(asked: Question, item: Found) -> str:
     text = item.memory.text
     if isinstance(item.memory.locator, TimeSpan):
         parts = parts_of(text)
-        senses = ("seen", *_SENSES) if item.parts.seen > item.parts.words else _SENSES
+        senses = ("caption", "seen", *_SENSES) if item.parts.seen > item.parts.words else _SENSES
         known = [parts[one] for one in senses if parts.get(one)]
         text = max(known, key=lambda part: len(wanted & set(stems(part))), default=text)
     quote = _cut(best_sentences(asked, text, most=1), wanted)

@@ -38,6 +38,7 @@ from memqa.cues import asks_name, asks_number
 from memqa.findings import Finding, finding
 from memqa.followup import in_full
 from memqa.fuse import Found
+from memqa.look import look
 from memqa.prompts import answer_messages
 from memqa.question import Question, Turn, leans, understand
 from memqa.retrieve import Finder
@@ -176,8 +177,10 @@ def stream(
     state = state if told.text else "unanswered"
     if state == "grounded" and found[0].memory.level == "passage":
         state = "grounded" if _tells_the_kind(asked, told.text) else "ungrounded"
-    answer = None
-    if course.tier in "AB" and asked.wants == "what" and spread is None:
+    answer = None if spread else (yield from look(library, course, asked, found))
+    if answer is not None and answer.state != "unanswered":
+        told = replace(told, text=answer.text)
+    if answer is None and _may_compose(library, course, asked) and spread is None:
         answer = yield from _composed(library, course, asked, found)
     if answer is None and state == "grounded":
         written = yield from _phrase(library, course, asked, told)
@@ -217,6 +220,11 @@ def _in_full(
         return question
     yield course.step("follow-up in full", text)
     return text
+
+
+def _may_compose(library: Library, course: _Course, asked: Question) -> bool:
+    """Tell whether the model is to answer itself: of what is told, and if it can read notes."""
+    return course.tier in "AB" and asked.wants == "what" and library.may_answer()[0]
 
 
 def _composed(

@@ -84,6 +84,18 @@ _NEGATED = re.compile(
     r"|\b(?:is|are|was|were|does|do|did)n['’]t\b"
 )
 _WHETHER = re.compile(r"^\W*(?:is|are|was|were|do|does|did|can|could|has|have|had)\b", re.I)
+# What hardly any speech tells of what is shown: looks, clothes, postures, places in the picture.
+_TO_LOOK = re.compile(
+    r"\b(?:colou?r(?:s|ed)?|wear(?:s|ing)?|dressed|hold(?:s|ing)|carry(?:ing)?|carries|"
+    r"look(?:s|ing)? like|appearance|facial|expression|gestur\w+|hair\w*|beard\w*|shape|"
+    r"standing|sitting|lying|smil\w+|facing|background|foreground|"
+    r"(?:on|to|at) the (?:left|right)|(?:top|bottom|upper|lower) (?:left|right|half|corner)|"
+    r"(?:is|are) (?:\w+ ){1,6}doing|"
+    r"in (?:the|this) (?:picture|image|photo|frame|shot)|made of)\b"
+    r"|\bhow many\b(?! times)[^?]*\b(?:visible|seen|see|shown|in view|on (?:the )?screen)\b"
+    r"|\bhow many (?:\w+ ){1,3}(?:is|are) (?:there|here)\b",
+    re.I,
+)
 _NAME_WORDS = 5
 _WORD = re.compile(r"[^\W_]+(?:['’.\-][^\W_]+)*")
 
@@ -104,6 +116,11 @@ def asks_lively(text: str) -> bool | None:
     if _LIVELY.search(named):
         return True
     return False if _STILL.search(named) else None
+
+
+def asks_to_look(text: str) -> bool:
+    """Tell whether only a look at the picture answers ("what colour", "who is on the left")."""
+    return bool(_TO_LOOK.search(text))
 
 
 def is_negated(text: str) -> bool:

@@ -1,7 +1,9 @@
-"""Summaries in a language model's words, node by node from the passages up, each sentence checked.
+"""What the models in use can add to a finished media: captions of events, then shorter summaries.
 
-Only a model that passed its test may write them. What it wrote is kept by a hash of all that it
-hangs on, so that a stopped run goes on at the next node and a second run asks nothing.
+A model that sees describes a video's events (`memqa.captions`). A language model that passed its
+test writes the summaries in its words, node by node from the events or passages up, each sentence
+checked. All is kept by a hash of what it hangs on, so that a stopped run goes on where it was and a
+second run asks nothing.
 """
 
 from __future__ import annotations
@@ -11,12 +13,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from memqa import capabilities
-from memqa.embedding import text_batch
+from memqa.captions import Budget, Captioned, caption
 from memqa.ingest import leased
 from memqa.kept import Rewritten, dump_rewrites, gist_inputs, load_rewrites
 from memqa.listening import Listener
 from memqa.outline import LEAVES, load_outline
-from memqa.store.schema import ENRICHED, OUTLINE, Commit, MediaRow, Memory
+from memqa.rewriting import Rewriting
+from memqa.store.schema import ENRICHED, OUTLINE, MediaRow, Memory
 from memqa.values import Media
 from models.errors import IngestCancelled, InputError, SetupError, StoreMismatch
 from models.ports import LanguageModel, TextEncoder
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from memqa.library import Library
     from memqa.store.store import Store
 
-_AT_ONCE = 8  # nodes a commit: so many replies a killed process loses at most
+NO_BUDGET = Budget()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,45 +37,69 @@ class Enriched:
     """How many summaries of a media are in the model's words, and how many stayed extracts.
 
     ``dropped_sentences`` are those that the model wrote and nothing in their sources supports.
+    ``captions`` is how many events have one by the model that sees, ``without_caption`` how many
+    have none yet; ``notes`` say what the pictures lacked.
     """
 
-    rewritten: int
-    kept: int
-    dropped_sentences: int
+    rewritten: int = 0
+    kept: int = 0
+    dropped_sentences: int = 0
+    captions: int = 0
+    without_caption: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def enrich(
     library: Library,
     media: Media,
     *,
+    budget: Budget = NO_BUDGET,
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Enriched:
-    """Let the language model shorten a media's summaries, level by level from the passages up.
+    """Let the models in use describe a video's events and shorten a media's summaries.
 
-    Each is made from the current texts of its children (`docmem.rewrite.shorten`), under the
-    headings that stood over the extract. Readers see the older text or the newer one throughout.
+    Whatever they can do is done: captions need a model that sees and a video, summaries one of tier
+    A or B. Captions come first, as many as the budget allows, since summaries are made from them
+    too: level by level, each from the current texts of its children (`docmem.rewrite.shorten`),
+    under the headings that stood over the extract. Readers see the older or the newer text
+    throughout.
 
     Raises:
         InputError: the media is not indexed to its end.
-        SetupError: the model is in tier C or D, or missing.
+        SetupError: the models can do neither, or are missing.
         StoreMismatch: the media was indexed with another text encoder.
         ChatModelUnavailable: the model failed; what it wrote so far stays.
         StoreConflict: another process works on the media.
         IngestCancelled: ``should_stop`` wished it; what was written so far stays.
     """
     tier, _ = capabilities.tier_of(library)
-    if tier not in ("A", "B"):
+    writer = library.engines.language_model() if tier in ("A", "B") else None
+    eyes = library.engines.captioner() if media.kind == "video" else None
+    eyes = eyes if eyes is not None and eyes.sees else None
+    if writer is None and eyes is None:
+        unseen = ", and no model in use sees" if media.kind == "video" else ""
         raise SetupError(
             f"the language model works in tier {tier} here, and only one of tier A or B may write "
-            "summaries, since a weaker one says what the file does not; choose another with "
-            "MEMQA_MODELS__LANGUAGE_MODEL and see what it can do with `memqa tier --test`"
+            f"summaries, since a weaker one says what the file does not{unseen}; choose another "
+            "with MEMQA_MODELS__LANGUAGE_MODEL and see what it can do with `memqa tier --test`"
         )
-    model, encoder = library.engines.language_model(), library.engines.text_encoder()
+    encoder, listener = library.engines.text_encoder(), Listener(on_progress, should_stop)
     with leased(library.home, media.id):
-        row = _finished(library.store, media, encoder)
-        writing = _Writing(library.store, row, encoder)
-        return _all(writing, model, Listener(on_progress, should_stop))
+        row, captioned = _finished(library.store, media, encoder), Captioned(0, 0)
+        if eyes is not None:
+            models = eyes, encoder
+            captioned = caption(library.store, row, models, budget=budget, listener=listener)
+            row = _finished(library.store, media, encoder)
+        made = Enriched(kept=len(library.store.read.memories(media.id, levels=["summary"])))
+        if writer is not None:
+            made = _all(_Summaries(library.store, row, encoder), writer, listener)
+    return replace(
+        made,
+        captions=captioned.captions,
+        without_caption=captioned.missing,
+        notes=captioned.notes,
+    )
 
 
 def _finished(store: Store, media: Media, encoder: TextEncoder) -> MediaRow:
@@ -87,7 +114,7 @@ def _finished(store: Store, media: Media, encoder: TextEncoder) -> MediaRow:
     return row
 
 
-def _all(writing: _Writing, model: LanguageModel, listener: Listener) -> Enriched:
+def _all(writing: _Summaries, model: LanguageModel, listener: Listener) -> Enriched:
     from docmem.rewrite import rewrite_key
 
     store, media = writing.store, writing.media
@@ -135,19 +162,15 @@ def _shortened(extract: str, sources: Sequence[str], key: str, model: LanguageMo
     return Rewritten(key, extract, text, made.model, len(made.dropped))
 
 
-class _Writing:
-    """Writes the summaries of one media anew, a few at once, and what to know them by."""
+class _Summaries:
+    """The summaries of one media as they shall be, and what to know them by."""
 
     def __init__(self, store: Store, row: MediaRow, encoder: TextEncoder) -> None:
         self.store = store
         self.media = row.media
         self.rewrites: dict[str, Rewritten] = {}
-        self._encoder = encoder
-        self._segment = row.committed_segment
         self._states = store.read.states(row.media.id)
-        self._changed: list[tuple[Memory, Memory]] = []
-        self._new = 0
-        self._is_written = False
+        self._rows = Rewriting(store, row, encoder, self._known)
 
     def names(self, nodes: Sequence[str]) -> list[str]:
         """Name nodes by what their gists were made from, so that an edited file knows them again.
@@ -163,46 +186,14 @@ class _Writing:
 
     def take(self, name: str, said: Rewritten, summary: Memory) -> None:
         """Put a summary in its place, unless it stands there already."""
-        self._new += said != self.rewrites.get(name)
+        is_new = said != self.rewrites.get(name)
         self.rewrites[name] = said
         wanted = replace(summary, text=said.text, method=said.model)
-        if wanted != summary:
-            self._changed.append((summary, wanted))
-        if max(self._new, len(self._changed)) >= _AT_ONCE:
-            self._write()
+        self._rows.take(summary, wanted, is_new=is_new)
 
     def end(self) -> None:
-        """Write what is left, and count the media's bytes again."""
-        self._write()
-        if self._is_written:
-            self.store.write.settle(self.media)
-            self.store.upkeep.compact()
+        """Write what is left."""
+        self._rows.end()
 
-    def _write(self) -> None:
-        """Commit what is known and the vectors first, then the rows.
-
-        Where a run dies in between, the next one sees rows that differ from what is known, and
-        writes them. A row keeps its segment: it was committed long ago and is never half there.
-        """
-        changed, new = self._changed, self._new
-        self._changed, self._new = [], 0
-        if not changed and not new:
-            return
-        rows = [wanted for _, wanted in changed]
-        self._commit(
-            Commit(
-                self._segment + 1,
-                self.media,
-                memories=[older for older, _ in changed],
-                vectors=[text_batch(self._encoder, rows, Listener())],
-                states={ENRICHED: dump_rewrites(self.rewrites)},
-            )
-        )
-        if rows:
-            self._commit(Commit(self._segment + 1, self.media, memories=rows))
-        self.store.upkeep.after_commit()
-
-    def _commit(self, commit: Commit) -> None:
-        self._is_written = True
-        row = self.store.write.commit(commit)
-        self.media, self._segment = row.media, row.committed_segment
+    def _known(self) -> dict[str, bytes]:
+        return {ENRICHED: dump_rewrites(self.rewrites)}

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from memqa.cite import Source
+from memqa.cite import Source, stems
 from memqa.cues import asks_many, is_description
 from memqa.dates import date_in, happened, written
 from memqa.fuse import Found
@@ -95,11 +95,11 @@ def duration(seconds: float) -> str:
 
 
 def parts_of(text: str) -> dict[str, str]:
-    """Take the text of an event apart into what was seen, read and said."""
+    """Take the text of an event apart into what was seen, read and said, and its caption."""
     parts: dict[str, str] = {}
     for line in text.splitlines():
         sense, colon, rest = line.partition(": ")
-        if colon and sense in ("Seen", "Read", "Said"):
+        if colon and sense in ("Seen", "Caption", "Read", "Said"):
             parts.setdefault(sense.lower(), rest)
     return parts
 
@@ -266,7 +266,9 @@ def _now(question: Question, found: Sequence[Found]) -> Finding:
     # In a pause it is the next event that is told, at its own time.
     at = clock(max(span.start_s, min(question.at_s or 0.0, span.end_s)))
     note = f"At {at} one sees {shown}."
-    return _stated(f"At {at}: {shown}.", found[:1], note, key=_look(found[0]).split(" (")[0])
+    is_described = "caption" in parts_of(found[0].memory.text)
+    key = "" if is_described else _look(found[0]).split(" (")[0]
+    return _stated(f"At {at}: {shown}.", found[:1], note, key=key)
 
 
 def _told(question: Question, found: Sequence[Found]) -> Finding:
@@ -279,7 +281,7 @@ def _told(question: Question, found: Sequence[Found]) -> Finding:
     if not found:
         return Finding("")
     parts = parts_of(found[0].memory.text)
-    for sense in _SENSES.get(question.sense, ("said", "read", "seen")):
+    for sense in _SENSES.get(question.sense) or _best_first(question, parts):
         if words := parts.get(sense):
             quote = best_sentences(question, words, most=2) if sense == "said" else words
             at = clock(_span(found[0]).start_s)
@@ -287,6 +289,16 @@ def _told(question: Question, found: Sequence[Found]) -> Finding:
             note = f"{_NOTES[sense].format(at=at)} {quote}"
             return _stated(_ended(text), found[:3], note, key=words if sense == "read" else "")
     return Finding("")
+
+
+def _best_first(question: Question, parts: Mapping[str, str]) -> tuple[str, ...]:
+    """Give the senses to tell from; a caption first where it holds more of the question."""
+    wanted = set(stems(question.text))
+    shared = {sense: len(wanted & set(stems(words))) for sense, words in parts.items()}
+    told = max(shared.get("said", 0), shared.get("read", 0))
+    if shared.get("caption", 0) > told:
+        return "caption", "said", "read", "seen"
+    return "said", "read", "caption", "seen"
 
 
 def _told_on_page(question: Question, found: Sequence[Found]) -> Finding:
@@ -350,7 +362,7 @@ def _evidence(found: Sequence[Found]) -> tuple[Evidence, ...]:
 
 def _shown(item: Found) -> str:
     parts = parts_of(item.memory.text)
-    seen = parts.get("seen", "").split(", ")[0]
+    seen = parts.get("caption", "").rstrip(".") or parts.get("seen", "").split(", ")[0]
     if seen and "read" in parts:
         return f"{seen} ({in_marks(parts['read'])} on screen)"
     told = parts.get("read") or parts.get("said")
@@ -387,14 +399,26 @@ def _ended(text: str) -> str:
     return text if text.rstrip("”\"'").endswith((".", "!", "?")) else f"{text}."
 
 
-_JOINTS = {"Seen": ", ", "Read": "; ", "Said": " "}
-_EXTRACT = re.compile(r"(?:^|\s)(Seen|Read|Said): (.*?)(?=\s(?:Seen|Read|Said): |$)")
-_VERBS = {"said": "At {at} it is said:", "read": "At {at} it reads:", "seen": "At {at} one sees:"}
-_NOTES = {"said": "At {at} someone says:", "read": "At {at} the text reads:", "seen": "At {at}:"}
+_JOINTS = {"Seen": ", ", "Caption": " ", "Read": "; ", "Said": " "}
+_EXTRACT = re.compile(
+    r"(?:^|\s)(Seen|Caption|Read|Said): (.*?)(?=\s(?:Seen|Caption|Read|Said): |$)"
+)
+_VERBS = {
+    "said": "At {at} it is said:",
+    "read": "At {at} it reads:",
+    "seen": "At {at} one sees:",
+    "caption": "At {at} the caption says:",
+}
+_NOTES = {
+    "said": "At {at} someone says:",
+    "read": "At {at} the text reads:",
+    "seen": "At {at}:",
+    "caption": "At {at}:",
+}
 _SENSES: Mapping[str, tuple[str, ...]] = {
     "read": ("read",),
-    "said": ("said", "read", "seen"),
-    "seen": ("seen", "said", "read"),
+    "said": ("said", "read", "caption", "seen"),
+    "seen": ("caption", "seen", "said", "read"),
 }
 _BY_WANTS: Mapping[str, Callable[[Question, Sequence[Found]], Finding]] = {
     "when": _when,

@@ -52,7 +52,7 @@ _MUTE, _OTHER_KIND = 0.4, 0.85
 # below 1.0, 0.9 of 87 clips above 1.2), and what a moment of the other sort is worth.
 _STILL_BELOW, _LIVELY_ABOVE, _OTHER_SORT = 1.2, 2.0, 0.4
 _HEARD = 5  # passages of a conversation in which it is heard of whom one speaks
-_ANY_WORDS = re.compile(r"^(?:Said|Read): (.*)", re.M)
+_ANY_WORDS = re.compile(r"^(?:Said|Read|Caption): (.*)", re.M)
 _TOLD_AS = {"said": re.compile(r"^Said: (.*)", re.M), "read": re.compile(r"^Read: (.*)", re.M)}
 
 

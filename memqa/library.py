@@ -246,25 +246,34 @@ class Library:
         self,
         media: str,
         *,
+        most_captions: int | None = None,
+        budget_s: float | None = None,
         on_progress: OnProgress | None = None,
         should_stop: ShouldStop | None = None,
     ) -> Enriched:
-        """Let the language model shorten a media's summaries, and keep what their sources support.
+        """Let the models in use describe a video's events and shorten a media's summaries.
 
-        The media can be asked meanwhile. A run that was stopped goes on where it was, and a second
-        one asks the model nothing.
+        A model that sees writes captions, at most ``most_captions`` and for about ``budget_s``
+        seconds, spread over the whole video; one that passed its test writes summaries, of which
+        what their sources support is kept. The media can be asked meanwhile. A run that was stopped
+        goes on where it was, and a second one asks the models nothing.
 
         Raises:
-            InputError: no such media, or it is not indexed to its end.
-            SetupError: the model did not pass the test for it, or is missing.
+            InputError: no such media, it is not indexed to its end, or a bound below 0.
+            SetupError: the models in use can do neither, or are missing.
             ChatModelUnavailable: the model failed; what it wrote so far stays.
             StoreConflict: another process works on the media.
             IngestCancelled: ``should_stop`` wished it; what was written so far stays.
         """
         from memqa import enrich
+        from memqa.captions import Budget
 
         return enrich.enrich(
-            self, self.show(media), on_progress=on_progress, should_stop=should_stop
+            self,
+            self.show(media),
+            budget=Budget(most_captions, budget_s),
+            on_progress=on_progress,
+            should_stop=should_stop,
         )
 
     # Jobs in the background

@@ -74,6 +74,23 @@ def video(
     return Path(path)
 
 
+def coloured(path, colours, *, each_s=4, fps=5, size=SIZE):
+    """Write a film that shows one plain colour (r, g, b) after another, each for so many seconds.
+
+    A dark bar wanders over the lower edge, so that no two frames are the same.
+    """
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=fps)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for number in range(len(colours) * each_s * fps):
+            shown = np.full((size[1], size[0], 3), colours[number // (each_s * fps)], np.uint8)
+            at = 8 * number % (size[0] - 16)
+            shown[-8:, at : at + 16] = 0
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(shown, format="rgb24")))
+        out.mux(stream.encode())
+    return Path(path)
+
+
 def sound_only(path, *, tones, length_s):
     """Write a recording without pictures."""
     with av.open(str(path), "w") as out:

@@ -31,6 +31,12 @@ def tiny(picture: Picture) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(picture).resize(TINY_PX, Image.Resampling.BOX))
 
 
+def picture_of(blob: bytes) -> Picture:
+    """Read a picture that ``jpeg`` wrote."""
+    with Image.open(io.BytesIO(blob)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
 def jpeg(picture: Picture, *, width_px: int = 256) -> bytes:
     """Write a picture as a small JPEG, at most ``width_px`` wide."""
     image = Image.fromarray(picture)

@@ -19,7 +19,14 @@ from models.errors import DecodeFailed
 from models.serving import Answer, serve
 from vidmem.frame import Decoded
 from vidmem.sample import Sampled, SampleParams, Sampler
-from vidmem.video import decode_here, end_here, frame_here, probe_here, subtitles_here
+from vidmem.video import (
+    decode_here,
+    end_here,
+    frame_here,
+    probe_here,
+    still_here,
+    subtitles_here,
+)
 
 _BEAT_S = 1.0
 _LONGEST_HOLE_S = 3600.0  # between frames; a longer one is damage, not a slow film
@@ -32,6 +39,12 @@ def _probe(request: dict[str, Any]) -> Iterator[Answer]:
 def _frame(request: dict[str, Any]) -> Iterator[Answer]:
     jpeg = frame_here(request["path"], request["t_s"], request["width_px"])
     yield {"kind": "frame"}, jpeg
+
+
+def _stills(request: dict[str, Any]) -> Iterator[Answer]:
+    for t_s in request["times_s"]:
+        picture = still_here(request["path"], t_s, request["side_px"])
+        yield {"kind": "still", "shape": picture.shape}, picture.tobytes()
 
 
 def _subtitles(request: dict[str, Any]) -> Iterator[Answer]:
@@ -146,6 +159,7 @@ class _Walk:
 _ANSWERS = {
     "probe": _probe,
     "frame": _frame,
+    "stills": _stills,
     "subtitles": _subtitles,
     "sound": _sound,
     "frames": _frames,

@@ -1,15 +1,15 @@
 """Knows how a video file is opened, probed and decoded with true times, by PyAV or decord.
 
 The functions ending in ``_here`` run in the decoding child (`vidmem/reader.py`); ``probe``,
-``frame_at`` and ``subtitles`` are the doors for everyone else and ask that child, because a hostile
-file may crash, hang or fill the memory of whoever opens it.
+``frame_at``, ``stills`` and ``subtitles`` are the doors for everyone else and ask that child,
+because a hostile file may crash, hang or fill the memory of whoever opens it.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
 
-__all__ = ["MediaInfo", "decode_here", "frame_at", "probe", "subtitles"]
+__all__ = ["MediaInfo", "decode_here", "frame_at", "probe", "stills", "subtitles"]
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +38,7 @@ _LOOKS_PER_S = 31.0  # more would cost time and sharpen no border that a person 
 _PROBE_PACKETS = 60
 _MOST_BEYOND_S = 60.0  # and twice its told length: what a time stamp may say
 _AHEAD_BYTES = 256 * 2**20
+_LOOKED_BACK_S = (1.0, 60.0)  # for the frame on screen at a time
 _ARBITRARY_CLOCKS = {"mpegts", "mpeg"}  # their first time stamp means nothing
 _NOT_MEDIA = {"tty", "image2", "srt", "webvtt", "ass", "lrc"}
 _MAGIC = {b"ftyp": 4, b"moov": 4, b"mdat": 4, b"\x1aE\xdf\xa3": 0, b"RIFF": 0, b"OggS": 0}
@@ -67,6 +68,17 @@ def frame_at(path: str | Path, t_s: float, *, width_px: int = 320) -> bytes:
 
     _, jpeg = ask({"do": "frame", "path": str(path), "t_s": t_s, "width_px": width_px})
     return jpeg
+
+
+def stills(path: str | Path, times_s: Sequence[float], *, side_px: int) -> list[Picture]:
+    """Give the frame shown at each time, at most ``side_px`` on a side; raises as ``probe``."""
+    from vidmem.child import Limits, converse
+
+    request = {"do": "stills", "path": str(path), "times_s": list(times_s), "side_px": side_px}
+    with closing(converse(request, Limits())) as answers:
+        return [
+            np.frombuffer(payload, np.uint8).reshape(answer["shape"]) for answer, payload in answers
+        ]
 
 
 def subtitles(path: str | Path) -> tuple[list[Utterance], str]:
@@ -180,18 +192,29 @@ def end_here(path: str) -> float | None:
 
 def frame_here(path: str, t_s: float, width_px: int) -> bytes:
     """Give the frame on screen at ``t_s`` as JPEG, the nearest one at the ends; may raise."""
+    return jpeg(still_here(path, t_s, width_px), width_px=width_px)
+
+
+def still_here(path: str, t_s: float, side_px: int) -> Picture:
+    """Give the frame on screen at ``t_s``, the nearest one at the ends; may raise."""
+    for back_s in _LOOKED_BACK_S:
+        shown = _shown_at(path, t_s, max(0.0, t_s - back_s), max(side_px, 16))
+        # A frame may stand long: then the one on screen came before where this look began.
+        if shown is not None and (shown.pts_s <= t_s + 1e-6 or t_s <= back_s):
+            return shown.picture()
+    return (shown or _last_frame(path, side_px)).picture()
+
+
+def _shown_at(path: str, t_s: float, start_s: float, side_px: int) -> Decoded | None:
     shown: Decoded | None = None
-    frames = _by_pyav(path, max(0.0, t_s - 1.0), 1, side_px=max(width_px, 16))
     try:
-        for frame in frames:
+        for frame in _by_pyav(path, start_s, 1, side_px=side_px):
             if shown is not None and frame.pts_s > t_s + 1e-6:
                 break
             shown = frame
     except DecodeFailed:
         logger.debug("frame_at: %s ends early", path)
-    if shown is None:
-        shown = _last_frame(path, width_px)
-    return jpeg(shown.picture(), width_px=width_px)
+    return shown
 
 
 def subtitles_here(path: str) -> tuple[list[Utterance], str]:

@@ -35,6 +35,8 @@ def print_account(account: MemoryAccount) -> None:
         f"time line: ∞-Video, {line.get('elements', 0):.0f} elements, "
         f"{words.size(line.get('nbytes', 0))}, horizon {duration(line.get('horizon_s', 0))}"
     )
+    for model, many in account.captions.items():
+        print(f"captions: {many} by {words.printable(model)}, checked by nothing")
     has_usage = any(element.usage is not None for element in account.elements)
     titles = ("time", "frames", "size", *(("used",) if has_usage else ()), "shows")
     words.print_table(

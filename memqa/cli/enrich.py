@@ -1,4 +1,4 @@
-"""The command ``enrich``: a language model that passed its test shortens the summaries of files."""
+"""The command ``enrich``: what the models in use can add to files, captions and summaries."""
 
 from __future__ import annotations
 
@@ -21,24 +21,54 @@ def enrich(
         list[str],
         typer.Argument(metavar="ID_OR_PATH...", help="Id, start of an id, file name or path."),
     ],
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit",
+            min=0,
+            metavar="N",
+            help="Write at most N captions a video.",
+            show_default=False,
+        ),
+    ] = None,
+    budget_minutes: Annotated[
+        float | None,
+        typer.Option(
+            "--budget-minutes",
+            min=0,
+            metavar="MINUTES",
+            help="Spend about so long on the captions of a video.",
+            show_default=False,
+        ),
+    ] = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let the language model shorten the summaries of files, where it passed `memqa tier --test`.
+    """Let the models in use say more of files: captions of videos, shorter summaries of all.
 
-    Each of its sentences is checked: what the file does not say is dropped, and where nothing is
-    left the extract stays. Ctrl-C stops cleanly, and the next run goes on there.
+    A model that sees describes the events of a video, spread over its whole length where a limit
+    ends the run early. A language model that passed `memqa tier --test` shortens summaries; each of
+    its sentences is checked: what the file does not say is dropped, and where nothing is left the
+    extract stays. Ctrl-C stops cleanly, and the next run goes on there.
 
     \b
     Examples:
       memqa enrich report.pdf
       memqa enrich talk.mp4 3fa9c1 --json
+      memqa enrich film.mp4 --budget-minutes 10
     """
+    budget_s = None if budget_minutes is None else 60 * budget_minutes
     with open_library(context, home) as library, stopped_by_ctrl_c() as wish, display() as shown:
         # All names are looked up first: a wrong one must not cost the others' time.
         for media in {media.id: media for media in map(library.show, names)}.values():
             shown.begin(words.printable(media.name))
-            made = library.enrich(media.id, on_progress=shown.update, should_stop=wish.is_set)
+            made = library.enrich(
+                media.id,
+                most_captions=limit,
+                budget_s=budget_s,
+                on_progress=shown.update,
+                should_stop=wish.is_set,
+            )
             shown.begin("")
             if as_json:
                 words.print_json({"id": media.id, "path": media.path, **asdict(made)})
@@ -47,7 +77,8 @@ def enrich(
 
 
 def _told(made: Enriched) -> str:
-    return (
-        f"{made.rewritten} of {made.rewritten + made.kept} summaries in the model's words, "
-        f"{made.dropped_sentences} sentences dropped"
-    )
+    summaries = f"{made.rewritten} of {made.rewritten + made.kept} summaries in the model's words"
+    told = [f"{summaries}, {made.dropped_sentences} sentences dropped"]
+    if events := made.captions + made.without_caption:
+        told.append(f"{made.captions} of {events} events with a caption")
+    return "; ".join([*told, *map(words.printable, made.notes)])

@@ -25,7 +25,7 @@ NOTHING_COMMITTED = -1
 # The names of the states that stay.
 MEMORY, TIMELINE = "memory", "timeline"
 OUTLINE, PAGES, SCANS = "outline", "pages", "scans"
-ENRICHED = "enriched"
+ENRICHED, CAPTIONS = "enriched", "captions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Memory:
     level. ``count`` is the number of frames merged into the element, 1 elsewhere. ``heading`` is
     the path of headings ``A › B`` that a passage stands under; it is searched with the text.
     ``method`` is the memory method that made a video's element, the language model whose words a
-    summary is, empty elsewhere. ``moves`` tells how lively an event's picture is (`vidmem.motion`),
-    None where there is none.
+    summary or an event's caption is, empty elsewhere. ``moves`` tells how lively an event's picture
+    is (`vidmem.motion`), None where there is none.
     """
 
     id: str

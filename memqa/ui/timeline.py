@@ -172,7 +172,7 @@ _STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
 
 def _headline(text: str) -> str:
     line = text.strip().splitlines()[0] if text.strip() else ""
-    for opening in ("Seen:", "Read:", "Said:"):
+    for opening in ("Seen:", "Caption:", "Read:", "Said:"):
         line = line.removeprefix(opening)
     return _clip(line.strip(), 60)
 

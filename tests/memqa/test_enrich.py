@@ -343,6 +343,9 @@ def test_the_command_tells_what_became_of_each_file(
         "rewritten": count,
         "kept": 0,
         "dropped_sentences": count,
+        "captions": 0,
+        "without_caption": 0,
+        "notes": [],
     }
     shown = run(app, ["show", "bays.md", "--memory"])
     assert "(written by fake-script)" in " ".join(shown.stdout.split())
