@@ -102,12 +102,16 @@ def text_reader(name: str = EMBEDDED) -> TextReader:
     return reader
 
 
-def language_model(
-    name: str = EMBEDDED, options: LanguageOptions = PLAIN
-) -> LanguageModel:
+def language_model(name: str = EMBEDDED, options: LanguageOptions = PLAIN) -> LanguageModel:
     """Give the language model of that name, loaded on first use; raises SetupError."""
     model: LanguageModel = _get("language_model", name)
     return model
+
+
+def signature(port: str, name: str) -> str:
+    """Give the signature of a model without loading it; empty where it cannot be told."""
+    entry = _ENTRIES[port].get(name)
+    return entry.signature if entry else ""
 
 
 def report() -> list[PortReport]:
