@@ -102,7 +102,9 @@ def text_reader(name: str = EMBEDDED) -> TextReader:
     return reader
 
 
-def language_model(name: str = EMBEDDED, options: LanguageOptions = PLAIN) -> LanguageModel:
+def language_model(
+    name: str = EMBEDDED, options: LanguageOptions = PLAIN
+) -> LanguageModel:
     """Give the language model of that name, loaded on first use; raises SetupError."""
     model: LanguageModel = _get("language_model", name)
     return model
