@@ -268,7 +268,7 @@ def test_a_killed_run_is_finished_by_the_next(
             cwd=ROOT,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
         assert library.search("zebrafinch" if name == "story.md" else "tone")
