@@ -46,6 +46,10 @@ class TimedEngines:
     def __init__(self, engines: CatalogEngines, busy: Busy) -> None:
         self._engines, self._busy = engines, busy
 
+    def signatures(self) -> dict[str, str]:
+        """Give the signatures of the models named."""
+        return self._engines.signatures()
+
     def image_encoder(self) -> ImageEncoder:
         """Give the timed model that sees."""
         return _Sight(self._engines.image_encoder(), self._busy)

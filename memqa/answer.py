@@ -43,6 +43,7 @@ from memqa.prompts import answer_messages
 from memqa.question import Question, Turn, leans, understand
 from memqa.retrieve import Finder
 from memqa.scope import EVERYTHING, Scope
+from memqa.stale import search_notes
 from memqa.trust import state_of
 from memqa.values import Answer, AnswerMode, Citation, Step, Token
 from memqa.walks import Way, down_the_tree
@@ -145,6 +146,8 @@ def stream(
     yield course.step("understood", _understood(asked))
     for note in scope.notes:
         yield course.step("two things of one name", note)
+    for note in search_notes(media):
+        yield course.step("not all is searched", note)
     if not media:
         yield course.end(Answer(_NO_MEDIA, "unanswered"))
         return

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
+from memqa.stale import models_of
+from memqa.values import Media, Sense
 from models import catalog
 
 Finding: TypeAlias = Literal["ok", "note", "problem"]
@@ -36,9 +38,9 @@ class Check:
     remedy: str = ""
 
 
-def checks(home: Path) -> list[Check]:
-    """Look at models, packages, the library's folder and the disk; loads no model."""
-    return [*_models(), *_packages(), *_folder(home), _offline()]
+def checks(home: Path, media: Sequence[Media] = ()) -> list[Check]:
+    """Look at models, packages, the library's folder, its media and the disk; loads no model."""
+    return [*_models(), *_packages(), *_folder(home), *_stale(media), _offline()]
 
 
 def _models() -> Iterator[Check]:
@@ -106,6 +108,22 @@ def _folder(home: Path) -> Iterator[Check]:
         yield Check("disk", "note", detail, "free some room before you index long videos")
     else:
         yield Check("disk", "ok", detail)
+
+
+def _stale(media: Sequence[Media]) -> Iterator[Check]:
+    if not media:
+        return
+    stale = [one for one in media if one.stale]
+    if not stale:
+        yield Check("media", "ok", f"all {len(media)} were indexed with the models in use")
+        return
+    senses = [one for one in get_args(Sense) if any(one in each.stale for each in stale)]
+    yield Check(
+        "media",
+        "note",
+        f"{len(stale)} of {len(media)} were indexed with another {models_of(senses)}",
+        "memqa reindex",
+    )
 
 
 def _offline() -> Check:

@@ -13,6 +13,13 @@ from models.ports import ImageEncoder, LanguageModel, TextEncoder, TextReader, T
 class Engines(Protocol):
     """What perceives, embeds and speaks for a library."""
 
+    def signatures(self) -> dict[str, str]:
+        """Give the signatures of the models that made memories, as a media's are named.
+
+        Loads none; one that cannot be told without is left out.
+        """
+        ...
+
     def image_encoder(self) -> ImageEncoder:
         """Give the model that sees."""
         ...
@@ -47,6 +54,17 @@ class CatalogEngines:
     def __init__(self, names: ModelNames, options: LanguageOptions = PLAIN) -> None:
         self._names = names
         self._options = options
+
+    def signatures(self) -> dict[str, str]:
+        """Give the signatures that the catalogue tells of the models named; loads none."""
+        names = {
+            "text": ("text_encoder", self._names.text_encoder),
+            "image": ("image_encoder", self._names.image_encoder),
+            "speech": ("transcriber", self._names.transcriber),
+            "reader": ("text_reader", self._names.text_reader),
+        }
+        told = {key: catalog.signature(port, name) for key, (port, name) in names.items()}
+        return {key: signature for key, signature in told.items() if signature}
 
     def image_encoder(self) -> ImageEncoder:
         """Give the model that sees."""

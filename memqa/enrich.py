@@ -108,8 +108,8 @@ def _finished(store: Store, media: Media, encoder: TextEncoder) -> MediaRow:
         raise InputError(f"{media.name} is not indexed to its end; `memqa index` it first")
     if row.signatures.get("text") != encoder.signature:
         raise StoreMismatch(
-            f"{media.name} was indexed with another text encoder than the one in use; forget it "
-            "and index it again"
+            f"{media.name} was indexed with another text encoder than the one in use; bring it up "
+            "to date with `memqa reindex`"
         )
     return row
 

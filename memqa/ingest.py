@@ -22,9 +22,10 @@ from memqa.engines import Engines
 from memqa.kinds import identify
 from memqa.listening import Listener
 from memqa.settings import Settings
+from memqa.stale import FINISHED, indexed_with_others, stale_of
 from memqa.store.lock import locked
 from memqa.store.schema import NOTHING_COMMITTED, MediaRow
-from memqa.values import Media, Outcome, OutcomeStatus
+from memqa.values import Media, MediaStatus, Outcome, OutcomeStatus
 from models.errors import IngestCancelled, InputError, StoreConflict, UnreadableMedia
 from vidmem.memory.methods import DEFAULT, METHODS
 from vidmem.values import MediaInfo
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from vidmem.live import Live
 
 LIVE = "live"  # the signature of a media that came from a live source
-_FINISHED = ("indexed", "partial")
 _BLOCK_BYTES = 8 * 2**20
 
 
@@ -113,7 +113,7 @@ class Ingest:
             is_new = media is None
             if media is None:
                 found = self._identified(facts.path)
-                media_id = _sha256(facts, listener)
+                media_id = sha256_of(facts, listener)
                 media = self._same_bytes(media_id, facts)
                 is_new = media is None
             if media is None:
@@ -129,7 +129,40 @@ class Ingest:
         if not is_new and wished not in ("auto", media.method) and media.kind == "video":
             note = f"It is kept by {media.method}; forget it first to take it in by {wished}."
             media = replace(media, notes=(*media.notes, note))
+        if not is_new:
+            media = self._compared(media)
         return Outcome(str(path), status, media, elapsed_s=time.monotonic() - started)
+
+    def take_again(self, row: MediaRow, facts: FileFacts, listener: Listener) -> Media:
+        """Take a finished media in anew from its file, in its place; it can be asked as it grows.
+
+        Raises:
+            InputError: the file is at fault; the media stays, unfinished if it was begun.
+            StoreConflict: another process works on it.
+            IngestCancelled: the listener wished it; the next `memqa index` goes on.
+        """
+        media = row.media
+        found = self._identified(facts.path)
+        with leased(self._store.home, media.id):
+            listener.progress("Loading models", 0)
+            fresh = self._fresh(media.id, facts, found, self._method(media.method or "auto"))
+            fresh = replace(
+                fresh,
+                media=replace(fresh.media, added_at=media.added_at),
+                aliases=tuple(one for one in (media.path, *row.aliases) if one != str(facts.path)),
+            )
+            begun = self._store.write.begin(fresh)
+            listener.progress("Taking it in again as a whole", 0)
+            try:
+                return self._remember(Task(begun, found, {}, listener))
+            except BaseException as exc:
+                # What could be asked before must not be lost, even if nothing is remembered yet.
+                stopped = isinstance(exc, IngestCancelled) or not isinstance(exc, Exception)
+                status: MediaStatus = "cancelled" if stopped else "failed"
+                error = None if stopped else str(exc) or type(exc).__name__
+                last = self._store.read.media_row(media.id) or begun
+                self._store.write.settle(replace(last.media, status=status, error=error))
+                raise
 
     def take_live(
         self, address: str, *, method: str, for_s: float | None, listener: Listener
@@ -178,14 +211,23 @@ class Ingest:
     def _unchanged(self, facts: FileFacts) -> Media | None:
         """Find the finished media of a file that has not changed since, without reading it."""
         for row in self._store.read.media_rows():
-            if row.media.status in _FINISHED and not row.forgetting and facts.fits(row):
+            if row.media.status in FINISHED and not row.forgetting and facts.fits(row):
                 return row.media
         return None
+
+    def _compared(self, media: Media) -> Media:
+        """Note of a media that is in already whether other models than those in use made it."""
+        row = self._store.read.media_row(media.id)
+        if row is None:
+            return media
+        media = replace(media, stale=stale_of(row, self._engines.signatures()))
+        note = indexed_with_others(media)
+        return replace(media, notes=(*media.notes, note)) if note else media
 
     def _same_bytes(self, media_id: str, facts: FileFacts) -> Media | None:
         """Find the finished media of the same bytes, and note that they lie here too."""
         row = self._store.read.media_row(media_id)
-        if row is None or row.forgetting or row.media.status not in _FINISHED:
+        if row is None or row.forgetting or row.media.status not in FINISHED:
             return None
         older = Path(row.media.path)
         if _is_upload(self._store.home, facts.path) and older != facts.path and older.exists():
@@ -300,7 +342,7 @@ class Ingest:
 
     def _earlier(self, media: Media) -> MediaRow | None:
         """Find the newest finished media that the same path held before its file was changed."""
-        rows = [row for row in self._replaced(media) if row.media.status in _FINISHED]
+        rows = [row for row in self._replaced(media) if row.media.status in FINISHED]
         return max(rows, key=lambda row: row.media.added_at, default=None)
 
     def _replace_earlier(self, media: Media) -> bool:
@@ -381,7 +423,13 @@ def _is_upload(home: Path, path: Path) -> bool:
         return False
 
 
-def _sha256(facts: FileFacts, listener: Listener) -> str:
+def sha256_of(facts: FileFacts, listener: Listener) -> str:
+    """Hash a file's bytes.
+
+    Raises:
+        UnreadableMedia: they cannot be read.
+        IngestCancelled: the listener wished it.
+    """
     digest, done = hashlib.sha256(), 0
     try:
         with facts.path.open("rb") as file:

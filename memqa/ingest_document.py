@@ -68,7 +68,8 @@ class DocumentIngest:
             self._store.write.commit(replace(commit, states={**commit.states, **states}))
             states = {}
         status: MediaStatus = "indexed" if pages.are_whole else "partial"
-        row = self._store.write.settle(replace(media, status=status))
+        read_by = _reader_of(self._store.read.state(media.id, SCANS))
+        row = self._store.write.settle(replace(media, status=status), signatures=read_by)
         return row.media
 
     def _kept(self, task: Task) -> Kept:
@@ -170,6 +171,11 @@ class _Pages:
     def notes(self, media: Media) -> tuple[str, ...]:
         """Give the media's notes and those of the pages so far, once each."""
         return tuple(dict.fromkeys((*media.notes, *self._notes)))
+
+
+def _reader_of(scans: bytes | None) -> dict[str, str]:
+    """Name the reader that read pictures of pages, where any were read."""
+    return {"reader": json.loads(scans)["signature"]} if scans else {}
 
 
 def _both_scans(earlier: bytes, own: bytes) -> bytes:

@@ -8,7 +8,7 @@ watcher's state and the method's state are committed together, so the next run g
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from memqa.settings import VideoSettings
 from memqa.store.schema import OUTLINE, Commit, Memory, VectorBatch, memory_id
 from memqa.values import Media, MediaStatus
 from models.errors import EmptyMedia, IngestCancelled, SetupError
+from models.ports import ImageEncoder
 from models.values import Label, TimeSpan, Utterance
 from vidmem.values import Event, MediaInfo, Segment, Senses
 
@@ -159,6 +160,38 @@ class VideoIngest:
             raise IngestCancelled(f"stopped while watching {media.name}")
         return media, counts, committed
 
+    def watch_again(
+        self, film: MediaInfo, method: str, begun: Mapping[str, bytes], listener: Listener
+    ) -> tuple[Memories, Iterator[Segment]]:
+        """Watch the pictures of a video alone, from where the states ``begun`` left off.
+
+        Gives the memories, which have taken a segment's frames when it comes, and the segments:
+        their events are those of the first time, but for what is seen in them.
+
+        Raises:
+            BackendError: the decoder died; the iterator does.
+            IngestCancelled: the listener wished it; the iterator does.
+        """
+        from vidmem.watch import watch
+
+        memories = self._memories(method, begun)
+        segments = watch(
+            replace(film, has_audio=False, subtitle_tracks=0),
+            Senses(image=self._engines.image_encoder(), reader=None, ears=None),
+            params=_watch_params(self._settings),
+            resume=begun.get(_WATCH),
+            on_progress=listener.on_progress,
+            should_stop=listener.should_stop,
+        )
+
+        def taken() -> Iterator[Segment]:
+            for segment in segments:
+                for seen in segment.observations:
+                    memories.observe(seen.tokens, seen.pts_s)
+                yield segment
+
+        return memories, taken()
+
     def _memories(self, method: str, states: Mapping[str, bytes]) -> Memories:
         shape = (1 + self._settings.regions**2, self._engines.image_encoder().dim)
         try:
@@ -204,7 +237,9 @@ class _Writing:
         events = (*segment.events, *segment.unfinished)
         seen = [_event(media, segment.index, event) for event in events]
         counts = replace(counts, said=counts.said + len(said), read=counts.read + len(read))
-        long, pictures = self._long(media, segment.index, memories.chosen)
+        long, pictures = picture_rows(
+            media, segment.index, memories.chosen, self._engines.image_encoder()
+        )
         texts = [*said, *read, *seen]
         commit = Commit(
             segment=segment.index,
@@ -234,31 +269,31 @@ class _Writing:
                     parents[row] = memory_id(media_id, f"e{event.index}")
         return parents
 
-    def _long(
-        self, media: Media, segment: int, memory: VideoMemory
-    ) -> tuple[list[Memory], VectorBatch]:
-        """Write what the method keeps now; the rows of the last commit are replaced by it."""
-        eyes = self._engines.image_encoder()
-        elements = memory.elements()
-        rows = [
-            Memory(
-                id=memory_id(media.id, f"m{segment}-{order}"),
-                media_id=media.id,
-                segment=segment,
-                level="long",
-                modality="seen",
-                locator=element.span,
-                text="",
-                order=order,
-                method=media.method,
-                count=element.count,
-            )
-            for order, element in enumerate(elements)
-        ]
-        features = [element.feature.mean(axis=0) for element in elements]
-        vectors = np.stack(features) if features else np.zeros((0, eyes.dim), np.float32)
-        ids = tuple(row.id for row in rows)
-        return rows, VectorBatch(eyes.signature, eyes.metric, ids, vectors.astype(np.float32))
+
+def picture_rows(
+    media: Media, segment: int, memory: VideoMemory, eyes: ImageEncoder
+) -> tuple[list[Memory], VectorBatch]:
+    """Give what the method keeps now as rows; those of earlier segments are replaced by them."""
+    elements = memory.elements()
+    rows = [
+        Memory(
+            id=memory_id(media.id, f"m{segment}-{order}"),
+            media_id=media.id,
+            segment=segment,
+            level="long",
+            modality="seen",
+            locator=element.span,
+            text="",
+            order=order,
+            method=media.method,
+            count=element.count,
+        )
+        for order, element in enumerate(elements)
+    ]
+    features = [element.feature.mean(axis=0) for element in elements]
+    vectors = np.stack(features) if features else np.zeros((0, eyes.dim), np.float32)
+    ids = tuple(row.id for row in rows)
+    return rows, VectorBatch(eyes.signature, eyes.metric, ids, vectors.astype(np.float32))
 
 
 def _watch_params(settings: VideoSettings) -> WatchParams:
@@ -277,12 +312,18 @@ def _live_params(settings: VideoSettings) -> WatchParams:
 def event_text(event: Event) -> str:
     """Write an event as a passage: what was seen, read and said, a line each, whatever it holds."""
     lines = {
-        "Seen": ", ".join(_named(event.labels)),
         "Read": " / ".join(dict.fromkeys(one.text for one in event.read)),
         "Said": " ".join(one.text.strip() for one in event.said),
     }
     told = {sense: " ".join(words.split()) for sense, words in lines.items()}
-    return "\n".join(f"{sense}: {words}" for sense, words in told.items() if words)
+    lasting = [f"{sense}: {words}" for sense, words in told.items() if words]
+    return "\n".join(filter(None, [seen_line(event.labels), *lasting]))
+
+
+def seen_line(labels: Sequence[Label]) -> str:
+    """Write what was seen in an event as the first line of its text; empty where nothing was."""
+    names = " ".join(", ".join(_named(labels)).split())
+    return f"Seen: {names}" if names else ""
 
 
 def _named(labels: Sequence[Label]) -> list[str]:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from memqa.account import MemoryAccount
     from memqa.doctor import Check
     from memqa.enrich import Enriched
+    from memqa.reindex import Reindexed
     from memqa.scope import Scope
     from memqa.store.store import Store
 
@@ -276,6 +277,31 @@ class Library:
             should_stop=should_stop,
         )
 
+    def reindex(
+        self,
+        media: Sequence[str] | str | None = None,
+        *,
+        on_progress: OnProgress | None = None,
+        should_stop: ShouldStop | None = None,
+    ) -> Iterator[Reindexed]:
+        """Make anew what other models made than those in use, and say of each media what came.
+
+        ``media`` are ids, paths, file names or names of collections; without any, all that are
+        stale. Texts are encoded as they are stored, and of a video's file only the pictures are
+        decoded; a media whose speech or text another model is to recognise is taken in again as a
+        whole. Otherwise media can be asked meanwhile. A run that was stopped goes on where it was,
+        and a second one does nothing.
+
+        Raises:
+            InputError: a media that is not in the library.
+        """
+        from memqa import reindex
+
+        wanted = self.scope(media).media_ids
+        known = self.media()
+        chosen = [one for one in known if (one.stale if wanted is None else one.id in wanted)]
+        return reindex.reindex(self, chosen, on_progress=on_progress, should_stop=should_stop)
+
     # Jobs in the background
 
     def jobs(self) -> list[Job]:
@@ -301,8 +327,10 @@ class Library:
     # What there is
 
     def media(self) -> list[Media]:
-        """Give every media, the newest first."""
-        return self.store.read.media()
+        """Give every media, the newest first; loads no model to tell what is stale."""
+        from memqa import stale
+
+        return stale.media_of(self.store.read, self.engines)
 
     def show(self, media: str) -> Media:
         """Give one media by its id, the beginning of its id, its path or its file name.
@@ -320,12 +348,13 @@ class Library:
 
     def fitting(self, media: str) -> list[Media]:
         """Give the media that an id, the beginning of one, a path or a file name may mean."""
+        known = self.media()
         found = self.store.read.find_media(media)
         if found is not None:
-            return [found]
+            return [one for one in known if one.id == found.id]
         return [
             one
-            for one in self.media()
+            for one in known
             if one.name == media or (len(media) >= 4 and one.id.startswith(media.lower()))
         ]
 
@@ -386,7 +415,9 @@ class Library:
         """Look at what has to be in place, one check each; loads no model."""
         from memqa import doctor
 
-        return doctor.checks(self.home)
+        # A library that is not there yet is not made to be looked at.
+        is_there = (self.home / "tables").exists()
+        return doctor.checks(self.home, self.media() if is_there else ())
 
     def forget(self, media: str) -> Media:
         """Delete a media and every trace of it: memories, chat turns that quote it, its upload.

@@ -21,7 +21,7 @@ from memqa.held import memory_of, timeline_of
 from memqa.question import Question, understand
 from memqa.store.schema import Hit, Memory
 from memqa.values import Attention, Evidence, Level, Media
-from models.errors import InputError
+from models.errors import InputError, StoreMismatch
 from models.ports import ImageEncoder, TextEncoder
 from models.values import TimeSpan
 
@@ -200,7 +200,13 @@ def attention(library: Library, question: str, media: Media) -> list[Attention]:
 
     Raises:
         InputError: the media has no picture memory.
+        StoreMismatch: another picture encoder made it.
     """
+    if "image" in media.stale:
+        raise StoreMismatch(
+            f"the pictures of {media.name} were indexed with another picture encoder than the one "
+            "in use; bring them up to date with `memqa reindex`"
+        )
     memory = timeline_of(library.store.read, media.id) if media.kind == "video" else None
     if memory is None:
         raise InputError(f"{media.name} has no picture memory whose time line could be asked")

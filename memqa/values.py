@@ -17,6 +17,7 @@ MediaStatus: TypeAlias = Literal["queued", "indexing", "indexed", "partial", "fa
 OutcomeStatus: TypeAlias = Literal[
     "indexed", "unchanged", "partial", "failed", "skipped", "cancelled"
 ]
+Sense: TypeAlias = Literal["text", "image", "speech", "reading"]
 AnswerState: TypeAlias = Literal["grounded", "ungrounded", "unanswered"]
 AnswerMode: TypeAlias = Literal["auto", "global", "moment"]
 
@@ -26,6 +27,7 @@ class Media:
     """One added file, known by the SHA-256 of its bytes; a live source by a random id.
 
     ``remembered_s`` (or ``remembered_pages``) says how far memory reaches while indexing runs.
+    ``stale`` names what of it other models made than those in use, which `memqa reindex` mends.
     """
 
     id: str
@@ -42,6 +44,7 @@ class Media:
     added_at: str = ""
     notes: tuple[str, ...] = ()
     error: str | None = None
+    stale: tuple[Sense, ...] = ()
 
     @property
     def name(self) -> str:

@@ -108,6 +108,12 @@ def language_model(name: str = EMBEDDED, options: LanguageOptions = PLAIN) -> La
     return model
 
 
+def signature(port: str, name: str) -> str:
+    """Give the signature of a model without loading it; empty where it cannot be told."""
+    entry = _ENTRIES[port].get(name)
+    return entry.signature if entry else ""
+
+
 def report() -> list[PortReport]:
     """Tell of every port what stands behind it and whether its files are there and right."""
     return [

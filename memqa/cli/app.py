@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from memqa.cli import ask, collect, demo, doctor, enrich, exits, index, shelf, tier
+from memqa.cli import ask, collect, demo, doctor, enrich, exits, index, reindex, shelf, tier
 from memqa.cli.options import Home
 from models.errors import MemqaError
 
@@ -71,6 +71,7 @@ app.command("search")(ask.search)
 app.command("list")(shelf.list_media)
 app.command("show")(shelf.show)
 app.command("enrich")(enrich.enrich)
+app.command("reindex")(reindex.reindex)
 app.command("forget")(shelf.forget)
 app.command("collect")(collect.collect)
 app.command("collections")(collect.collections)

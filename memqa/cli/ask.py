@@ -11,6 +11,7 @@ import typer
 
 from memqa.cli import words
 from memqa.cli.options import AsJson, Home, OfMedia, ask_of, open_library, seconds
+from memqa.stale import search_notes
 from memqa.values import Answer, Step, Token
 
 if TYPE_CHECKING:
@@ -100,7 +101,10 @@ def search(
       memqa search "operating income" --media report.pdf --limit 3 --json
     """
     with open_library(context, home) as library:
-        found = library.search(query, media=ask_of(library, media), limit=limit)
+        wanted = library.scope(ask_of(library, media)).media_ids
+        for note in search_notes([m for m in library.media() if wanted is None or m.id in wanted]):
+            print(f"memqa: note: {words.printable(note)}", file=sys.stderr)
+        found = library.search(query, media=media or None, limit=limit)
     if as_json:
         words.print_json([item.as_json() for item in found])
         return

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from memqa.cli.words import printable
 from memqa.values import Outcome
 from models.errors import IngestCancelled, InputError, SetupError
+
+if TYPE_CHECKING:
+    from memqa.reindex import Reindexed
 
 DONE = 0
 FAILED = 1
@@ -28,11 +32,12 @@ def code_of(error: BaseException) -> int:
     return next((code for branch, code in _CODES if isinstance(error, branch)), FAILED)
 
 
-def code_of_batch(outcomes: Sequence[Outcome]) -> int:
-    """Give the exit code of an ``index`` run: 0, a single file's own fault, or 1 if some failed."""
+def code_of_batch(outcomes: Sequence[Outcome | Reindexed]) -> int:
+    """Give the exit code of a run over files: 0, a single file's own fault, or 1 if some failed."""
     if any(outcome.status == "cancelled" for outcome in outcomes):
         return STOPPED
-    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    # What is left of a file that was partly brought up to date comes with an error.
+    failed = [one for one in outcomes if one.status in ("failed", "partial") and one.error]
     if not failed:
         return DONE
     codes = {code_of(outcome.error) if outcome.error else FAILED for outcome in failed}

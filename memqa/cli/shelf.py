@@ -10,6 +10,7 @@ import typer
 from memqa.cli import words
 from memqa.cli.account import print_account, print_attention
 from memqa.cli.options import AsJson, Home, open_library
+from memqa.stale import indexed_with_others
 
 if TYPE_CHECKING:
     from docmem.tree import SummaryNode, Tree
@@ -151,7 +152,7 @@ def _print_media(media: Media) -> None:
     for name, value in facts.items():
         if value:
             print(f"{name:9} {value}")
-    for note in media.notes:
+    for note in (*media.notes, *filter(None, [indexed_with_others(media)])):
         print(f"note      {words.plain(note)}")
 
 

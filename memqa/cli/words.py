@@ -6,13 +6,16 @@ import json
 import shutil
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from docmem.sentences import sentence_spans
 from memqa.cite import stems
 from memqa.values import Answer, Evidence, Media, Outcome
 from models.quoting import one_line
 from models.values import Locator, TimeSpan, clock
+
+if TYPE_CHECKING:
+    from memqa.reindex import Reindexed
 
 SHORT_ID = 8
 
@@ -110,6 +113,8 @@ def length(media: Media) -> str:
 
 def state(media: Media) -> str:
     """Say how far a media is remembered."""
+    if media.stale:
+        return f"{media.status}, {' and '.join(media.stale)} by other models"
     if media.status == "indexed":
         return "ready"
     if media.remembered_s:
@@ -131,6 +136,18 @@ def outcome_line(outcome: Outcome) -> str:
         known.append(f"{outcome.elapsed_s:.1f} s")
     line = f"{outcome.status:9} {name}  {', '.join(filter(None, known))}"
     return "\n".join([line, *(f"          note: {plain(note)}" for note in media.notes)])
+
+
+def reindexed_line(outcome: Reindexed) -> str:
+    """Say in one line what of a media was made anew, and what is left."""
+    name, told = printable(outcome.media.path), ", ".join(outcome.renewed)
+    parts = [f"{told}, {outcome.elapsed_s:.1f} s"] if told else []
+    if outcome.left:
+        parts.append(f"left: {', '.join(outcome.left)}")
+    line = f"{outcome.status:9} {name}{'  ' if parts else ''}{'; '.join(parts)}"
+    if outcome.error is not None:
+        line += f": {printable(str(outcome.error))}"
+    return "\n".join([line, *(f"          note: {note}" for note in outcome.notes)])
 
 
 def size(count: float) -> str:

@@ -262,6 +262,24 @@ class Reader:
         return _vectors(query.limit(len(wanted)).to_arrow())
 
     @again_if_purged
+    def vector_ids(self, signature: str, media_id: str) -> set[str]:
+        """Give the ids of a media's memories of which one encoder made vectors."""
+        table = self._tables.vectors(signature)
+        if table is None:
+            return set()
+        query = table.search().where(col("media_id") == lit(media_id)).select(["id"])
+        return set(query.limit(_MOST_ROWS).to_arrow()["id"].to_pylist())
+
+    @again_if_purged
+    def has_foreign_vectors(self, row: MediaRow) -> bool:
+        """Say whether a media has vectors of encoders that are not the ones it was made with."""
+        own, mine = set(row.signatures.values()), (col("media_id") == lit(row.media.id)).to_sql()
+        return any(
+            self._tables.signature_of(table) not in own and table.count_rows(mine)
+            for table in self._tables.all_vectors()
+        )
+
+    @again_if_purged
     def media_vectors(self, signature: str, media_id: str) -> dict[str, Features]:
         """Give all vectors [D] that one encoder made of a media's memories, by id."""
         table = self._tables.vectors(signature)

@@ -26,6 +26,7 @@ NOTHING_COMMITTED = -1
 MEMORY, TIMELINE = "memory", "timeline"
 OUTLINE, PAGES, SCANS = "outline", "pages", "scans"
 ENRICHED, CAPTIONS = "enriched", "captions"
+RENEWING = "renewing"  # begins the names of states of a `memqa reindex` that is under way
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,29 @@ class Commit:
     states: Mapping[str, bytes] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """What other models made of a media, to be put in the place of what it holds.
+
+    ``memories`` are whole rows: summaries, and elements of the picture memory as of the next
+    segment, which replace all earlier ones. ``texts`` are the new texts of rows that stay else as
+    they are, by id, and ``parents`` their new parents. ``owners`` are the rows of ``vectors`` that
+    are not among ``memories``. ``gone`` are ids of summaries, ``ended`` names of states that are
+    needed no more.
+    """
+
+    media: Media
+    signatures: Mapping[str, str]
+    memories: Sequence[Memory] = ()
+    texts: Mapping[str, str] = field(default_factory=dict)
+    parents: Mapping[str, str] = field(default_factory=dict)
+    owners: Sequence[Memory] = ()
+    vectors: Sequence[VectorBatch] = ()
+    gone: Sequence[str] = ()
+    states: Mapping[str, bytes] = field(default_factory=dict)
+    ended: Sequence[str] = ()
+
+
 def vectors_table(signature: str) -> str:
     """Name the table that keeps the vectors of one encoder signature."""
     return "vectors_" + hashlib.sha256(signature.encode()).hexdigest()[:12]
@@ -240,6 +264,7 @@ COLLECTIONS = pa.schema(
 )
 
 PARENTS = pa.schema([_ID, ("parent_id", pa.string())])
+TEXTS = pa.schema([_ID, ("text", pa.string()), ("words", pa.string())])
 
 
 def vectors_schema(signature: str, metric: Metric, dim: int) -> pa.Schema:

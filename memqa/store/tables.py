@@ -40,7 +40,7 @@ class Tables:
         self._db = lancedb.connect(
             home / "tables", read_consistency_interval=timedelta(seconds=consistency_s)
         )
-        self._vectors: dict[str, Table] = {}
+        self._vectors: dict[str, tuple[object, Table]] = {}
         with self.writing():
             self.media = self._open("media", schema.MEDIA)
             self.memories = self._open("memories", schema.MEMORIES)
@@ -66,11 +66,13 @@ class Tables:
     def vectors(self, signature: str) -> Table | None:
         """Give the vectors of one encoder, or None where there are none yet."""
         name = schema.vectors_table(signature)
-        if name not in self._vectors:
-            if name not in self._names():
-                return None
-            self._vectors[name] = self._checked(self._db.open_table(name))
-        return self._vectors[name]
+        there = self._print_of(name)
+        if there is None:
+            self._vectors.pop(name, None)
+            return None
+        if name not in self._vectors or self._vectors[name][0] != there:
+            self._vectors[name] = there, self._checked(self._db.open_table(name))
+        return self._vectors[name][1]
 
     def make_vectors(self, signature: str, metric: Metric, dim: int) -> Table:
         """Give the vectors table of one encoder, made on first use.
@@ -81,8 +83,7 @@ class Tables:
         declared = schema.vectors_schema(signature, metric, dim)
         table = self.vectors(signature)
         if table is None:
-            name = schema.vectors_table(signature)
-            self._vectors[name] = table = self._open(name, declared)
+            table = self._open(schema.vectors_table(signature), declared)
         if table.schema.field("vector").type != declared.field("vector").type:
             raise StoreMismatch(
                 f"the library {self.home} keeps vectors of another length for {signature}; "
@@ -95,9 +96,26 @@ class Tables:
         names = [name for name in self._names() if name.startswith("vectors_")]
         return [self._db.open_table(name) for name in names]
 
+    def signature_of(self, vectors: Table) -> str:
+        """Tell which encoder a vectors table belongs to."""
+        return str((vectors.schema.metadata or {}).get(schema.SIGNATURE_KEY, b"").decode())
+
+    def drop_vectors(self, vectors: Table) -> None:
+        """Remove a vectors table; the write permission is held."""
+        self._vectors.pop(vectors.name, None)
+        self._db.drop_table(vectors.name)
+
     def rebuild_text_index(self) -> None:
         """Build the text index anew, so that words of deleted rows are in no file of it."""
         self.memories.create_index("words", config=TEXT_INDEX, replace=True)
+
+    def _print_of(self, name: str) -> object | None:
+        """Tell one table of a name from another made in its place, by its folder."""
+        try:
+            stat = (self.home / "tables" / f"{name}.lance").stat()
+        except FileNotFoundError:
+            return None
+        return stat.st_ino, stat.st_ctime_ns
 
     def _names(self) -> list[str]:
         names: list[str] = []

@@ -83,6 +83,23 @@ class Upkeep:
                 done.append(f"finished forgetting {row.media.name}")
         return done
 
+    def drop_unused(self) -> int:
+        """Drop the vectors tables of models that no media uses and that hold nothing; count them.
+
+        What another run has begun with a model that is new holds rows, and stays.
+        """
+        with self._tables.writing():
+            rows = self._reader.media_rows()
+            used = {one for row in rows for one in row.signatures.values()}
+            unused = [
+                table
+                for table in self._tables.all_vectors()
+                if self._tables.signature_of(table) not in used and not table.count_rows()
+            ]
+            for table in unused:
+                self._tables.drop_vectors(table)
+        return len(unused)
+
     def disk(self) -> Disk:
         """Measure what the library takes on disk."""
         home = self._tables.home

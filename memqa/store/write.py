@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -16,8 +17,8 @@ from lancedb.table import Table
 
 from memqa.store import schema
 from memqa.store.read import Reader
-from memqa.store.rows import media_table, memory_table, vector_table
-from memqa.store.schema import Commit, MediaRow
+from memqa.store.rows import media_table, memory_table, searched_text, vector_table
+from memqa.store.schema import Commit, MediaRow, Memory, Switch, VectorBatch
 from memqa.store.tables import Tables
 from memqa.values import Media
 from models.errors import StoreConflict
@@ -71,10 +72,17 @@ class Writer:
             self._drop_replaced(row, commit)
         return row
 
-    def settle(self, media: Media, *, done_states: Sequence[str] = ()) -> MediaRow:
+    def settle(
+        self,
+        media: Media,
+        *,
+        done_states: Sequence[str] = (),
+        signatures: Mapping[str, str] = MappingProxyType({}),
+    ) -> MediaRow:
         """Say how the work on a media ended; from here on readers see all its rows plainly.
 
-        ``done_states`` are states that only served to resume.
+        ``done_states`` are states that only served to resume, ``signatures`` those of models that
+        turned out to be needed.
         """
         with self._tables.writing():
             row = self._row(media.id)
@@ -85,9 +93,75 @@ class Writer:
             stored = self._reader.sizes(media.id).total
             media = replace(media, memories=self._count(media.id), bytes=stored)
             settled = row.committed_segment != schema.NOTHING_COMMITTED
-            row = replace(row, media=media, settled=settled)
+            signatures = {**row.signatures, **signatures}
+            row = replace(row, media=media, settled=settled, signatures=signatures)
             _merge(self._tables.media, media_table(row))
         return row
+
+    def add_vectors(self, batch: VectorBatch, owners: Sequence[Memory]) -> None:
+        """Put vectors of stored memories of one media beside those that other encoders made.
+
+        Raises:
+            StoreConflict: the media is gone.
+        """
+        with self._tables.writing():
+            for media_id in {owner.media_id for owner in owners}:
+                media = self._row(media_id).media
+                self._write_vectors(Commit(0, media, memories=owners, vectors=[batch]))
+
+    def switch(self, switch: Switch) -> MediaRow:
+        """Put what other models made in the place of what a media holds, and drop the older.
+
+        Readers see the older rows or the newer ones; only where the outline has another shape
+        there is none for a moment. Killed within, it is done again by who began it.
+
+        Raises:
+            StoreConflict: the media is gone.
+        """
+        with self._tables.writing():
+            row = self._row(switch.media.id)
+            commit = Commit(
+                row.committed_segment + 1,
+                row.media,
+                memories=switch.memories,
+                vectors=switch.vectors,
+                parents=switch.parents,
+                states=switch.states,
+            )
+            # From here on readers look at each row, and pass over the new elements.
+            _merge(self._tables.media, media_table(replace(row, settled=False)))
+            self._drop_stale(row)
+            self._write_switched(switch, commit)
+            has_long = any(memory.level == "long" for memory in switch.memories)
+            row = replace(
+                row,
+                committed_segment=commit.segment,
+                long_segment=commit.segment if has_long else row.long_segment,
+                signatures=switch.signatures,
+                settled=False,
+            )
+            _merge(self._tables.media, media_table(row))
+            self._drop_replaced(row, commit)
+            if switch.ended:
+                mine = col("media_id") == lit(row.media.id)
+                self._tables.states.delete(mine & col("name").isin(list(switch.ended)))
+        return self.tidy(switch.media)
+
+    def tidy(self, media: Media) -> MediaRow:
+        """Drop what a finished media holds of models that are not its own, and settle it.
+
+        Raises:
+            StoreConflict: the media is gone.
+        """
+        with self._tables.writing():
+            row = self._row(media.id)
+            own = {row.signatures.get("text"), row.signatures.get("image")}
+            for table in self._tables.all_vectors():
+                if self._tables.signature_of(table) not in own:
+                    table.delete(col("media_id") == lit(media.id))
+            names = self._reader.states(media.id)
+            begun = [name for name in names if name.startswith(schema.RENEWING)]
+        return self.settle(row.media, done_states=begun)
 
     def relocate(self, media_id: str, path: str, *, size_bytes: int, mtime_ns: int) -> MediaRow:
         """Note that a media's bytes lie at ``path`` too; the path used so far stays as an alias."""
@@ -139,6 +213,31 @@ class Writer:
                 batch.signature, batch.metric, int(batch.vectors.shape[1])
             )
             _merge(table, vector_table(batch, owners))
+
+    def _write_switched(self, switch: Switch, commit: Commit) -> None:
+        """Write the rows of a switch; an outline of another shape is taken away before."""
+        mine = col("media_id") == lit(switch.media.id)
+        self._write_vectors(replace(commit, memories=[*switch.memories, *switch.owners]))
+        if switch.gone or switch.parents:
+            self._tables.memories.delete(mine & (col("level") == lit("summary")))
+        self._write_memories(commit)
+        # Last of the rows: by the texts a run that was killed before sees what is still to do.
+        self._write_texts(switch)
+        if switch.gone:
+            for table in self._tables.all_vectors():
+                table.delete(mine & col("id").isin(list(switch.gone)))
+        self._write_states(commit)
+
+    def _write_texts(self, switch: Switch) -> None:
+        # Only these columns: a whole row would have to bring its thumbnail.
+        rows = [
+            {"id": owner.id, "text": owner.text, "words": searched_text(owner)}
+            for owner in switch.owners
+            if owner.id in switch.texts
+        ]
+        if rows:
+            table = pa.Table.from_pylist(rows, schema=schema.TEXTS)
+            self._tables.memories.merge_insert("id").when_matched_update_all().execute(table)
 
     def _write_states(self, commit: Commit) -> None:
         # The segment is part of the id: until the commit is done, the older state is the valid one.

@@ -20,6 +20,14 @@ class FakeEngines:
     def __init__(self, *, signs: dict[str, str] | None = None) -> None:
         self.reader = fakes.FakeTextReader(signs)
 
+    def signatures(self) -> dict[str, str]:
+        return {
+            "text": self.text_encoder().signature,
+            "image": self.image_encoder().signature,
+            "speech": self.transcriber().signature,
+            "reader": self.text_reader().signature,
+        }
+
     def image_encoder(self) -> ImageEncoder:
         return fakes.FakeImageEncoder()
 

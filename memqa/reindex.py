@@ -1,0 +1,246 @@
+"""Bringing media up to date with the models in use: what of each is made anew, and what of it came.
+
+Texts and pictures are made anew beside what there is (``renew``). What other models heard or read
+runs through all that follows it, so that such a media is taken in again as a whole.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from memqa.ingest import LIVE, FileFacts, Ingest, leased, sha256_of
+from memqa.kinds import identify
+from memqa.listening import Listener
+from memqa.stale import FINISHED, models_of, stale_of
+from memqa.store.schema import MediaRow
+from memqa.values import Media, Sense
+from models.errors import IngestCancelled, InputError, MemqaError, StoreConflict, UnreadableMedia
+from vidmem.values import MediaInfo
+
+if TYPE_CHECKING:
+    from memqa.library import Library
+    from models.values import OnProgress, ShouldStop
+
+log = logging.getLogger(__name__)
+
+ReindexStatus: TypeAlias = Literal["reindexed", "unchanged", "partial", "failed", "cancelled"]
+_WHOLE: tuple[Sense, ...] = ("speech", "reading")
+
+
+@dataclass(frozen=True, slots=True)
+class Reindexed:
+    """What became of one media: what was made anew, and what is still as other models made it.
+
+    ``error`` tells why something is left; of a "partial" one the rest was done.
+    """
+
+    media: Media
+    status: ReindexStatus
+    renewed: tuple[Sense, ...] = ()
+    left: tuple[Sense, ...] = ()
+    notes: tuple[str, ...] = ()
+    error: Exception | None = field(default=None, compare=False)
+    elapsed_s: float = 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the object of ``memqa reindex --json``."""
+        error = self.error and {"type": type(self.error).__name__, "message": str(self.error)}
+        return {
+            "id": self.media.id,
+            "path": self.media.path,
+            "status": self.status,
+            "renewed": list(self.renewed),
+            "left": list(self.left),
+            "notes": list(self.notes),
+            "error": error or None,
+            "elapsed_s": round(self.elapsed_s, 3),
+        }
+
+
+def reindex(
+    library: Library,
+    media: Sequence[Media],
+    *,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Iterator[Reindexed]:
+    """Bring media up to date one after another, and say of each what became of it.
+
+    One that fails does not stop the others. In the end the tables of models that no media uses any
+    more are dropped.
+    """
+    listener = Listener(on_progress, should_stop)
+    for one in media:
+        outcome = _outcome(library, one, listener)
+        yield outcome
+        if outcome.status == "cancelled":
+            return
+    _tidy(library)
+    library.store.upkeep.drop_unused()
+    library.store.upkeep.compact()
+
+
+def _outcome(library: Library, media: Media, listener: Listener) -> Reindexed:
+    started = time.monotonic()
+    try:
+        outcome = _one(library, media, listener)
+    except IngestCancelled as exc:
+        outcome = Reindexed(
+            media, "cancelled", left=media.stale, notes=_begun(library, media), error=exc
+        )
+    except MemqaError as exc:
+        outcome = Reindexed(media, "failed", left=media.stale, error=exc)
+    except Exception as exc:  # one media must never stop the others
+        log.exception("unexpected while reindexing")
+        outcome = Reindexed(media, "failed", left=media.stale, error=exc)
+    return replace(outcome, elapsed_s=time.monotonic() - started)
+
+
+def _one(library: Library, media: Media, listener: Listener) -> Reindexed:
+    row = _finished(library, media)
+    if not media.stale:
+        return Reindexed(media, "unchanged")
+    if not _heard(media.stale):
+        return _parts(library, media, listener)
+    try:
+        file = _file_of(row, "what is said or read in it", listener)
+    except UnreadableMedia as exc:
+        return _parts(library, media, listener, exc)
+    return _whole(library, row, media.stale, file, listener)
+
+
+def _whole(
+    library: Library, row: MediaRow, stale: tuple[Sense, ...], file: Path, listener: Listener
+) -> Reindexed:
+    """Take a media in again from its file, under the same id."""
+    ingest = Ingest(library.store, library.engines, library.settings)
+    taken = ingest.take_again(row, FileFacts.of(file), listener)
+    note = (
+        f"It was taken in again as a whole, since another {models_of(_heard(stale))} "
+        "changes all that follows."
+    )
+    return Reindexed(taken, "reindexed", renewed=stale, notes=(note,))
+
+
+def _parts(
+    library: Library, media: Media, listener: Listener, missing: UnreadableMedia | None = None
+) -> Reindexed:
+    """Make texts and pictures anew, each as far as it goes without what is ``missing``."""
+    from memqa.renew import Renewal
+
+    with leased(library.home, media.id):
+        row = _finished(library, media)
+        stale = stale_of(row, library.engines.signatures())
+        wanted = tuple(one for one in stale if one not in _WHOLE)
+        film: MediaInfo | None = None
+        if "image" in wanted:
+            try:
+                film = _film(row, listener)
+            except UnreadableMedia as exc:
+                missing = missing or exc
+                wanted = tuple(one for one in wanted if one != "image")
+        left = tuple(one for one in stale if one not in wanted)
+        if not wanted:
+            if missing is not None:
+                raise missing
+            return Reindexed(media, "unchanged")
+        before = _rewritten(library, media.id)
+        listener.progress("Loading models", 0)
+        renewal = Renewal(library.store, library.engines, library.settings.video, listener)
+        row = renewal.run(row, wanted, film)
+        notes = _lost(before - _rewritten(library, media.id))
+    done = replace(row.media, stale=left)
+    if left:
+        return Reindexed(done, "partial", wanted, left, notes, error=missing)
+    return Reindexed(done, "reindexed", wanted, notes=notes)
+
+
+def _finished(library: Library, media: Media) -> MediaRow:
+    row = library.store.read.media_row(media.id)
+    if row is None or row.forgetting:
+        raise StoreConflict(f"{media.name} was forgotten meanwhile")
+    if row.media.status not in FINISHED:
+        raise InputError(
+            f"{media.name} is not indexed to its end; go on with it: memqa index {media.path}"
+        )
+    return row
+
+
+def _film(row: MediaRow, listener: Listener) -> MediaInfo:
+    found = identify(_file_of(row, "its pictures", listener))
+    if not isinstance(found, MediaInfo):
+        raise UnreadableMedia(f"{row.media.path} is no video any more")
+    return found
+
+
+def _file_of(row: MediaRow, what: str, listener: Listener) -> Path:
+    """Find the file that a media was made from, by its bytes.
+
+    Raises:
+        UnreadableMedia: it was a live source, or the file is gone or another one by now.
+    """
+    if LIVE in row.signatures:
+        raise UnreadableMedia(
+            f"{row.media.name} was a live source, which cannot be watched again; {what} can only "
+            "be searched with the model that it was watched with"
+        )
+    there = [Path(path) for path in (row.media.path, *row.aliases) if Path(path).is_file()]
+    for path in there:
+        facts = FileFacts.of(path)
+        if facts.fits(row) or sha256_of(facts, listener) == row.media.id:
+            return path
+    state = "is another one than was indexed" if there else "is missing"
+    raise UnreadableMedia(
+        f"the file at {row.media.path} {state}, and {what} can only be made anew from it; put it "
+        "back and run `memqa reindex` again"
+    )
+
+
+def _begun(library: Library, media: Media) -> tuple[str, ...]:
+    """Tell how to go on with a media that was being taken in again as a whole."""
+    row = library.store.read.media_row(media.id)
+    if row is None or row.media.status in FINISHED:
+        return ()
+    return (f"Only its beginning is remembered now; go on with it: memqa index {media.path}",)
+
+
+def _heard(stale: Sequence[Sense]) -> tuple[Sense, ...]:
+    return tuple(one for one in stale if one in _WHOLE)
+
+
+def _rewritten(library: Library, media_id: str) -> int:
+    """Count the summaries that are in a language model's words."""
+    summaries = library.store.read.memories(media_id, levels=["summary"])
+    return sum(bool(one.method) for one in summaries)
+
+
+def _lost(count: int) -> tuple[str, ...]:
+    if count < 1:
+        return ()
+    return (
+        f"{count} summaries in a language model's words rested on other extracts and are extracts "
+        "again; write them anew with `memqa enrich`",
+    )
+
+
+def _tidy(library: Library) -> None:
+    """Finish what a killed run left beside media that are up to date, where no one works on them.
+
+    A media that is stale keeps what was begun of it for the run that goes on.
+    """
+    store, in_use = library.store, library.engines.signatures()
+    for row in store.read.media_rows():
+        is_done = row.media.status in FINISHED and not row.forgetting
+        if is_done and not stale_of(row, in_use) and _is_untidy(library, row):
+            with suppress(StoreConflict), leased(library.home, row.media.id):
+                store.write.tidy(row.media)
+
+
+def _is_untidy(library: Library, row: MediaRow) -> bool:
+    return not row.settled or library.store.read.has_foreign_vectors(row)
