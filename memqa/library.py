@@ -375,9 +375,9 @@ class Library:
 
     def doctor(self) -> list[Check]:
         """Look at what has to be in place, one check each; loads no model."""
-        from memqa import doctor
+        from memqa import doctor, model_choice
 
-        return doctor.checks(self.home)
+        return doctor.checks(self.home, model_choice.in_use(self.settings.models))
 
     def forget(self, media: str) -> Media:
         """Delete a media and every trace of it: memories, chat turns that quote it, its upload.

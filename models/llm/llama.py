@@ -17,9 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import ChatModelUnavailable, ModelNotFound
+from models.options import PLAIN, LanguageOptions
 from models.threads import cpu_threads
 from models.values import Message
 
+_WINDOW_TOKENS = 2048
 _PATIENCE_S = 0.5
 _PRINTED_BYTES = 2**20
 
@@ -35,11 +37,11 @@ class Llama:
 
     sees = False
 
-    def __init__(self, weights: Path, *, name: str, context_tokens: int = 2048) -> None:
+    def __init__(self, weights: Path, *, name: str, options: LanguageOptions = PLAIN) -> None:
         self.name = name
         self.signature = f"{name}/{_print_of(weights)}"
-        self.context_tokens = context_tokens
-        self._model = _load(weights, context_tokens)
+        self.context_tokens = options.context_tokens or _WINDOW_TOKENS
+        self._model = _load(weights, self.context_tokens)
         self._template = _template_of(self._model, weights)
         self._ends, self._marks = _special_tokens(self._model)
         self._turn = threading.Condition()
