@@ -179,8 +179,9 @@ def pull(need: Need, on_progress: OnProgress | None = None) -> Pulled:
         ModelNotFound: what came has another sum than it should; it was deleted.
         BackendError: the hub cannot be reached or failed.
     """
-    from huggingface_hub import HfApi, hf_hub_download
+    from huggingface_hub import HfApi, constants, hf_hub_download
 
+    constants.HF_HUB_DISABLE_TELEMETRY = True  # the client would tell the hub what runs around it
     tell = on_progress or (lambda progress: None)
     with _errors_of(need.repo):
         info = HfApi().model_info(
