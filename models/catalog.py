@@ -288,7 +288,7 @@ def _build(
 
 def _repo_of(named: OpenClipWeights) -> str:
     """Give the repository on the hub that open_clip's own list has for an architecture's tag."""
-    import open_clip
+    import open_clip  # type: ignore[import-untyped]
 
     listed = open_clip.get_pretrained_cfg(named.architecture, named.weights) or {}
     repo, _, file = str(listed.get("hf_hub", "")).rpartition("/")

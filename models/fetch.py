@@ -279,7 +279,10 @@ def _fetch_large(repo: str, one: RepoSibling, tell: OnProgress) -> None:
     """
     from huggingface_hub import constants, hf_hub_url
     from huggingface_hub.file_download import http_get, repo_folder_name
-    from huggingface_hub.utils import WeakFileLock, build_hf_headers
+    from huggingface_hub.utils import (  # type: ignore[attr-defined]  # it exports them lazily
+        WeakFileLock,
+        build_hf_headers,
+    )
 
     assert one.lfs is not None
     folder = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=repo, repo_type="model")
@@ -346,9 +349,9 @@ class _Counted(io.FileIO):
 
 def _silent() -> Any:
     """The hub's progress bar, never shown: memqa has its own."""
-    from tqdm import tqdm
+    from tqdm import tqdm  # type: ignore[import-untyped]
 
-    class Silent(tqdm):  # type: ignore[type-arg]
+    class Silent(tqdm):  # type: ignore[misc]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             kwargs.pop("name", None)
             super().__init__(*args, **{**kwargs, "disable": True})
