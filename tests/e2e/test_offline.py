@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from memqa import examples
+from tests.documents import Sheet, lines, write_pdf
 from tests.media import video
 
 pytestmark = pytest.mark.real_model
@@ -47,7 +47,7 @@ from memqa.cli.app import run
 for command in (
     ["index", *sys.argv[1:]],
     ["search", "exit", "--media", "doors.mp4"],
-    ["ask", "What is the document about?", "--media", "sample.pdf"],
+    ["ask", "Who was the keeper?", "--media", "report.pdf"],
     ["models"],
     ["doctor"],
 ):
@@ -131,11 +131,15 @@ def test_the_spy_sees_what_is_reached_for(offline: Offline) -> None:
 
 def test_all_that_is_embedded_works_without_a_network(offline: Offline, tmp_path: Path) -> None:
     video(tmp_path / "doors.mp4", shots=(20, 20), texts=("GATE 5", "EXIT B"), size=(384, 224))
-    lines = offline("-c", _ALL, str(tmp_path / "doors.mp4"), str(examples.DOCUMENT)).splitlines()
-    told = [json.loads(line) for line in lines]
-    assert told[2]["summary"]["indexed"] == 2
-    assert told[3][0]["path"].endswith("doors.mp4")
-    assert told[4]["answer"]
-    assert [row["port"] for row in told[5] if row["in_use"]]
-    assert {check["finding"] for check in told[6]} <= {"ok", "note"}
+    page = Sheet(ink=lines("The lighthouse is green.", "Its keeper was called Ingrid Holm."))
+    write_pdf(tmp_path / "report.pdf", [page])
+    told = offline(
+        "-c", _ALL, str(tmp_path / "doors.mp4"), str(tmp_path / "report.pdf")
+    ).splitlines()
+    said = [json.loads(line) for line in told]
+    assert said[2]["summary"]["indexed"] == 2
+    assert said[3][0]["path"].endswith("doors.mp4")
+    assert said[4]["answer"]
+    assert [row["port"] for row in said[5] if row["in_use"]]
+    assert {check["finding"] for check in said[6]} <= {"ok", "note"}
     assert offline.reached() == []
