@@ -106,6 +106,9 @@ class _Meaning:
         with self._busy.at("compare texts", len(texts)):
             return self._inner.encode(texts)
 
+    def encode_query(self, text: str) -> Features:
+        return self._inner.encode_query(text)
+
 
 class _Ears:
     def __init__(self, inner: Transcriber, busy: Busy) -> None:

@@ -49,7 +49,7 @@ def ways_of(
     yield "bm25", list(map(_whole, told)), time.perf_counter() - began
     near = reader.search_vectors(
         text.signature,
-        text.encode([question])[0],
+        text.encode_query(question),
         metric="cosine",
         media_ids=[media.id],
         limit=_MOST,

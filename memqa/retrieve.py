@@ -123,7 +123,7 @@ class Finder:
     def _by_meaning(self, text: str, known: Mapping[str, Media]) -> list[Hit]:
         return self.reader.search_vectors(
             self.text.signature,
-            self.text.encode([text])[0],
+            self.text.encode_query(text),
             metric="cosine",
             media_ids=list(known),
             limit=_CANDIDATES,

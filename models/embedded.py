@@ -70,15 +70,15 @@ def _image_encoder(options: LanguageOptions) -> ImageEncoder:
 
 
 def _text_encoder(options: LanguageOptions) -> TextEncoder:
-    from models.text import MiniLM
+    from models.text import SentenceEncoder
 
-    return MiniLM(MINILM.path().parent)
+    return SentenceEncoder(MINILM.path().parent, signature="all-minilm-l6-v2/1")
 
 
 def _transcriber(options: LanguageOptions) -> Transcriber:
     from models.speech import Whisper
 
-    return Whisper(WHISPER.path().parent)
+    return Whisper(WHISPER.path().parent, signature="whisper-tiny.en/1")
 
 
 def _text_reader(options: LanguageOptions) -> TextReader:

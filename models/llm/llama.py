@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import codecs
-import hashlib
 import re
 import threading
 import time
@@ -17,13 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import ChatModelUnavailable, ModelNotFound
-from models.options import PLAIN, LanguageOptions
 from models.threads import cpu_threads
 from models.values import Message
+from models.weights import print_of
 
-_WINDOW_TOKENS = 2048
 _PATIENCE_S = 0.5
-_PRINTED_BYTES = 2**20
 
 
 class Llama:
@@ -37,11 +34,11 @@ class Llama:
 
     sees = False
 
-    def __init__(self, weights: Path, *, name: str, options: LanguageOptions = PLAIN) -> None:
+    def __init__(self, weights: Path, *, name: str, context_tokens: int = 2048) -> None:
         self.name = name
-        self.signature = f"{name}/{_print_of(weights)}"
-        self.context_tokens = options.context_tokens or _WINDOW_TOKENS
-        self._model = _load(weights, self.context_tokens)
+        self.signature = f"{name}/{print_of(weights)}"
+        self.context_tokens = context_tokens
+        self._model = _load(weights, context_tokens)
         self._template = _template_of(self._model, weights)
         self._ends, self._marks = _special_tokens(self._model)
         self._turn = threading.Condition()
@@ -199,18 +196,6 @@ class Llama:
             ) from exc
         finally:
             self._last_step_s = time.monotonic()
-
-
-def _print_of(weights: Path) -> str:
-    """Tell a file of weights by its size, its beginning and its end."""
-    if not weights.is_file():
-        return "none"
-    size, known = weights.stat().st_size, hashlib.sha256()
-    with weights.open("rb") as file:
-        known.update(file.read(_PRINTED_BYTES))
-        file.seek(max(0, size - _PRINTED_BYTES))
-        known.update(file.read(_PRINTED_BYTES))
-    return f"{size}-{known.hexdigest()[:16]}"
 
 
 def _load(weights: Path, context_tokens: int) -> Any:

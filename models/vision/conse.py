@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import os
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -14,11 +11,10 @@ import numpy as np
 from models.ports import Metric, TextEncoder
 from models.values import Features, Label, Picture
 from models.vision.efficientnet import CLASSES, EfficientNetLite0
+from models.vision.names import vectors_of
 
 _NAME_WORDS = 5  # a longer text describes
 _SHARPNESS = 30.0  # of the softmax over classes; anything from 15 to 40 ranks alike
-
-_log = logging.getLogger(__name__)
 
 
 class ConSE:
@@ -102,32 +98,13 @@ class ConSE:
 
     def _names_as_vectors(self) -> Features:
         if self._name_vectors is None:
-            self._name_vectors = _vectors_of(self._names, self._text, self._cache)
+            text = self._text
+            self._name_vectors = vectors_of(
+                self._names, text.signature, text.encode, dim=text.dim, cache=self._cache
+            )
         return self._name_vectors
 
     def labels(self, feature: Features, top: int = 5) -> list[Label]:
         """Name the classes of the vector [D], most probable first."""
         order = np.argsort(-feature, kind="stable")[:top]
         return [Label(self._labels[i], float(feature[i])) for i in order]
-
-
-def _vectors_of(names: Sequence[str], text: TextEncoder, cache: Path) -> Features:
-    """Give the names' vectors [C, D], kept in ``cache`` between processes."""
-    key = hashlib.sha256("\n".join([text.signature, *names]).encode()).hexdigest()[:32]
-    path = cache / f"{key}.npy"
-    try:
-        kept: Features = np.load(path)
-        if kept.shape == (len(names), text.dim) and np.isfinite(kept).all():
-            return kept
-    except (OSError, ValueError, EOFError) as exc:
-        _log.debug("class names are encoded anew: %s", exc)
-    vectors = text.encode(names)
-    draft = path.with_suffix(f".{os.getpid()}")
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as file:
-            np.save(file, vectors)
-        draft.replace(path)
-    except OSError as exc:
-        _log.debug("class names' vectors not kept: %s", exc)
-    return vectors

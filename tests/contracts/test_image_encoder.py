@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,18 +11,28 @@ import pytest
 from models import catalog
 from models.ports import ImageEncoder
 from models.values import Picture
+from models.vision import openclip
+from models.vision.openclip import OpenClip
 from tests.fakes import FakeImageEncoder
+from tests.models.clips import small_clip
 
 BUILDERS = [
     pytest.param(FakeImageEncoder, id="fake"),
     pytest.param(catalog.image_encoder, id="embedded", marks=pytest.mark.real_model),
+    pytest.param("clip", id="clip"),
+    pytest.param("siglip", id="siglip"),
 ]
 
 
 @pytest.fixture(params=BUILDERS)
-def encoder(request: pytest.FixtureRequest) -> ImageEncoder:
-    build: Callable[[], ImageEncoder] = request.param
-    return build()
+def encoder(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> ImageEncoder:
+    build: Callable[[], ImageEncoder] | str = request.param
+    if not isinstance(build, str):
+        return build()
+    monkeypatch.setattr(openclip, "cache_folder", lambda: tmp_path / "cache")
+    return OpenClip(small_clip(tmp_path / "small", siglip=build == "siglip"), None)
 
 
 def test_it_is_an_image_encoder(encoder: ImageEncoder) -> None:

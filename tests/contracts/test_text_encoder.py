@@ -46,6 +46,14 @@ def test_the_order_of_texts_is_kept(encoder: TextEncoder) -> None:
     np.testing.assert_allclose(alone, together, atol=1e-4)
 
 
+def test_a_question_has_a_vector_among_those_of_texts(encoder: TextEncoder) -> None:
+    asked = encoder.encode_query("where does the cat sit?")
+    assert asked.shape == (encoder.dim,)
+    assert asked.dtype == np.float32
+    near, *_, far = encoder.encode(TEXTS) @ asked
+    assert near > far
+
+
 def test_like_texts_are_closer_than_unlike_ones(encoder: TextEncoder) -> None:
     first, _, _, alike, other = encoder.encode(TEXTS)
     assert first @ alike > first @ other

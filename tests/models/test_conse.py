@@ -13,7 +13,8 @@ from PIL import Image
 from models import catalog, embedded
 from models.values import Features, Picture
 from models.vision.conse import ConSE
-from models.vision.efficientnet import CLASSES, EfficientNetLite0, _fit
+from models.vision.efficientnet import CLASSES, EfficientNetLite0
+from models.vision.square import cells, fit
 from tests.fakes import FakeTextEncoder
 
 PHOTOS = Path(__file__).resolve().parents[3] / "shared" / "data" / "video"
@@ -69,7 +70,7 @@ def test_a_wrong_number_of_names_is_refused(tmp_path: Path) -> None:
 def test_any_shape_fits_the_square_and_keeps_its_centre(shape: tuple[int, int, int]) -> None:
     picture = np.zeros(shape, np.uint8)
     picture[shape[0] // 2 :, :, 0] = 200
-    square = _fit(picture)
+    square = fit(picture, (224, 224))
     assert square.shape == (224, 224, 3)
     assert square[200, 112, 0] == 200
 
@@ -77,7 +78,17 @@ def test_any_shape_fits_the_square_and_keeps_its_centre(shape: tuple[int, int, i
 @pytest.mark.parametrize("bad", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)])
 def test_what_is_no_rgb_picture_is_refused(bad: Picture) -> None:
     with pytest.raises(ValueError, match="not an RGB picture"):
-        _fit(bad)
+        fit(bad, (224, 224))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (2, 5, 3), (90, 160, 3)])
+def test_a_grid_has_all_its_cells_and_none_is_empty(shape: tuple[int, int, int]) -> None:
+    picture = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+    parts = cells(picture, 3)
+    assert len(parts) == 9
+    assert min(part.size for part in parts) >= 3
+    assert (parts[0][0, 0] == picture[0, 0]).all()
+    assert (parts[-1][-1, -1] == picture[-1, -1]).all()
 
 
 @pytest.mark.real_model

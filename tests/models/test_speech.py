@@ -11,8 +11,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from models import catalog
-from models.speech import Word, _failed, sentences
+from models import catalog, speech
+from models.errors import ModelNotFound
+from models.speech import Whisper, Word, _failed, sentences
 from models.values import SOUND_RATE_HZ, Sound
 
 
@@ -81,3 +82,58 @@ def _speak(text: str, path: Path) -> Sound:
     samples = np.frombuffer(raw, np.int16).astype(np.float32) / 32768
     at = np.arange(0, len(samples), rate / SOUND_RATE_HZ)
     return np.interp(at, np.arange(len(samples)), samples).astype(np.float32)
+
+
+def test_only_a_multilingual_model_listens_for_the_language(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, object]] = []
+
+    def transcribe(sound: Sound, **how: object) -> tuple[list[object], None]:
+        asked.append(how)
+        return [], None
+
+    for is_multilingual in (True, False):
+        inner = SimpleNamespace(is_multilingual=is_multilingual)
+        model = SimpleNamespace(model=inner, transcribe=transcribe)
+        monkeypatch.setattr(speech, "_load", lambda _, model=model: model)
+        assert list(Whisper(tmp_path).transcribe(np.zeros(SOUND_RATE_HZ, np.float32))) == []
+    assert [how["language"] for how in asked] == [None, "en"]
+    assert [how["temperature"] for how in asked] == [0.0, 0.0]
+
+
+def test_a_folder_without_a_whole_model_is_refused_before_anything_is_fetched(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "model.bin").write_bytes(b"weights")
+    with pytest.raises(ModelNotFound, match=r"no whole speech model: tokenizer\.json missing"):
+        Whisper(tmp_path)
+
+
+@pytest.mark.real_model
+def test_a_damaged_model_or_one_of_another_shape_is_refused(tmp_path: Path) -> None:
+    whole = catalog._WHISPER.path().parent
+    for file in whole.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    assert Whisper(tmp_path).signature.startswith(f"{tmp_path.name}/")
+    (tmp_path / "preprocessor_config.json").write_text('{"feature_size": 128}')
+    with pytest.raises(ModelNotFound, match="hears 80 bands, its settings say 128"):
+        Whisper(tmp_path)
+    (tmp_path / "model.bin").unlink()
+    (tmp_path / "model.bin").write_bytes(b"weights")
+    with pytest.raises(ModelNotFound, match="could not be loaded"):
+        Whisper(tmp_path)
+
+
+@pytest.mark.real_model
+def test_a_gpu_that_refuses_the_model_is_told_of_and_the_cpu_takes_over(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import ctranslate2
+
+    if ctranslate2.get_cuda_device_count():
+        pytest.skip("this machine's GPU may take it")
+    monkeypatch.setattr(ctranslate2, "get_cuda_device_count", lambda: 1)
+    ears = Whisper(catalog._WHISPER.path().parent)
+    assert "runs on the CPU, for the GPU refuses it" in caplog.text
+    assert ears._model.model.device == "cpu"
