@@ -2,28 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
 from models import catalog
 from models.errors import ChatModelUnavailable
+from models.llm.server import ServerModel
+from models.llm.transformers import TransformersModel
+from models.options import LanguageOptions
 from models.ports import LanguageModel
 from models.values import Message
+from tests import tiny_models
+from tests.chat_server import embedded_weights, llama_cpp_server
 from tests.fakes import FakeLanguageModel
 
+_OF_2048 = LanguageOptions(context_tokens=2048)
 BUILDERS = [
-    pytest.param(lambda: FakeLanguageModel(["The sky is blue today."]), id="fake"),
-    pytest.param(catalog.language_model, id="embedded", marks=pytest.mark.real_model),
+    pytest.param(lambda _: FakeLanguageModel(["The sky is blue today."]), id="fake"),
+    pytest.param(lambda _: catalog.language_model(), id="embedded", marks=pytest.mark.real_model),
+    pytest.param(
+        lambda request: ServerModel(request.getfixturevalue("served"), "", _OF_2048),
+        id="server",
+        marks=pytest.mark.real_model,
+    ),
+    pytest.param(
+        lambda request: TransformersModel(request.getfixturevalue("tiny"), name="tiny"),
+        id="transformers",
+    ),
 ]
 ASKED = [Message("system", "Answer in one sentence."), Message("user", "Which colour is the sky?")]
 
 
+@pytest.fixture(scope="module")
+def served() -> Iterator[str]:
+    with llama_cpp_server(embedded_weights()) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder: Path = tiny_models.reading(tmp_path_factory.mktemp("tiny"))
+    return str(folder)
+
+
 @pytest.fixture(params=BUILDERS)
 def model(request: pytest.FixtureRequest) -> LanguageModel:
-    build: Callable[[], LanguageModel] = request.param
-    return build()
+    build: Callable[[pytest.FixtureRequest], LanguageModel] = request.param
+    return build(request)
 
 
 def test_it_is_a_language_model(model: LanguageModel) -> None:
