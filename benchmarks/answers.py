@@ -15,8 +15,9 @@ import json
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -155,7 +156,7 @@ def _of_documents(library: Library, data: Path, *, quick: bool) -> Iterator[Judg
             option=answer.option == row["answer_index"] if options else None,
             longest=lengths.index(max(lengths)) == row["answer_index"] if options else None,
             options=len(options),
-            sentences=_cited_right(answer, lambda one, gold=gold: _meets(one, gold))  # type: ignore[misc]
+            sentences=_cited_right(answer, partial(_meets, gold))
             if gold.is_known and row["answerable"]
             else (),
             timings_s=answer.timings_s,
@@ -183,9 +184,7 @@ def _of_videos(library: Library, asked: Sequence[Asked]) -> Iterator[Judged]:
             is_answerable=item.group != "absent",
             right=float(is_right(item, answer)),
             quote=float(_quote_is_right(library, item, of)),
-            sentences=_cited_right(answer, lambda one, times=times: shows(one, times))  # type: ignore[misc]
-            if times
-            else (),
+            sentences=_cited_right(answer, partial(_shown_in, times)) if times else (),
             timings_s=answer.timings_s,
         )
 
@@ -204,8 +203,8 @@ def _quote_is_right(library: Library, item: Asked, media: str) -> bool:
     return is_right(item, Answer(words, "grounded", tuple(places)))
 
 
-def _cited_right(answer: Answer, is_gold: Any) -> tuple[bool, ...]:
-    """Say of each sentence that a grounded answer cites a place for, whether one of them is gold."""
+def _cited_right(answer: Answer, is_gold: Callable[[Evidence], bool]) -> tuple[bool, ...]:
+    """Say of each sentence that a grounded answer cites places for, whether one is gold."""
     if answer.state != "grounded":
         return ()
     known = {one.id: one for one in answer.evidence}
@@ -215,7 +214,11 @@ def _cited_right(answer: Answer, is_gold: Any) -> tuple[bool, ...]:
     )
 
 
-def _meets(evidence: Evidence, gold: Gold) -> bool:
+def _shown_in(times: Sequence[Sequence[float]], evidence: Evidence) -> bool:
+    return shows(evidence, times)
+
+
+def _meets(gold: Gold, evidence: Evidence) -> bool:
     return isinstance(evidence.locator, PageSpan) and bool(gold.found_in([evidence.locator]))
 
 

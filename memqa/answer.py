@@ -210,7 +210,7 @@ def _check(options: Sequence[str]) -> None:
 def _in_full(
     library: Library, course: _Course, question: str, chat: str | None
 ) -> Generator[Step, None, str]:
-    """Have a model that can be trusted with it write a follow-up in full; else leave it to rules."""
+    """Have a model that can be trusted write a follow-up in full; else leave it to rules."""
     turns = library.turns(chat) if chat else []
     if not turns or not leans(question) or tier_of(library)[0] not in ("A", "B"):
         return question

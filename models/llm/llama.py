@@ -19,6 +19,7 @@ from models.llm.template import Template
 from models.llm.thinking import spoken
 from models.options import PLAIN, LanguageOptions
 from models.values import Message
+from models.weights import print_of
 
 _PATIENCE_S = 0.5
 

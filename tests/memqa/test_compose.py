@@ -1,4 +1,4 @@
-"""Answers in a strong model's own words: what it reads, what of its words stands, what it may not."""
+"""Answers in a strong model's own words: what it reads, and what of its words stands."""
 
 from __future__ import annotations
 
