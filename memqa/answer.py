@@ -62,6 +62,7 @@ _TIME_WORD = re.compile(
     r"last|next|this|days?|weeks?|months?|years?|morning|evening|spring|summer|autumn|winter)\b",
     re.I,
 )
+_PAGE = re.compile(r"^[Pp]p?\. [\d–]+: ", re.M)
 _REMEMBERED_TURNS = 6
 _NO_MEDIA = "There is nothing to ask yet: add a video or a document first."
 _UNANSWERED = "Nothing in your media supports an answer."
@@ -328,8 +329,7 @@ def _of_the_kind_asked(asked: Question, written: str, sources: Sequence[Source])
 
 def _tells_the_kind(asked: Question, text: str) -> bool:
     """Tell whether what a page says holds the kind of thing that was asked for at all."""
-    label, _, said = text.partition(": ")
-    said = said or label
+    said = _PAGE.sub("", text)
     if asks_number(asked.text) and not numbers(said) - numbers(asked.text):
         return False
     if asked.wants == "when" and not (numbers(said) or _TIME_WORD.search(said)):

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING
 
 from memqa.frames import SIDE_PX, show
 from memqa.listening import Listener
-from memqa.prompts import CAPTION_VERSION, as_data, caption_messages
+from memqa.prompts import CAPTION_VERSION, caption_messages
 from memqa.rewriting import Rewriting
 from memqa.store.schema import CAPTIONS, MediaRow, Memory
 from models.errors import IngestCancelled, InputError
 from models.ports import LanguageModel, TextEncoder
+from models.quoting import as_data
 from models.values import Picture, TimeSpan
 
 if TYPE_CHECKING:

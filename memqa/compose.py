@@ -13,14 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from docmem.prompts import NOT_TOLD, told
 from docmem.sentences import sentence_spans
 from memqa.cite import Source, makes_citations, numbers, proper_names, supports, to_the_point
 from memqa.findings import MOST_EVIDENCE
 from memqa.fuse import Found
 from memqa.pack import Note, pack
-from memqa.prompts import NOT_FOUND, notes_messages
 from memqa.question import Question
-from memqa.values import Answer, Citation, Evidence, Token
+from memqa.values import Answer, AnswerState, Citation, Evidence, Token
 from models.ports import LanguageModel, TextEncoder
 
 MOST_REPLY_TOKENS = 256
@@ -54,25 +54,25 @@ def compose(
     Raises:
         ChatModelUnavailable: the model failed; what it wrote so far does not count.
     """
-    empty = notes_messages(asked.text, ())
+    empty = told(asked.text, ())
     taken = sum(model.count_tokens(message.content) for message in empty)
     notes = pack(asked.text, found, model, taken_tokens=taken + MOST_REPLY_TOKENS + _MARGIN_TOKENS)
     if not notes:
         return None
     pieces: list[str] = []
-    messages = notes_messages(asked.text, [note.line for note in notes])
+    messages = told(asked.text, [note.line for note in notes])
     for piece in model.stream(messages, max_tokens=MOST_REPLY_TOKENS):
         pieces.append(piece)
         yield Token(piece)
     text = " ".join(_BRACKETS.sub("", "".join(pieces)).split())
-    if not text or NOT_FOUND.lower() in text.lower():
+    if not text or NOT_TOLD.lower() in text.lower():
         closest = tuple(item.evidence() for item in found[:MOST_EVIDENCE])
         return Answer("Nothing in your media supports an answer.", "unanswered", closest)
     tied = tie(text, asked, notes, encoder)
     borne_out = [one for one in tied if one.note]
     if not borne_out:
         return None
-    state = "grounded" if len(borne_out) == len(tied) else "ungrounded"
+    state: AnswerState = "grounded" if len(borne_out) == len(tied) else "ungrounded"
     cited = [
         Citation(one.char_start, one.char_end, (one.note.place.memory.id,))
         for one in borne_out
@@ -103,9 +103,9 @@ def _by_meaning(
     sentence: str, asked: Question, notes: Sequence[Note], encoder: TextEncoder
 ) -> Note | None:
     """Give the note with the sentence nearest in meaning that holds all of the numbers."""
-    told = [(note, note.text[slice(*span)]) for note in notes for span in sentence_spans(note.text)]
+    said = [(note, note.text[slice(*span)]) for note in notes for span in sentence_spans(note.text)]
     new = numbers(sentence) - numbers(asked.text)
-    parts = [(note, part) for note, part in told if new <= numbers(part)]
+    parts = [(note, part) for note, part in said if new <= numbers(part)]
     if not parts:
         return None
     vectors = encoder.encode([sentence, asked.text, *(part for _, part in parts)])

@@ -62,6 +62,11 @@ _MANY = re.compile(
     r"(?:what|which)(?: \w+)? \w{2,}[^s\W]s (?:is|are|was|were|do|does|did|has|have))\b",
     re.I,
 )
+_ACCOUNT = re.compile(
+    r"\bwhy\b|\bhow\b(?! (?:many|much|long|old|far|often|high|large|big|tall|fast)\b)|"
+    r"\b(?:describe|explain|discuss(?:ed|ion)?|opinions?|think|thoughts?|reasons?)\b",
+    re.I,
+)
 _STILL = re.compile(
     r"\b(?:photo(?:graph)?|picture|image|poster|drawing|painting|slide|map|screenshot)s?\b", re.I
 )
@@ -108,6 +113,11 @@ def asks_number(text: str) -> bool:
 def asks_many(text: str) -> bool:
     """Tell whether one place may not be all of the answer: lists, comparisons, counts."""
     return bool(_MANY.search(text))
+
+
+def asks_account(text: str) -> bool:
+    """Tell whether more than a fact is asked for: why, how, what somebody thinks of it."""
+    return bool(_ACCOUNT.search(text))
 
 
 def asks_lively(text: str) -> bool | None:

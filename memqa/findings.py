@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from memqa.cite import Source, stems
-from memqa.cues import asks_many, is_description
+from memqa.cues import asks_account, asks_many, is_description
 from memqa.dates import date_in, happened, written
 from memqa.fuse import Found
 from memqa.question import Question
@@ -302,20 +302,21 @@ def _best_first(question: Question, parts: Mapping[str, str]) -> tuple[str, ...]
 
 
 def _told_on_page(question: Question, found: Sequence[Found]) -> Finding:
-    """Quote the two sentences of the best passage that answer; a small model gets the first only.
+    """Quote the sentence of the best passage that answers, two where an account is asked for.
 
-    Given several, it mixes them up. Where one place may not be all, the best sentence of each is
-    quoted, in the document's order.
+    A small model gets the first only: given several, it mixes them up. Where one place may not be
+    all, the best sentence of each is quoted, in the document's order.
     """
     best = found[0]
     if question.wants == "when" and (told := date_in(best.memory.heading)):
         return _dated(question, found, told)
     if asks_many(question.text) and len(several := _as_good(question, found)) > 1:
         return _told_on_pages(found, several)
-    quotes = best_of_passage(question, best.memory, most=2)
     (note,) = best_of_passage(question, best.memory, most=1)
-    text = f"{_capital(best.evidence().label)}: {in_quotes(quotes)}"
-    return _stated(text, found, note.text)
+    quotes = [note]
+    if asks_account(question.text):
+        quotes = best_of_passage(question, best.memory, most=2)
+    return _stated(_capital(in_quotes(quotes)), found, note.text)
 
 
 def _dated(question: Question, found: Sequence[Found], told: date) -> Finding:

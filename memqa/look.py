@@ -19,12 +19,13 @@ from memqa.cues import asks_to_look
 from memqa.findings import ALSO_SHOWN, MOST_EVIDENCE, parts_of
 from memqa.frames import show
 from memqa.fuse import Found
-from memqa.prompts import as_data, look_messages
+from memqa.prompts import look_messages
 from memqa.question import Question
 from memqa.trust import state_of
 from memqa.values import Answer, Citation, Step, Token
 from models.errors import ChatModelUnavailable, SetupError
 from models.ports import LanguageModel
+from models.quoting import as_data
 from models.values import Picture, TimeSpan, clock
 
 if TYPE_CHECKING:

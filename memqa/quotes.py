@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from memqa.question import Question
 from memqa.store.schema import Memory
 
 _MOST_ROWS = 200
+_HEADINGS = re.compile(r"^(?:\s*#{1,6} [^\n]*\n)+")
 _SINGLE = str.maketrans({"“": "‘", "”": "’", "„": "‚", "‟": "‛", '"': "'", "＂": "'"})
 
 
@@ -68,7 +70,9 @@ def in_marks(text: str) -> str:
 
 
 def _sentences(text: str) -> list[Quote]:
-    return [Quote(" ".join(text[start:end].split())) for start, end in sentence_spans(text)]
+    """Give the sentences of a text to the letter, without headings that run into them."""
+    written = (_HEADINGS.sub("", text[start:end]) for start, end in sentence_spans(text))
+    return [Quote(" ".join(one.split())) for one in written if one.strip()]
 
 
 def _best(question: Question, pieces: Sequence[Quote], most: int) -> list[Quote]:

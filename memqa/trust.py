@@ -58,9 +58,10 @@ def _same_place(one: Memory, two: Memory) -> bool:
     if one.media_id != two.media_id:
         return False
     a, b = one.locator, two.locator
-    is_page = isinstance(a, PageSpan) and isinstance(b, PageSpan) and a.page <= b.page_end
-    shares = is_page and b.page <= a.page_end
-    return shares or abs(one.order - two.order) <= 1
+    apart = not (isinstance(a, PageSpan) and isinstance(b, PageSpan)) or (
+        a.page > b.page_end or b.page > a.page_end
+    )
+    return not apart or abs(one.order - two.order) <= 1
 
 
 def trust(question: Question, found: Sequence[Found]) -> float:

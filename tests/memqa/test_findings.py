@@ -93,7 +93,7 @@ def test_a_pause_is_no_part_of_what_is_around_it() -> None:
     said[1] = replace(said[1], memory=replace(said[1].memory, locator=late))
     assert finding(understand("How long is the bus heard?"), said).text.startswith("Bus heard: 15 ")
     asked = understand("What is happening at 0:20?")
-    assert finding(asked, said[1:]).text == "At 0:50: Goodbye bus."
+    assert finding(asked, said[1:]).text == "At 0:50: “Goodbye bus”."
 
 
 def test_what_is_said_next_to_a_thing_is_quoted() -> None:
@@ -160,11 +160,11 @@ def test_a_video_is_summed_up_by_sense() -> None:
     assert told.text == "Seen: bus, tram, cat. Read: GATE 5. Said: Mind the gap."
 
 
-def test_a_page_is_quoted_with_its_number() -> None:
+def test_a_page_is_quoted() -> None:
     span = PageSpan(3, 3, 100, 200)
     memory = Memory("bbbb.p7", REPORT.id, 0, "passage", "text", span, "Costs fell by 4%.", 7)
     told = finding(understand("How much did costs fall?"), [Found(memory, REPORT, 0.8, Parts())])
-    assert told.text == "P. 3: “Costs fell by 4%.”"
+    assert told.text == "“Costs fell by 4%.”"
 
 
 def test_a_number_is_looked_for_where_one_is_asked_for() -> None:
