@@ -156,7 +156,7 @@ def _of_documents(library: Library, data: Path, *, quick: bool) -> Iterator[Judg
             option=answer.option == row["answer_index"] if options else None,
             longest=lengths.index(max(lengths)) == row["answer_index"] if options else None,
             options=len(options),
-            sentences=_cited_right(answer, partial(_meets, gold))
+            sentences=cited_right(answer, partial(_meets, gold))
             if gold.is_known and row["answerable"]
             else (),
             timings_s=answer.timings_s,
@@ -184,7 +184,7 @@ def _of_videos(library: Library, asked: Sequence[Asked]) -> Iterator[Judged]:
             is_answerable=item.group != "absent",
             right=float(is_right(item, answer)),
             quote=float(_quote_is_right(library, item, of)),
-            sentences=_cited_right(answer, partial(_shown_in, times)) if times else (),
+            sentences=cited_right(answer, partial(_shown_in, times)) if times else (),
             timings_s=answer.timings_s,
         )
 
@@ -203,7 +203,7 @@ def _quote_is_right(library: Library, item: Asked, media: str) -> bool:
     return is_right(item, Answer(words, "grounded", tuple(places)))
 
 
-def _cited_right(answer: Answer, is_gold: Callable[[Evidence], bool]) -> tuple[bool, ...]:
+def cited_right(answer: Answer, is_gold: Callable[[Evidence], bool]) -> tuple[bool, ...]:
     """Say of each sentence that a grounded answer cites places for, whether one is gold."""
     if answer.state != "grounded":
         return ()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from benchmarks.answers import Judged, cited_right, figures
 from benchmarks.asked import found
 from benchmarks.docs import f1
 from benchmarks.gold import Gold, turn_characters
 from benchmarks.shares import share
 from benchmarks.video import names
-from models.values import PageSpan
+from memqa.values import Answer, Citation, Evidence
+from models.values import PageSpan, TimeSpan
 
 
 @pytest.mark.parametrize(
@@ -55,3 +59,42 @@ def test_a_share_comes_with_its_interval() -> None:
     assert low == pytest.approx(0.4902, abs=1e-3)
     assert high == pytest.approx(0.9433, abs=1e-3)
     assert share("recall", [])["recall"] is None
+
+
+def _judged(**known: object) -> Judged:
+    plain: dict[str, object] = {
+        "group": "said",
+        "kind": "said",
+        "question": "Who?",
+        "gold": "Ann",
+        "answer": "Ann.",
+        "state": "grounded",
+        "is_answerable": True,
+        "right": 1.0,
+        "quote": 0.0,
+    }
+    return Judged(**plain | known)  # type: ignore[arg-type]
+
+
+def test_answers_stand_beside_the_quote_and_sentences_count_each() -> None:
+    judged = [
+        _judged(sentences=(True, False)),
+        _judged(state="unanswered", right=0.0, quote=1.0),
+        _judged(group="story", kind="multiple_choice", option=True, longest=False, options=4),
+        _judged(group="story", is_answerable=False, state="unanswered", kind="short"),
+    ]
+    told = figures(judged)
+    assert (told["names_gold"]["answer"], told["names_gold"]["quote"]) == (0.5, 0.5)
+    assert (told["grounded_cites_gold"], told["grounded_cites_gold_n"]) == (0.5, 2)
+    assert told["answered"] == round(2 / 3, 4)
+    assert told["abstained_without_answer"] == 1.0
+    assert (told["options"]["accuracy"], told["options"]["longest"]) == (1.0, 0.0)
+    assert told["options"]["chance"] == 0.25
+
+
+def test_what_an_ungrounded_answer_cites_is_not_counted() -> None:
+    place = Evidence("a.e1", "a", "/f", "video", "said", TimeSpan(4, 6), "Said: Ann", 1.0)
+    answer = Answer("Ann.", "grounded", (place,), (Citation(0, 4, ("a.e1",)),))
+    assert cited_right(answer, lambda one: one.label == "0:04") == (True,)
+    assert cited_right(answer, lambda one: False) == (False,)
+    assert cited_right(replace(answer, state="ungrounded"), lambda one: True) == ()

@@ -54,6 +54,7 @@ def test_what_is_shown_works(tmp_path: Path, own_home: Path) -> None:
     shutil.copy(examples.DOCUMENT, tmp_path / "report.pdf")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, "MEMQA_HOME": str(own_home)}
+    environment["MEMQA_CONFIG"] = str(tmp_path / "memqa.toml")
     shown = [line for line in commands() if not line.startswith("make ")]
     assert all(line.startswith("memqa ") for line in shown)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from models import ocr
@@ -82,3 +84,11 @@ def test_a_model_that_does_not_load_says_why(
     monkeypatch.setitem(sys.modules, "bidi.algorithm", None)
     with pytest.raises(MissingExtra, match=r"'arabic' cannot be read yet: .*pip install"):
         ocr._load(finder.path(package), reader.path(package), reader._replace(language="arabic"))
+
+
+def test_a_very_thin_picture_is_read_at_once(package: Path) -> None:
+    reader = PaddleReader(package)
+    started = time.monotonic()
+    assert reader.read(np.full((4, 300, 3), 255, np.uint8)) == []
+    assert reader.read(np.full((1600, 1, 3), 255, np.uint8)) == []
+    assert time.monotonic() - started < 20
