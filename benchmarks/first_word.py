@@ -21,6 +21,7 @@ import numpy as np
 from memqa.prompts import answer_messages
 from models import catalog
 from models.ports import LanguageModel, OptionScorer
+from models.specs import EMBEDDED
 from models.values import Message
 
 _LENGTHS_TOKENS = (100, 300, 600, 1200)
@@ -35,7 +36,7 @@ _QUESTIONS = (
 def main() -> None:
     """Time every length, cold and warm, and print the medians."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--llm", default=catalog.EMBEDDED, help="name of the language model")
+    parser.add_argument("--llm", default=EMBEDDED, help="name of the language model")
     parser.add_argument("--quick", action="store_true", help="two lengths, once each")
     args = parser.parse_args()
     started = time.perf_counter()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from math import log, sqrt
+from math import fsum, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +89,7 @@ def _telling(text: str, frequency: Counter[str], texts: int, most: int) -> tuple
 
     def carries(sentence: str) -> float:
         words = set(_words(sentence))
-        return sum(weight.get(word, 0.0) for word in words) / sqrt(len(words) + 1)
+        return fsum(weight.get(word, 0.0) for word in words) / sqrt(len(words) + 1)
 
     rest = sorted(range(1, len(found)), key=lambda index: (-carries(found[index]), index))
     kept = sorted([*range(min(1, len(found))), *rest[: most - 1]])

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from math import log
+from math import fsum, log
 from typing import Any
 
 import bm25s  # type: ignore[import-untyped]
@@ -81,7 +81,7 @@ class Pool:
         """Give for each of N passages the share [N] of the question's worth that it holds."""
         worth = self._asked(question)
         total = sum(worth.values()) or 1.0
-        held = [sum(worth.get(word, 0.0) for word in set(one)) for one in self.tokens]
+        held = [fsum(worth.get(word, 0.0) for word in set(one)) for one in self.tokens]
         return np.asarray(held) / total
 
     def support(self, question: str, best: Sequence[int]) -> Support:
@@ -94,7 +94,7 @@ class Pool:
             if (words := words_of(name)) and words[0] not in self.found_in
         ]
         return Support(
-            unknown=sum(worth[word] for word in unknown) / (sum(worth.values()) or 1.0),
+            unknown=fsum(worth[word] for word in unknown) / (sum(worth.values()) or 1.0),
             strange_name=bool(strange),
             strange_number=any(
                 word[0].isdigit() and word not in self.found_in for word in words_of(question)
@@ -123,7 +123,7 @@ class Pool:
         total = sum(worth.values()) or 1.0
 
         def shared(text: str) -> float:
-            return sum(worth.get(word, 0.0) for word in set(words_of(text))) / total
+            return fsum(worth.get(word, 0.0) for word in set(words_of(text))) / total
 
         fits = np.asarray([shared(item.text) + 0.5 * shared(item.turn) for item in said])
         weights = np.exp((fits - fits.max()) / _SOFT)

@@ -69,7 +69,7 @@ def test_an_unchanged_file_is_not_read_again(
     def fail(*_: object) -> str:
         raise AssertionError("it was read")
 
-    monkeypatch.setattr("memqa.ingest._sha256", fail)
+    monkeypatch.setattr("memqa.ingest.sha256_of", fail)
     (outcome,) = library.index([document])
     assert outcome.status == "unchanged"
     assert outcome.media == first
