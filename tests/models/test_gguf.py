@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import catalog
+from models import embedded
 from models.errors import ChatModelUnavailable, ModelNotFound
 from models.llm.gguf import check_model, read_keys
 from models.llm.llama import Llama
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.real_model
 
 @pytest.fixture(scope="module")
 def words() -> Path:
-    return catalog._SMOLLM.path()
+    return embedded.SMOLLM.path()
 
 
 @pytest.fixture(scope="module")

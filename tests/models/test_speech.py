@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from models import catalog, speech
+from models import catalog, embedded, speech
 from models.errors import ModelNotFound
 from models.speech import Whisper, Word, _failed, sentences
 from models.values import SOUND_RATE_HZ, Sound
@@ -112,7 +112,7 @@ def test_a_folder_without_a_whole_model_is_refused_before_anything_is_fetched(
 
 @pytest.mark.real_model
 def test_a_damaged_model_or_one_of_another_shape_is_refused(tmp_path: Path) -> None:
-    whole = catalog._WHISPER.path().parent
+    whole = embedded.WHISPER.path().parent
     for file in whole.iterdir():
         (tmp_path / file.name).symlink_to(file)
     assert Whisper(tmp_path).signature.startswith(f"{tmp_path.name}/")
@@ -134,6 +134,6 @@ def test_a_gpu_that_refuses_the_model_is_told_of_and_the_cpu_takes_over(
     if ctranslate2.get_cuda_device_count():
         pytest.skip("this machine's GPU may take it")
     monkeypatch.setattr(ctranslate2, "get_cuda_device_count", lambda: 1)
-    ears = Whisper(catalog._WHISPER.path().parent)
+    ears = Whisper(embedded.WHISPER.path().parent)
     assert "runs on the CPU, for the GPU refuses it" in caplog.text
     assert ears._model.model.device == "cpu"

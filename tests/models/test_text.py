@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import catalog
+from models import catalog, embedded
 from models.errors import ModelNotFound
 from models.text import SentenceEncoder
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.real_model
 def folder(tmp_path: Path) -> Path:
     """Give a copy of the embedded model's folder."""
     place = tmp_path / "minilm"
-    shutil.copytree(catalog._MINILM.path().parent, place)
+    shutil.copytree(embedded.MINILM.path().parent, place)
     return place
 
 
