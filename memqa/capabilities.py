@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
-from models.errors import InputError, SetupError
+from models.errors import ChatModelUnavailable, InputError, SetupError
 from models.ports import LanguageModel, OptionScorer
 from models.values import TimeSpan
 
@@ -37,13 +37,15 @@ def tier_of(library: Library) -> tuple[Tier, str]:
         SetupError: the tier set by hand is more than the model can do, or the model is missing.
     """
     wanted = library.settings.tier
-    if wanted == "auto":
-        found = known(library)
-        return (found.tier, f"{found.model}: {found.why}") if found else ("C", _UNTESTED)
-    if wanted in ("A", "B"):
-        model = library.engines.language_model()
-        if wanted == "B" and not isinstance(model, OptionScorer):
-            raise SetupError(f"{model.name} gives no scores, which tier B needs; set tier to auto")
+    try:
+        if wanted == "auto":
+            found = known(library)
+            return (found.tier, f"{found.model}: {found.why}") if found else ("C", _UNTESTED)
+        model = library.engines.language_model() if wanted in ("A", "B") else None
+    except ChatModelUnavailable as exc:  # a server that does not answer
+        return "D", str(exc)
+    if wanted == "B" and model is not None and not isinstance(model, OptionScorer):
+        raise SetupError(f"{model.name} gives no scores, which tier B needs; set tier to auto")
     return wanted, "Set by hand."
 
 
@@ -58,12 +60,19 @@ def may_answer(library: Library) -> tuple[bool, str]:
     wanted = library.settings.tier
     if wanted in ("A", "D"):
         return wanted == "A", "Set by hand."
-    found = known(library)
+    try:
+        found = known(library)
+    except ChatModelUnavailable as exc:
+        return False, str(exc)
     return (found.may_answer, found.answering) if found else (False, _UNTESTED)
 
 
 def known(library: Library) -> Capability | None:
-    """Give what the model in use showed when it was tested, None where it never was."""
+    """Give what the model in use showed when it was tested, None where it never was.
+
+    Raises:
+        ChatModelUnavailable: the model is on a server that does not answer.
+    """
     from docmem.capability import Capability
 
     kept = _kept(library.home)

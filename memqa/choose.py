@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from memqa.cite import stems
 from memqa.prompts import answer_messages
-from models.ports import OptionScorer, TextEncoder
+from models.ports import Chooser, OptionScorer, TextEncoder
 
 
 def by_likeness(text: TextEncoder, options: Sequence[str], answer: str) -> NDArray[np.float64]:
@@ -22,6 +22,20 @@ def by_likeness(text: TextEncoder, options: Sequence[str], answer: str) -> NDArr
     said = set(stems(answer))
     shared = [len(known & said) / max(1, len(known)) for known in map(set, map(stems, options))]
     return np.asarray(vectors[1:] @ vectors[0], np.float64) + shared
+
+
+def by_model(
+    model: OptionScorer | Chooser, question: str, options: Sequence[str], notes: Sequence[str]
+) -> NDArray[np.float64]:
+    """Score options [K] as the model judges: by probabilities, else 1 for the one it picks.
+
+    Raises:
+        ChatModelUnavailable: the model failed, or the evidence does not fit.
+    """
+    if isinstance(model, OptionScorer):
+        return by_probability(model, question, options, notes)
+    picked = model.choose(answer_messages(question, notes), options)
+    return np.eye(len(options))[picked]
 
 
 def by_probability(

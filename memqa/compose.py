@@ -28,7 +28,9 @@ _MARGIN_TOKENS = 32
 # From so much in common a sentence says what a note says: words, or the cosine of the meanings.
 _LEAST_SHARE, _LEAST_MEANING = 0.6, 0.6
 _LEAST_RELATED = 0.2
-_BRACKETS = re.compile(r"\s*[\[(](?:note |notes |p\.? |pp\.? )?\d+(?:[,–-] ?\d+)*[\])]")
+_BRACKETS = re.compile(
+    r"\s*(?:[\[【]\d+(?:[,–-] ?\d+)*[\]】]|[\[(](?:notes?|pp?\.?) ?\d+(?:[,–-] ?\d+)*[\])])", re.I
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def compose(
 
 def tie(text: str, asked: Question, notes: Sequence[Note], encoder: TextEncoder) -> list[_Tied]:
     """Find for each sentence of a text the note that bears it out."""
-    sources = [Source(note.place.memory.id, note.text) for note in notes]
+    sources = [Source(note.place.memory.id, note.line) for note in notes]
     by_id = {note.place.memory.id: note for note in notes}
     tied = []
     for support in supports(text, asked.text, sources):
@@ -105,7 +107,7 @@ def _by_meaning(
     """Give the note with the sentence nearest in meaning that holds all of the numbers."""
     said = [(note, note.text[slice(*span)]) for note in notes for span in sentence_spans(note.text)]
     new = numbers(sentence) - numbers(asked.text)
-    parts = [(note, part) for note, part in said if new <= numbers(part)]
+    parts = [(note, part) for note, part in said if new <= numbers(part) | numbers(note.label)]
     if not parts:
         return None
     vectors = encoder.encode([sentence, asked.text, *(part for _, part in parts)])

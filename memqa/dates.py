@@ -47,8 +47,18 @@ def happened(sentence: str, told: date) -> str | None:
     None where the sentence holds no such words. ``told`` is the day on which it was said.
     """
     match = _RELATIVE.search(sentence)
-    if match is None:
+    try:
+        return _meant(match, told) if match else None
+    except (OverflowError, ValueError):  # before the year 1, or after 9999
         return None
+
+
+def written(day: date) -> str:
+    """Write a day as ``19 January 2023``."""
+    return f"{day.day} {_MONTHS[day.month - 1].capitalize()} {day.year}"
+
+
+def _meant(match: re.Match[str], told: date) -> str:
     if near := match["near"]:
         return written(told + timedelta(days=_NEAR.get(near.lower(), 0)))
     if unit := match["unit"]:
@@ -57,36 +67,35 @@ def happened(sentence: str, told: date) -> str | None:
     return _beside(match["side"].lower(), match["what"].lower(), told)
 
 
-def written(day: date) -> str:
-    """Write a day as ``19 January 2023``."""
-    return f"{day.day} {_MONTHS[day.month - 1].capitalize()} {day.year}"
-
-
 def _ago(many: int, unit: str, told: date) -> str:
     if unit == "day":
         return written(told - timedelta(days=many))
     if unit == "week":
         return f"about {written(told - timedelta(weeks=many))}"
-    return _month(told, -many) if unit == "month" else str(told.year - many)
+    return _month(told, -many) if unit == "month" else str(_whole(told.year - many))
 
 
 def _beside(side: str, what: str, told: date) -> str:
     step = {"last": -1, "past": -1, "this": 0}.get(side, 1)
     if what == "year":
-        return str(told.year + step)
+        return str(_whole(told.year + step))
     if what == "month":
         return _month(told, step)
     if what in ("week", "weekend"):
         return f"the {what} {('before', 'of', 'after')[step + 1]} {written(told)}"
     ahead = (_DAYS.index(what) - told.weekday()) % 7
     if step < 0:
-        return written(told - timedelta(days=(7 - ahead) or 7))
-    return written(told + timedelta(days=ahead or 7))
+        return written(told - timedelta(days=7 - ahead))
+    return written(told + timedelta(days=ahead or 7 * step))
 
 
 def _month(told: date, step: int) -> str:
     years, month = divmod(told.month - 1 + step, 12)
-    return f"{_MONTHS[month].capitalize()} {told.year + years}"
+    return f"{_MONTHS[month].capitalize()} {_whole(told.year + years)}"
+
+
+def _whole(year: int) -> int:
+    return date(year, 1, 1).year  # ValueError for a year that no calendar has
 
 
 def _date(year: int, month: int, day: int) -> date | None:

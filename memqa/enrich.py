@@ -21,7 +21,13 @@ from memqa.outline import LEAVES, load_outline
 from memqa.rewriting import Rewriting
 from memqa.store.schema import ENRICHED, OUTLINE, MediaRow, Memory
 from memqa.values import Media
-from models.errors import IngestCancelled, InputError, SetupError, StoreMismatch
+from models.errors import (
+    ChatModelUnavailable,
+    IngestCancelled,
+    InputError,
+    SetupError,
+    StoreMismatch,
+)
 from models.ports import LanguageModel, TextEncoder
 from models.values import OnProgress, ShouldStop
 
@@ -73,11 +79,12 @@ def enrich(
         StoreConflict: another process works on the media.
         IngestCancelled: ``should_stop`` wished it; what was written so far stays.
     """
-    tier, _ = capabilities.tier_of(library)
+    tier, why = capabilities.tier_of(library)
     writer = library.engines.language_model() if tier in ("A", "B") else None
-    eyes = library.engines.captioner() if media.kind == "video" else None
-    eyes = eyes if eyes is not None and eyes.sees else None
+    eyes, blind = _eyes(library) if media.kind == "video" else (None, "")
     if writer is None and eyes is None:
+        if blind or (tier == "D" and library.settings.tier != "D"):
+            raise SetupError(f"no model in use can enrich {media.name}: {blind or why}")
         unseen = ", and no model in use sees" if media.kind == "video" else ""
         raise SetupError(
             f"the language model works in tier {tier} here, and only one of tier A or B may write "
@@ -98,8 +105,17 @@ def enrich(
         made,
         captions=captioned.captions,
         without_caption=captioned.missing,
-        notes=captioned.notes,
+        notes=(*captioned.notes, *filter(None, [blind])),
     )
+
+
+def _eyes(library: Library) -> tuple[LanguageModel | None, str]:
+    """Give the model that describes pictures, or none and why it is missing."""
+    try:
+        eyes = library.engines.captioner()
+    except (SetupError, ChatModelUnavailable) as exc:
+        return None, str(exc)
+    return (eyes, "") if eyes.sees else (None, "")
 
 
 def _finished(store: Store, media: Media, encoder: TextEncoder) -> MediaRow:

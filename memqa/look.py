@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from docmem.sentences import sentence_spans
 from memqa.cite import rambles
+from memqa.course import Course
 from memqa.cues import asks_to_look
 from memqa.findings import ALSO_SHOWN, MOST_EVIDENCE, parts_of
 from memqa.frames import show
@@ -29,7 +30,6 @@ from models.quoting import as_data
 from models.values import Picture, TimeSpan, clock
 
 if TYPE_CHECKING:
-    from docmem.steps import Tier
     from memqa.library import Library
 
 MOST_FRAMES = 4
@@ -44,25 +44,10 @@ _WANTS = ("what", "now", "after", "before")
 _NOTHING = re.compile(
     r"^\W*(?:(?:this|that|it|the answer)\s+(?:is|are)\s+)?not\s+(?:visible|shown|clear)\b"
     r"|^\W*(?:I\s+)?(?:can\s?not|can['’]t|am unable to|am not able to)\b"
-    r"|\b(?:cannot|can['’]t|can not) be (?:seen|determined|told)\b"
+    r"|^[^.;,]*\b(?:cannot|can['’]t|can not) be (?:seen|determined|told)\b[^.;,]*\W*$"
     r"|\bdo(?:es)?(?: not|n['’]t) (?:show|tell) (?:the answer|this|that|it)\b",
     re.I,
 )
-
-
-class Course(Protocol):
-    """What an answer in the making notes on its way."""
-
-    models: dict[str, str]
-    tier: Tier
-
-    def mark(self, name: str) -> float:
-        """Note how long the question has been under way when a stage ends."""
-        ...
-
-    def step(self, name: str, detail: str, scores: Mapping[str, float] | None = None) -> Step:
-        """Note a step that ends now."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +71,11 @@ def look(
     """
     if course.tier == "D" or not _is_visual(asked, found):
         return None
+    answering = model = None
     try:
-        model = _eyes(library)
-        if model is None:
+        answering = library.engines.language_model()
+        model = answering if answering.sees else library.engines.captioner()
+        if not model.sees:
             return None
         frames, note = _frames(library, asked, found, _room(model, asked))
         if not frames:
@@ -100,8 +87,8 @@ def look(
         yield course.step("looked", f"{detail}; {note}" if note else detail)
         written = yield from _written(course, model, asked, frames)
     except (ChatModelUnavailable, SetupError) as exc:
-        if isinstance(exc, ChatModelUnavailable):
-            course.tier = "D"  # it is not asked a second time
+        if isinstance(exc, ChatModelUnavailable) and model is answering:
+            course.tier = "D"  # the model that answers is not asked a second time
         yield course.step("no look at the frames", f"{exc} The finding is quoted as it stands.")
         return None
     if not written or rambles(written):
@@ -133,14 +120,6 @@ def _is_visual(asked: Question, found: Sequence[Found]) -> bool:
 def _is_told(item: Found) -> bool:
     """Say whether anything is said or read at a moment."""
     return bool({"said", "read"} & parts_of(item.memory.text).keys())
-
-
-def _eyes(library: Library) -> LanguageModel | None:
-    """Give the model that answers, if it sees, else the one that describes pictures."""
-    for model in (library.engines.language_model(), library.engines.captioner()):
-        if model.sees:
-            return model
-    return None
 
 
 def _room(model: LanguageModel, asked: Question) -> int:

@@ -6,6 +6,7 @@ page, each under a label that the program wrote.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -13,6 +14,7 @@ from pathlib import PurePath
 from docmem.extracts import excerpt
 from memqa.findings import times
 from memqa.fuse import Found
+from memqa.values import Media
 from models.ports import LanguageModel
 from models.quoting import as_data
 from models.values import TimeSpan
@@ -44,7 +46,7 @@ def pack(
     fit whole is cut to the sentences that answer best; a place that no longer fits even so ends it.
     """
     room = min(MOST_TOKENS, model.context_tokens - taken_tokens)
-    names = {item.media.id: item.media.name for item in found}
+    names = _names([item.media for item in found])
     notes: list[Note] = []
     for item in found[:_MOST_PLACES]:
         label = _label(item, name=names[item.media.id] if len(names) > 1 else "")
@@ -58,10 +60,20 @@ def pack(
                 break
         room -= needed
         notes.append(note)
-    return sorted(notes, key=lambda note: (note.place.media.name, note.place.memory.order))
+    return sorted(notes, key=lambda note: (names[note.place.media.id], note.place.memory.order))
+
+
+def _names(media: Sequence[Media]) -> dict[str, str]:
+    """Name media by their files, those of one name by their folders too."""
+    paths = {one.id: PurePath(one.path) for one in media}
+    many = Counter(path.name for path in paths.values())
+    return {
+        id_: path.name if many[path.name] == 1 else f"{path.parent.name}/{path.name} ({id_[:6]})"
+        for id_, path in paths.items()
+    }
 
 
 def _label(item: Found, *, name: str) -> str:
     locator = item.memory.locator
     where = f"at {times([locator])}" if isinstance(locator, TimeSpan) else item.evidence().label
-    return f"{as_data(PurePath(name).name)}, {where}" if name else where
+    return f"{as_data(name)}, {where}" if name else where

@@ -28,6 +28,7 @@ _MARK = re.compile(
     r"|[#＃]{2,}"
 )
 # Some templates (Vicuna's, Alpaca's) part turns by words alone, and in the middle of a line too.
+_TAG = re.compile(r"<(/?[A-Za-z][A-Za-z0-9]{0,14})>")
 _ROLE = re.compile(r"(USER|User|ASSISTANT|Assistant|HUMAN|Human|SYSTEM|BOT|GPT)[:：]")
 
 
@@ -41,10 +42,16 @@ def as_data(text: str) -> str:
     """Put a text on one line and take out what a chat template could take for its own marks.
 
     The marks of ChatML, Llama 2 to 4, Mistral, Gemma, Phi, DeepSeek, Command R, Harmony, Alpaca and
-    their like go; ``User:`` stays as ``User -``. No line of a prompt can so begin with words of the
-    text, and none of them can end the turn in which it is quoted.
+    their like go; a plain ``<b>`` stays as ``‹b›``, ``User:`` as ``User -``. No line of a prompt
+    can so begin with words of the text, and none of them can end the turn in which it is quoted.
     """
-    return " ".join(_ROLE.sub(r"\1 -", _MARK.sub(" ", one_line(text))).split())
+    return " ".join(_ROLE.sub(r"\1 -", _MARK.sub(_broken, one_line(text))).split())
+
+
+def _broken(mark: re.Match[str]) -> str:
+    """Keep the word of a plain tag, such as HTML's, in brackets of another kind."""
+    tag = _TAG.fullmatch(mark[0])
+    return f"‹{tag[1]}›" if tag else " "
 
 
 def _shown(char: str) -> str:

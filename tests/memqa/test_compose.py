@@ -11,6 +11,7 @@ from memqa.followup import in_full
 from memqa.library import Library
 from memqa.settings import Settings
 from memqa.values import Answer
+from models.errors import ChatModelUnavailable
 from models.ports import LanguageModel
 from models.values import Message
 from tests.fakes import FakeLanguageModel
@@ -173,3 +174,27 @@ def test_a_follow_up_is_asked_in_full_only_in_words_of_the_chat(tmp_path: Path) 
     )
     stranger = FakeLanguageModel(["How long did Olaf Berg steal from the bank?"])
     assert in_full(stranger, turns, "How long did she keep it?") is None
+
+
+def test_a_number_in_brackets_is_no_citation(
+    asked_with: Callable[..., tuple[Answer, Composing]],
+) -> None:
+    said = "Ingrid Holm kept the lighthouse for years (31)."
+    answer, _ = asked_with("Who kept the lighthouse?", said)
+    assert answer.text == said
+
+
+def test_a_server_that_stopped_costs_the_model_and_not_the_answer(tmp_path: Path) -> None:
+    class Gone(Composing):
+        def language_model(self) -> LanguageModel:
+            raise ChatModelUnavailable("http://127.0.0.1:1/v1 does not answer. Start it.")
+
+    with Library(tmp_path / "home", Settings(tier="A"), engines=Gone("")) as library:
+        file = tmp_path / "report.md"
+        file.write_text(REPORT, encoding="utf-8")
+        library.add(file)
+        answer = library.ask("Who kept the lighthouse?", chat="one")
+        assert "Ingrid Holm" in answer.text
+        assert answer.tier == "D"
+        assert any("does not answer" in step.detail for step in answer.walk)
+        assert len(library.turns("one")) == 1

@@ -46,10 +46,16 @@ def test_what_is_no_full_date_states_none(heading: str) -> None:
         ("I went there last Friday.", "13 January 2023"),
         ("I saw her last Monday.", "16 January 2023"),
         ("This Sunday I dance.", "22 January 2023"),
+        ("This Friday I dance.", "20 January 2023"),
     ],
 )
 def test_relative_words_mean_a_day(sentence: str, when: str) -> None:
     assert happened(sentence, TOLD) == when
+
+
+def test_a_day_before_all_days_is_none() -> None:
+    assert happened("It was yesterday.", date(1, 1, 1)) is None
+    assert happened("It was 90 years ago.", date(80, 1, 1)) is None
 
 
 @pytest.mark.parametrize("sentence", ["I love to dance.", "It lasted a week.", "A few years ago."])
