@@ -42,10 +42,11 @@ class Eyes:
                 f"The projector {projector} could not be loaded. Take the one that was published "
                 "with the language model."
             )
+        if not mtmd_cpp.mtmd_support_vision(self._context):
+            mtmd_cpp.mtmd_free(self._context)
+            raise ModelNotFound(f"The projector {projector} cannot see. Take one for pictures.")
         # It points into the language model, which is freed at the same time: last in, first out.
         atexit.register(mtmd_cpp.mtmd_free, self._context)
-        if not mtmd_cpp.mtmd_support_vision(self._context):
-            raise ModelNotFound(f"The projector {projector} cannot see. Take one for pictures.")
         self.keeps_pictures = not mtmd_cpp.mtmd_decode_use_mrope(self._context)
 
     def read(self, text: str, pictures: Sequence[Picture]) -> Prompt:
