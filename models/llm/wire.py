@@ -61,7 +61,7 @@ class Wire:
                 "POST" if body else "GET", url, json=body, timeout=min(self._timeout_s, _CONNECT_S)
             ) as response:
                 found = json.loads(self._read(response)) if response.status_code == 200 else {}
-        except (httpx.HTTPError, ValueError, ChatModelUnavailable):
+        except (httpx.HTTPError, ValueError, RecursionError, ChatModelUnavailable):
             return {}
         return found if isinstance(found, dict) else {}
 

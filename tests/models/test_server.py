@@ -145,6 +145,12 @@ def test_what_ollama_tells_is_believed() -> None:
     assert (model.name, model.context_tokens, model.sees) == ("tiny:latest", 16384, True)
 
 
+@pytest.mark.parametrize("said", [b"[" * 200_000, b"{broken", b"7"])
+def test_what_is_no_telling_counts_as_not_told(said: bytes) -> None:
+    with scripted(props=lambda asking: asking.plain(said)) as script:
+        assert ServerModel(script.url, "").context_tokens == 4096
+
+
 def test_what_nobody_tells_is_assumed() -> None:
     with scripted() as script:
         model = ServerModel(script.url, "")
