@@ -12,7 +12,7 @@ from memqa import settings
 from models import catalog, fetch, shelf
 from models.embedded import EMBEDDED_MODELS
 from models.errors import SetupError
-from models.specs import EMBEDDED, PORTS, Hub, Server, port_called
+from models.specs import EMBEDDED, PORTS, Hub, Server, port_called, settled
 from models.values import OnProgress
 
 State: TypeAlias = Literal["here", "absent", "server"]
@@ -145,6 +145,8 @@ def to_pull(preset: str) -> list[str]:
 def use(models: Mapping[str, str]) -> Chosen:
     """Put models in use, by port, in the settings file; what else stands there is kept.
 
+    A path is written in full, for the next command may be given in another folder.
+
     Raises:
         SetupError: a port or a name is wrong, a model is not on this machine, or the file cannot be
             read or written.
@@ -156,6 +158,7 @@ def use(models: Mapping[str, str]) -> Chosen:
         problem = catalog.absence(port, name) if name else None
         if problem:
             raise SetupError(f"{port} {name!r} cannot be used: {problem}")
+    wanted = {port: settled(port, name) if name else "" for port, name in wanted.items()}
     before = in_use(settings.load().models)
     path = _write(wanted)
     after = in_use(settings.load().models)

@@ -185,6 +185,24 @@ def parse(port: str, text: str) -> Source:
     return found
 
 
+def settled(port: str, text: str) -> str:
+    """Write a path in what a setting names so that it holds from every folder; all else stays.
+
+    Links are not followed, for what a link of the hub's cache points to has another name.
+
+    Raises:
+        SetupError: the text has none of the forms that the port takes.
+    """
+    match parse(port, text):
+        case GgufFile(path) | Folder(path):
+            return str(path.absolute())
+        case OpenClipFolder(path):
+            return f"open_clip:local-dir:{path.absolute()}"
+        case OpenClipWeights(architecture, weights) as named if named.is_file:
+            return f"open_clip:{architecture}:{Path(weights).absolute()}"
+    return text
+
+
 def forms(port: str) -> str:
     """Say in a sentence how a model of that port can be named."""
     return f"It can be: embedded; a known name (memqa models); {'; '.join(_FORMS[port])}."

@@ -110,6 +110,15 @@ def test_a_file_is_made_where_there_is_none(memqa: Memqa, config: Path) -> None:
     assert settings.load().models.captioner == ""
 
 
+def test_a_model_named_from_here_is_found_from_elsewhere(
+    memqa: Memqa, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "m.gguf").touch()
+    monkeypatch.chdir(tmp_path)
+    memqa("models", "use", "language-model", "./m.gguf")
+    assert settings.load().models.language_model == str(tmp_path / "m.gguf")
+
+
 @pytest.mark.parametrize(
     ("port", "name", "says"),
     [
