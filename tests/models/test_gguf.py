@@ -14,6 +14,7 @@ from models import embedded
 from models.errors import ChatModelUnavailable, ModelNotFound
 from models.llm.gguf import check_model, read_keys
 from models.llm.llama import Llama
+from models.llm.pictures import bounded
 from models.options import LanguageOptions
 from models.values import Message, Picture
 from tests.models.made_gguf import WIDTH, write_header, write_model, write_projector
@@ -200,10 +201,8 @@ def test_a_picture_already_seen_is_not_looked_at_again(
 
 
 def test_a_large_picture_is_made_smaller_and_takes_its_room(seeing: Llama) -> None:
-    from models.llm.mtmd import _bounded
-
-    assert _bounded(_picture(1, 3000, 1500)).shape == (1024, 512, 3)
-    assert _bounded(_picture(1, 5000, 1)).shape == (1024, 1, 3)
+    assert bounded(_picture(1, 3000, 1500)).size == (512, 1024)
+    assert bounded(_picture(1, 5000, 1)).size == (1, 1024)
     text = seeing._prompt(_ask()).cells
     assert seeing._prompt(_ask(_picture(1, 3000, 1500))).cells >= text + 4
     many = _ask(*[_picture(1)] * 250)
