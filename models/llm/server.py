@@ -20,6 +20,7 @@ from models.llm.pictures import data_url
 from models.llm.thinking import CLOSES, OPENS, spoken
 from models.llm.wire import Wire
 from models.options import PLAIN, LanguageOptions
+from models.quoting import defused
 from models.values import Message
 
 logger = logging.getLogger(__name__)
@@ -30,11 +31,6 @@ _DONE = b"[DONE]"
 _BYTES_A_TOKEN = 4096  # an event repeats the model's name, an id and more for every token
 _BYTES_AROUND = 2**18
 _NAMED_MODELS = 20
-# What templates of well-known models take for their own marks when it stands in a turn's text.
-_MARK = re.compile(
-    r"<(?=\|[^\s|]{1,40}\|>|/?s>|/?think>|(?:start|end)_of_(?:turn|image)>|image>|__media__>)"
-    r"|\[(?=/?(?:INST|IMG|SYSTEM_PROMPT)\])"
-)
 _WITHOUT_THOUGHTS = {
     "reasoning_effort": "none",  # Ollama
     "chat_template_kwargs": {"enable_thinking": False},  # vLLM, llama-server
@@ -187,8 +183,7 @@ class ServerModel:
 
     def _turn(self, message: Message) -> dict[str, Any]:
         """Write a message down; what it says cannot pass for the marks of well-known templates."""
-        text = _MARK.sub(lambda mark: f"{mark[0]} ", message.content)
-        text = text.encode(errors="replace").decode()
+        text = defused(message.content).encode(errors="replace").decode()
         if not message.pictures:
             return {"role": message.role, "content": text}
         if not self.sees:
