@@ -324,7 +324,7 @@ def _from_folder(port: str, folder: Path, name: str, options: LanguageOptions) -
         return Whisper(folder)
     from models.llm.transformers import TransformersModel
 
-    return TransformersModel(str(folder), name=name, options=options)
+    return TransformersModel(folder, name=name, options=options)
 
 
 def _shelved(port: str) -> str:

@@ -161,7 +161,7 @@ def test_a_name_becomes_the_backend_it_stands_for(tmp_path: Path) -> None:
     assert model.given == (tmp_path / "my.gguf",)
     assert model.named == {"name": "my", "options": options}
     model = catalog.language_model(str(tmp_path / "folder"), options)
-    assert model.given == (str(tmp_path / "folder"),)
+    assert model.given == (tmp_path / "folder",)
     model = catalog.text_encoder(str(tmp_path / "texts"))
     assert model.given == (tmp_path / "texts",)
     model = catalog.transcriber(str(tmp_path / "ears"))
