@@ -53,11 +53,10 @@ class ServerModel:
 
     def __init__(self, base_url: str, model: str, options: LanguageOptions = PLAIN) -> None:
         self._wire = Wire(base_url, timeout_s=options.timeout_s, api_key=options.api_key)
-        self.is_remote = not self._wire.is_loopback
-        if self.is_remote:
+        if not self._wire.is_here:
             logger.warning(
-                "The chat server at %s is not this machine: questions, and the evidence and "
-                "pictures shown with them, are sent there.",
+                "The chat server at %s is not this machine: what is asked, found and shown is sent "
+                "there, and with `tier --test` and `enrich` the texts and pictures of media.",
                 self._wire.base,
             )
         listed = self._chosen(model.removesuffix(SEES).strip())

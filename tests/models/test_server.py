@@ -193,11 +193,12 @@ def test_another_machine_is_warned_of(
     monkeypatch.setattr(wire.Wire, "get", lambda *_: {"data": [{"id": "m"}]})
     monkeypatch.setattr(wire.Wire, "told", lambda *_: {})
     with caplog.at_level(logging.WARNING):
-        assert ServerModel("https://example.org/v1", "m").is_remote
+        ServerModel("https://example.org/v1", "m")
     assert "is not this machine" in caplog.text
+    assert "`enrich`" in caplog.text
     caplog.clear()
     for here in ("http://127.0.0.1:1/v1", "http://localhost:1/v1", "http://[::1]:1/v1"):
-        assert not ServerModel(here, "m").is_remote
+        ServerModel(here, "m")
     assert not caplog.text
 
 

@@ -62,6 +62,8 @@ def test_each_form_is_read(port: str, text: str, source: Source) -> None:
         ("language_model", "http:///v1"),
         ("language_model", "http://host"),
         ("language_model", "http://host:port/v1"),
+        ("language_model", "http://host:0/v1"),
+        ("language_model", "http://ho\x07st/v1"),
         ("language_model", "http://host/v1?key=secret"),
         ("text_encoder", "http://host/v1"),
         ("text_encoder", "/m/a.gguf"),
@@ -94,6 +96,8 @@ def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
         ("http://192.168.0.2/v1", False),
         ("https://models.example.org/v1", False),
         ("https://localhost.example.org/v1", False),
+        ("http://a.localhost/v1", False),
+        ("http://0.0.0.0/v1", False),
     ],
 )
 def test_a_server_is_on_this_machine_or_not(address: str, is_here: bool) -> None:
