@@ -5,6 +5,7 @@ That is how Ollama, llama-server, vLLM, LM Studio and llama_cpp.server are spoke
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import re
@@ -31,6 +32,7 @@ _DONE = b"[DONE]"
 _BYTES_A_TOKEN = 4096  # an event repeats the model's name, an id and more for every token
 _BYTES_AROUND = 2**18
 _NAMED_MODELS = 20
+_SIZES = ("n_vocab", "n_ctx_train", "n_embd", "n_params", "size")
 _WITHOUT_THOUGHTS = {
     "reasoning_effort": "none",  # Ollama
     "chat_template_kwargs": {"enable_thinking": False},  # vLLM, llama-server
@@ -45,6 +47,10 @@ class ServerModel:
     the window is 4096 tokens unless the options say otherwise, and ``+images`` after the model's
     name says that it sees. Tokens are counted by the server where it has ``/tokenize``
     (llama-server, vLLM), else estimated, rather too many than too few.
+
+    ``signature`` is the address and the name, and what the server tells of the weights: their
+    digest (Ollama), their sizes (llama-server), where they lie (vLLM). Where it tells nothing (LM
+    Studio), other weights under the same name pass for the same model.
 
     Raises:
         SetupError: not an address, no choice among several models, or no such model.
@@ -61,8 +67,9 @@ class ServerModel:
             )
         listed = self._chosen(model.removesuffix(SEES).strip())
         self.name = str(listed["id"])
-        self.signature = f"{self._wire.base}#{self.name}"
         window, sees = _told(self._wire, listed)
+        weights = _weights_told(self._wire, listed)
+        self.signature = f"{self._wire.base}#{self.name}" + (f"/{weights}" if weights else "")
         self.context_tokens = options.context_tokens or window or DEFAULT_CONTEXT_TOKENS
         self.sees = bool(sees)
         if model.endswith(SEES):
@@ -287,6 +294,20 @@ def _told(wire: Wire, listed: dict[str, Any]) -> tuple[int | None, bool | None]:
         int(num_ctx[1]) if num_ctx else None,
         "vision" in capabilities if isinstance(capabilities, list) else None,
     )
+
+
+def _weights_told(wire: Wire, listed: dict[str, Any]) -> str:
+    """Give what tells a model's weights from others under its name, empty where nothing does."""
+    if isinstance(root := listed.get("root"), str):  # vLLM
+        told = root
+    elif isinstance(meta := listed.get("meta"), dict):  # llama-server
+        told = json.dumps([meta.get(key) for key in _SIZES])
+    else:  # Ollama
+        tags = wire.told("api/tags").get("models")
+        tags = tags if isinstance(tags, list) else []
+        digests = [_within(tag, "digest") for tag in tags if _within(tag, "name") == listed["id"]]
+        told = str(digests[0] or "") if digests else ""
+    return hashlib.sha256(told.encode(errors="replace")).hexdigest()[:16] if told else ""
 
 
 def _within(found: Any, *names: str) -> Any:

@@ -7,7 +7,8 @@ import io
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from models.options import LanguageOptions
 from models.ports import Chooser, LanguageModel
 from models.values import Message
 from tests.chat_server import (
+    Answer,
     Asking,
     embedded_weights,
     llama_cpp_server,
@@ -143,6 +145,40 @@ def test_what_ollama_tells_is_believed() -> None:
     with scripted(models=listed, api__show=tells(shown)) as script:
         model = ServerModel(script.url, "tiny")
     assert (model.name, model.context_tokens, model.sees) == ("tiny:latest", 16384, True)
+
+
+def _vllm(weights: str) -> tuple[dict[str, Any], dict[str, Answer]]:
+    return {"id": "tiny", "max_model_len": 7000, "root": f"/models/{weights}"}, {}
+
+
+def _llama_server(weights: str) -> tuple[dict[str, Any], dict[str, Answer]]:
+    return {"id": "tiny", "created": 1, "meta": {"n_params": 7, "size": len(weights)}}, {}
+
+
+def _ollama(weights: str) -> tuple[dict[str, Any], dict[str, Answer]]:
+    there = [{"name": "other", "digest": "0"}, {"name": "tiny", "digest": weights}]
+    return {"id": "tiny"}, {"api__tags": tells({"models": there})}
+
+
+@pytest.mark.parametrize("server", [_vllm, _llama_server, _ollama])
+def test_other_weights_under_the_same_name_are_another_model(
+    server: Callable[[str], tuple[dict[str, Any], dict[str, Answer]]],
+) -> None:
+    marks = []
+    for weights in ("q4", "q4", "q8_0"):
+        listed, more = server(weights)
+        with scripted(models={"data": [listed]}, **more) as script:
+            base, _, mark = ServerModel(script.url, "").signature.partition("#")
+        assert base == script.url
+        marks.append(mark)
+    assert marks[0] == marks[1] != marks[2]
+    assert {mark.split("/")[0] for mark in marks} == {"tiny"}
+
+
+@pytest.mark.parametrize("found", [{}, {"models": None}, {"models": [1, {"name": "tiny"}]}])
+def test_what_tells_nothing_of_its_weights_goes_by_its_name(found: object) -> None:
+    with scripted(api__tags=tells(found)) as script:
+        assert ServerModel(script.url, "").signature == f"{script.url}#tiny"
 
 
 @pytest.mark.parametrize("said", [b"[" * 200_000, b"{broken", b"7"])
