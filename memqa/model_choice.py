@@ -177,7 +177,8 @@ def _notes(
             )
         if name.startswith("http") and not _is_here(port, name):
             notes.append(
-                f"{name} is another machine: questions and what is found for them are sent there"
+                f"{name} is another machine: what is asked, found and shown is sent there, and with"
+                " `memqa tier --test` and `memqa enrich` the texts and pictures of media"
             )
     changed = [port for port in _ENCODERS if before.get(port) != after.get(port)]
     if changed:

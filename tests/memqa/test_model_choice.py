@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ from memqa import doctor, model_choice, settings
 from memqa.cli import app
 from models import catalog, fetch, shelf
 from models.errors import SetupError
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -161,6 +165,19 @@ def test_a_server_elsewhere_is_warned_of(memqa: Memqa) -> None:
     assert "another machine" in memqa.told
     memqa("models", "use", "language-model", "http://127.0.0.1:8080/v1")
     assert "another machine" not in memqa.told
+
+
+def test_every_command_says_when_something_is_sent_to_a_server_elsewhere(config: Path) -> None:
+    code = (
+        "import logging; from memqa.cli import app\n"
+        "try: app.run(['models'])\n"
+        "except SystemExit: pass\n"
+        "logging.getLogger('models.llm.server').warning('sent elsewhere')\n"
+        "logging.getLogger('models.other').warning('not worth a line')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert "memqa: WARNING: sent elsewhere" in done.stderr
+    assert "not worth" not in done.stderr
 
 
 def test_a_preset_lists_what_has_to_be_pulled_first(memqa: Memqa, config: Path) -> None:
