@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -201,17 +202,35 @@ def _write(models: Mapping[str, str]) -> Path:
 
     path = settings.config_path()
     try:
+        place = path.resolve()  # it may be a link, which stays one
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         file = tomlkit.parse(text)
         table = file.setdefault("models", tomlkit.table())
         for port, name in models.items():
             table[port] = name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
-        draft.write_text(tomlkit.dumps(file), encoding="utf-8")
-        if path.exists():
-            draft.chmod(path.stat().st_mode)  # it may hold a key that only its owner may read
-        draft.replace(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _replace(place, tomlkit.dumps(file))
     except (OSError, ValueError, TypeError, TOMLKitError) as exc:
         raise SetupError(f"the settings file {path} cannot be changed: {exc}") from exc
     return path
+
+
+def _replace(place: Path, text: str) -> None:
+    """Put a file in its place at once; only its owner ever gets to read its draft.
+
+    It may hold a key. What stood there before hands on its mode.
+    """
+    mode = stat.S_IMODE(place.stat().st_mode) if place.exists() else 0o600
+    draft = place.with_name(f"{place.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    try:
+        with open(draft, "x", encoding="utf-8", opener=_privately) as file:
+            file.write(text)
+        draft.chmod(mode)
+        draft.replace(place)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _privately(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -106,9 +107,42 @@ def test_a_choice_is_written_and_all_else_in_the_file_stays(memqa: Memqa, config
     assert loaded.tier == "B"
 
 
+def test_a_file_that_is_a_link_stays_one(memqa: Memqa, config: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "dotfiles" / "memqa.toml"
+    kept.parent.mkdir()
+    kept.write_text('tier = "B"\n')
+    kept.chmod(0o640)
+    config.symlink_to(kept)
+    memqa("models", "use", "captioner", "http://localhost:8080/v1#eyes")
+    assert config.is_symlink()
+    assert "#eyes" in kept.read_text()
+    assert kept.stat().st_mode & 0o777 == 0o640
+    assert [one.name for one in kept.parent.iterdir()] == ["memqa.toml"]
+
+
+def test_a_draft_with_a_key_is_never_open_to_others(
+    memqa: Memqa, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.write_text('[language]\napi_key = "sk-own"\n')
+    config.chmod(0o600)
+    made: list[int] = []
+    open_ = os.open
+
+    def opened(path: Any, flags: int, mode: int = 0o777, **more: Any) -> int:
+        if str(path).startswith(str(config)) and flags & os.O_CREAT:
+            made.append(mode)
+        return open_(path, flags, mode, **more)
+
+    monkeypatch.setattr(os, "open", opened)
+    memqa("models", "use", "captioner", "http://localhost:8080/v1#eyes")
+    assert made == [0o600]
+    assert "sk-own" in config.read_text()
+
+
 def test_a_file_is_made_where_there_is_none(memqa: Memqa, config: Path) -> None:
     assert not config.exists()
     memqa("models", "use", "captioner", "http://localhost:8080/v1#eyes")
+    assert config.stat().st_mode & 0o777 == 0o600
     assert settings.load().models.captioner == "http://localhost:8080/v1#eyes"
     memqa("models", "use", "captioner", "")
     assert settings.load().models.captioner == ""
