@@ -163,7 +163,7 @@ def test_a_model_named_from_here_is_found_from_elsewhere(
         ("language_model", "qwen3-4b", "absent: memqa models pull qwen3-4b"),
         ("language_model", "no-such", "Known: embedded, smollm2-1.7b"),
         ("language_model", "./gone.gguf", "there is no file gone.gguf"),
-        ("text_encoder", "./gone", "no config.json in gone"),
+        ("text_encoder", "./gone", "no modules.json in gone"),
         ("image_encoder", "http://host/v1", "open_clip:hf-hub:OWNER/REPO"),
         ("image_encoder", "", "Name a model"),
         ("brain", "embedded", "The ports: image_encoder"),
