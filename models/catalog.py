@@ -1,8 +1,9 @@
 """The doors to the models: a name in, the model behind that port out, loaded once.
 
-Importing this module is cheap; a model loads on first use, behind a lock. Nothing here reaches for
-the network, not even through the libraries that would: what is absent is named, with the command
-that gets it. What a name can be is in ``models/specs.py``, the known ones in ``models/shelf.py``.
+Importing this module is cheap; a model loads on first use, behind a lock. Nothing is fetched, not
+even by the libraries that would: what is absent is named, with the command that gets it. Only the
+server behind an address is asked over a network, when its model is built. What a name can be is in
+``models/specs.py``, the known ones in ``models/shelf.py``.
 """
 
 from __future__ import annotations
