@@ -141,6 +141,7 @@ def _network(report: Sequence[catalog.PortReport]) -> Check:
     return Check(
         "network",
         "note",
-        f"questions and what is found for them leave this machine: {', '.join(sorted(away))}",
+        "what is asked, found and shown leaves this machine, and with `memqa tier --test` and "
+        f"`memqa enrich` the texts and pictures of media: {', '.join(sorted(away))}",
         "to keep them here: memqa models use PORT NAME with a model or a server of this machine",
     )

@@ -48,12 +48,19 @@ class Engines(Protocol):
 class CatalogEngines:
     """The engines that the settings name, out of the catalogue, which keeps each loaded once.
 
+    ``options`` are for the language model, ``caption`` for a captioner that is another model.
     Every method raises SetupError where the name is unknown or the model is missing.
     """
 
-    def __init__(self, names: ModelNames, options: LanguageOptions = PLAIN) -> None:
+    def __init__(
+        self,
+        names: ModelNames,
+        options: LanguageOptions = PLAIN,
+        caption: LanguageOptions = PLAIN,
+    ) -> None:
         self._names = names
         self._options = options
+        self._caption = caption
 
     def signatures(self) -> dict[str, str]:
         """Give the signatures that the catalogue tells of the models named; loads none."""
@@ -88,5 +95,6 @@ class CatalogEngines:
 
     def captioner(self) -> LanguageModel:
         """Give the model that describes pictures; where none was named, the one that answers."""
-        name = self._names.captioner or self._names.language_model
-        return catalog.language_model(name, self._options)
+        if self._names.captioner in ("", self._names.language_model):
+            return self.language_model()
+        return catalog.language_model(self._names.captioner, self._caption)

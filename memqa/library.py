@@ -87,7 +87,7 @@ class Library:
         self.settings = base.model_copy(update={"home": chosen})
         self.home = chosen
         self.engines = engines or CatalogEngines(
-            self.settings.models, self.settings.language.options()
+            base.models, base.language.options(), base.caption.options()
         )
         self._queue = Queue(chosen)
         self._opened: Store | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from memqa import settings
 from models import catalog, fetch, shelf
 from models.embedded import EMBEDDED_MODELS
 from models.errors import SetupError
-from models.specs import EMBEDDED, PORTS, Hub, Server, port_called
+from models.specs import EMBEDDED, PORTS, Hub, Server, port_called, settled
 from models.values import OnProgress
 
 State: TypeAlias = Literal["here", "absent", "server"]
@@ -145,6 +146,8 @@ def to_pull(preset: str) -> list[str]:
 def use(models: Mapping[str, str]) -> Chosen:
     """Put models in use, by port, in the settings file; what else stands there is kept.
 
+    A path is written in full, for the next command may be given in another folder.
+
     Raises:
         SetupError: a port or a name is wrong, a model is not on this machine, or the file cannot be
             read or written.
@@ -156,6 +159,7 @@ def use(models: Mapping[str, str]) -> Chosen:
         problem = catalog.absence(port, name) if name else None
         if problem:
             raise SetupError(f"{port} {name!r} cannot be used: {problem}")
+    wanted = {port: settled(port, name) if name else "" for port, name in wanted.items()}
     before = in_use(settings.load().models)
     path = _write(wanted)
     after = in_use(settings.load().models)
@@ -174,7 +178,8 @@ def _notes(
             )
         if name.startswith("http") and not _is_here(port, name):
             notes.append(
-                f"{name} is another machine: questions and what is found for them are sent there"
+                f"{name} is another machine: what is asked, found and shown is sent there, and with"
+                " `memqa tier --test` and `memqa enrich` the texts and pictures of media"
             )
     changed = [port for port in _ENCODERS if before.get(port) != after.get(port)]
     if changed:
@@ -197,17 +202,35 @@ def _write(models: Mapping[str, str]) -> Path:
 
     path = settings.config_path()
     try:
+        place = path.resolve()  # it may be a link, which stays one
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         file = tomlkit.parse(text)
         table = file.setdefault("models", tomlkit.table())
         for port, name in models.items():
             table[port] = name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
-        draft.write_text(tomlkit.dumps(file), encoding="utf-8")
-        if path.exists():
-            draft.chmod(path.stat().st_mode)  # it may hold a key that only its owner may read
-        draft.replace(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _replace(place, tomlkit.dumps(file))
     except (OSError, ValueError, TypeError, TOMLKitError) as exc:
         raise SetupError(f"the settings file {path} cannot be changed: {exc}") from exc
     return path
+
+
+def _replace(place: Path, text: str) -> None:
+    """Put a file in its place at once; only its owner ever gets to read its draft.
+
+    It may hold a key. What stood there before hands on its mode.
+    """
+    mode = stat.S_IMODE(place.stat().st_mode) if place.exists() else 0o600
+    draft = place.with_name(f"{place.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    try:
+        with open(draft, "x", encoding="utf-8", opener=_privately) as file:
+            file.write(text)
+        draft.chmod(mode)
+        draft.replace(place)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _privately(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from platformdirs import user_config_path, user_data_path
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -47,7 +47,7 @@ class ModelNames(_Part):
 
 
 class LanguageSettings(_Part):
-    """How the language model is run; see `models.options.LanguageOptions`."""
+    """How a language model is run; see `models.options.LanguageOptions`."""
 
     context_tokens: int = Field(default=0, ge=0, le=2**21)
     gpu_layers: int = Field(default=-1, ge=-1)
@@ -55,6 +55,11 @@ class LanguageSettings(_Part):
     four_bit: bool = False
     timeout_s: float = Field(default=120.0, gt=0, le=3600)
     api_key: SecretStr = SecretStr("")
+
+    @field_validator("projector")
+    @classmethod
+    def _at_home(cls, projector: Path | None) -> Path | None:
+        return projector.expanduser() if projector else None
 
     def options(self) -> LanguageOptions:
         """Give them as the catalogue takes them."""
@@ -101,7 +106,8 @@ class Settings(BaseSettings):
     """All settings; an unknown key or a number out of bounds is refused when they are loaded.
 
     ``tier`` says what the language model may decide, from A (it leads) to D (no model is used);
-    ``auto`` goes by what the model showed in a test.
+    ``auto`` goes by what the model showed in a test. ``caption`` is for a captioner of its own, so
+    that neither a key nor a projector of the language model ever goes to another model.
     """
 
     model_config = SettingsConfigDict(
@@ -112,6 +118,7 @@ class Settings(BaseSettings):
     tier: TierSetting = "auto"
     models: ModelNames = ModelNames()
     language: LanguageSettings = LanguageSettings()
+    caption: LanguageSettings = LanguageSettings()
     video: VideoSettings = VideoSettings()
     document: DocumentSettings = DocumentSettings()
     limits: LimitSettings = LimitSettings()

@@ -56,7 +56,9 @@ def start_worker(settings: Settings) -> None:
     assert process.stdin is not None
     # A worker that died at once has said why in its log; the next look starts another.
     with suppress(BrokenPipeError), process.stdin:
-        process.stdin.write(settings.model_dump_json().encode())
+        # The worker asks no language model, so how they are run, and with which keys, stays here.
+        told = settings.model_dump_json(exclude={"language", "caption"})
+        process.stdin.write(told.encode())
 
 
 class Worker:
@@ -64,7 +66,7 @@ class Worker:
 
     def __init__(self, settings: Settings, *, engines: Engines | None = None) -> None:
         self._settings = settings
-        self._engines = engines or CatalogEngines(settings.models, settings.language.options())
+        self._engines = engines or CatalogEngines(settings.models)
         self._queue = Queue(settings.home)
 
     def run(self) -> None:

@@ -1,8 +1,9 @@
 """The doors to the models: a name in, the model behind that port out, loaded once.
 
-Importing this module is cheap; a model loads on first use, behind a lock. Nothing here reaches for
-the network, not even through the libraries that would: what is absent is named, with the command
-that gets it. What a name can be is in ``models/specs.py``, the known ones in ``models/shelf.py``.
+Importing this module is cheap; a model loads on first use, behind a lock. Nothing is fetched, not
+even by the libraries that would: what is absent is named, with the command that gets it. Only the
+server behind an address is asked over a network, when its model is built. What a name can be is in
+``models/specs.py``, the known ones in ``models/shelf.py``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from models import fetch, shelf
-from models.embedded import EMBEDDED_MODELS, Embedded
+from models.embedded import EMBEDDED_MODELS, OCR, Embedded
 from models.errors import MissingExtra, ModelNotFound, SetupError
 from models.options import PLAIN, LanguageOptions
 from models.ports import ImageEncoder, LanguageModel, TextEncoder, TextReader, Transcriber
@@ -157,12 +158,26 @@ def absence(port: str, name: str) -> str | None:
             return _problem_of(EMBEDDED_MODELS[_shelved(port)])
         case GgufFile(path) if not path.is_file():
             return f"there is no file {path}"
-        case Folder(path) if not (path / "config.json").is_file():
-            return f"there is no config.json in {path}"
+        case Folder(path):
+            gone = [one for one in _LOADED[_shelved(port)] if not (path / one).is_file()]
+            return f"there is no {gone[0]} in {path}" if gone else None
         case OpenClipFolder(path) if not (path / "open_clip_config.json").is_file():
             return f"there is no open_clip_config.json in {path}"
         case OpenClipWeights(_, weights) if not Path(weights).is_file():
             return f"there is no file {weights}"
+        case RapidOcr(language):
+            return _unread(language)
+    return None
+
+
+def _unread(language: str) -> str | None:
+    """Why no text can be read in a language."""
+    try:
+        from models.ocr import check
+
+        check(OCR[0].path().parent, language)
+    except (ModelNotFound, ImportError) as exc:
+        return str(exc)
     return None
 
 
@@ -279,7 +294,6 @@ def _build(
         case OpenClipWeights(architecture, weights):
             return _open_clip(architecture, weights)
         case RapidOcr(language):
-            from models.embedded import OCR
             from models.ocr import PaddleReader
 
             return PaddleReader(OCR[0].path().parent, language=language)
@@ -324,7 +338,7 @@ def _from_folder(port: str, folder: Path, name: str, options: LanguageOptions) -
         return Whisper(folder)
     from models.llm.transformers import TransformersModel
 
-    return TransformersModel(str(folder), name=name, options=options)
+    return TransformersModel(folder, name=name, options=options)
 
 
 def _shelved(port: str) -> str:
@@ -335,6 +349,12 @@ _KINDS = {
     "text_encoder": fetch.SENTENCES,
     "transcriber": fetch.WHISPER,
     "language_model": fetch.TRANSFORMERS,
+}
+# What every folder of a kind holds, whatever else it does.
+_LOADED = {
+    "text_encoder": ("modules.json",),
+    "transcriber": ("model.bin", "tokenizer.json"),
+    "language_model": ("config.json",),
 }
 _locks = {port: threading.RLock() for port in EMBEDDED_MODELS}
 _loaded: dict[tuple[str, str, LanguageOptions], Any] = {}

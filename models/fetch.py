@@ -1,8 +1,9 @@
 """Fetches models from the Hugging Face hub, and finds in its cache those that were fetched.
 
-The only place in memqa that reaches for the internet, and only in `pull`. What is fetched lies in
-the hub's own cache, where other programs find it too; every file is checked against the sum that
-the hub names for it before it counts as there.
+The only place in memqa that downloads anything, and only in `pull`; chat servers that a person
+names are spoken to by ``models/llm/wire.py``. What is fetched lies in the hub's own cache, where
+other programs find it too; every file is checked against the sum that the hub names for it before
+it counts as there.
 """
 
 from __future__ import annotations

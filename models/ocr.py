@@ -68,6 +68,16 @@ class PaddleReader:
         ]
 
 
+def check(folder: Path, language: str) -> None:
+    """Make sure that text in a language can be read with the models in a folder; loads none.
+
+    Raises:
+        ModelNotFound: the language has no model, or its file is missing or another one.
+    """
+    for model in _models(language or _USUAL):
+        model.path(folder)
+
+
 def _shrink(picture: Picture) -> NDArray[np.uint8]:
     longest = max(picture.shape[:2])
     if longest <= _LONGEST_PX:

@@ -99,6 +99,7 @@ class TextReader(Protocol):
 class LanguageModel(Protocol):
     """Writes text after a conversation; ``signature`` changes with the weights behind it.
 
+    That of a model on a server does as far as the server tells of its weights.
     A model that ``sees`` takes the pictures of messages too; the others are handed none.
     """
 

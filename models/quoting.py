@@ -38,6 +38,13 @@ def one_line(text: str) -> str:
     return " ".join("".join(kept).split())
 
 
+def defused(text: str) -> str:
+    """Break up what a chat template could take for its own marks; all else stays, lines too."""
+    while (broken := _MARK.sub(lambda mark: f"{mark[0][0]} {mark[0][1:]}", text)) != text:
+        text = broken  # of two brackets in a row the second may begin a mark too
+    return text
+
+
 def as_data(text: str) -> str:
     """Put a text on one line and take out what a chat template could take for its own marks.
 

@@ -175,7 +175,7 @@ def parse(port: str, text: str) -> Source:
     elif scheme == "hf":
         found = _hub(port, rest)
     elif scheme in ("http", "https"):
-        found = _server(text) if port in _SPEAKS else None
+        found = server_at(text) if port in _SPEAKS else None
     elif text.endswith(".gguf"):
         found = GgufFile(Path(text).expanduser()) if port in _SPEAKS else None
     elif text.startswith("~") or "/" in text or "\\" in text:
@@ -183,6 +183,47 @@ def parse(port: str, text: str) -> Source:
     if found is None:
         raise SetupError(f"{text!r} names no {port}. {forms(port)}")
     return found
+
+
+def server_at(text: str) -> Server | None:
+    """Read the address of a chat server, None where it is none.
+
+    Raises:
+        SetupError: there is a name or a password in it.
+    """
+    import httpx
+
+    try:
+        parts = urlsplit(text)
+        is_good = httpx.URL(text).scheme in ("http", "https") and parts.port != 0
+    except (ValueError, httpx.InvalidURL):
+        return None
+    if parts.username is not None or parts.password is not None:
+        raise SetupError(
+            "The address of a chat server is no place for a password; put a key into "
+            "MEMQA_LANGUAGE__API_KEY, or MEMQA_CAPTION__API_KEY for the captioner."
+        )
+    if not is_good or not parts.hostname or parts.query or not parts.path.strip("/"):
+        return None
+    return Server(parts._replace(fragment="").geturl().rstrip("/"), parts.fragment)
+
+
+def settled(port: str, text: str) -> str:
+    """Write a path in what a setting names so that it holds from every folder; all else stays.
+
+    Links are not followed, for what a link of the hub's cache points to has another name.
+
+    Raises:
+        SetupError: the text has none of the forms that the port takes.
+    """
+    match parse(port, text):
+        case GgufFile(path) | Folder(path):
+            return str(path.absolute())
+        case OpenClipFolder(path):
+            return f"open_clip:local-dir:{path.absolute()}"
+        case OpenClipWeights(architecture, weights) as named if named.is_file:
+            return f"open_clip:{architecture}:{Path(weights).absolute()}"
+    return text
 
 
 def forms(port: str) -> str:
@@ -197,21 +238,6 @@ def _hub(port: str, rest: str) -> Hub | None:
     if not file:
         return Hub(repo)
     return Hub(repo, file) if file.endswith(".gguf") and port in _SPEAKS else None
-
-
-def _server(text: str) -> Server | None:
-    try:
-        parts = urlsplit(text)
-        parts.port  # noqa: B018  (reading it checks it)
-    except ValueError:
-        return None
-    if parts.username or parts.password:
-        raise SetupError(
-            "An address is no place for a password; put a key into MEMQA_LANGUAGE__API_KEY."
-        )
-    if not parts.hostname or parts.query or not parts.path.strip("/"):
-        return None
-    return Server(parts._replace(fragment="").geturl().rstrip("/"), parts.fragment)
 
 
 def _open_clip(rest: str) -> Source | None:

@@ -73,6 +73,8 @@ def memqa(
         level=logging.INFO if verbose else logging.ERROR,
         format="memqa: %(levelname)s: %(message)s",
     )
+    # That something is sent to another machine is always said.
+    logging.getLogger("models.llm.server").setLevel(logging.WARNING)
     if verbose:
         logging.getLogger("memqa").setLevel(logging.DEBUG)
 

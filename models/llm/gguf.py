@@ -41,8 +41,22 @@ def check_model(weights: Path) -> Keys:
             f"{weights} is an embedding model ({kind}) and writes no text. "
             "Take an instruct (chat) model."
         )
-    _check_parts(weights, int(keys.get("split.count", 1) or 1))
+    _check_parts(weights, count_in(keys, "split.count", weights) or 1)
     return keys
+
+
+def count_in(keys: Keys, name: str, path: Path) -> int:
+    """Give a number of something that a file says, 0 where it does not.
+
+    Raises:
+        ModelNotFound: what stands there is no such number.
+    """
+    found = keys.get(name, 0)
+    if not isinstance(found, int) or found < 0:
+        raise ModelNotFound(
+            f"The GGUF file {path} is damaged: {name} is no count. Take another version."
+        )
+    return found
 
 
 def check_projector(projector: Path) -> None:

@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from models.errors import ChatModelUnavailable
-from models.llm.loading import load
+from models.llm.loading import load, unload
 from models.llm.mtmd import Eyes
 from models.llm.prefixes import Prefixes, Prompt, Row
 from models.llm.template import Template
@@ -40,11 +40,15 @@ class Llama:
         self.signature = f"{name}/{print_of(weights)}"
         self._model = load(weights, options.context_tokens, options.gpu_layers)
         self.context_tokens = int(self._model.n_ctx())
-        self._template = Template(self._model, weights)
         self._eyes: Eyes | None = None
-        if options.projector is not None:
-            self._eyes = Eyes(options.projector, self._model, on_gpu=options.gpu_layers != 0)
-            self.signature += f"/{print_of(options.projector)}"
+        try:
+            self._template = Template(self._model, weights)
+            if options.projector is not None:
+                self.signature += f"/{print_of(options.projector)}"
+                self._eyes = Eyes(options.projector, self._model, on_gpu=options.gpu_layers != 0)
+        except BaseException:
+            unload(self._model)  # else each question would load another copy
+            raise
         self.sees = self._eyes is not None
         self._prefixes = Prefixes(
             self._model, keeps_pictures=self._eyes is None or self._eyes.keeps_pictures

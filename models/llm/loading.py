@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import ModelNotFound
-from models.llm.gguf import check_model
+from models.llm.gguf import check_model, count_in
 from models.threads import cpu_threads, let_waiting_threads_sleep
 
 _WIDEST_TOKENS = 8192
@@ -18,6 +18,8 @@ _WIDEST_TOKENS = 8192
 def load(weights: Path, context_tokens: int, gpu_layers: int) -> Any:
     """Load a model; 0 context tokens means what it was trained for, at most 8192.
 
+    It stays until `unload`, or the end of the program.
+
     Writing takes half the CPUs: its threads wait for each other at every layer, and beside a
     busy indexing worker on two cores two threads wrote 20 times slower than one.
 
@@ -25,7 +27,7 @@ def load(weights: Path, context_tokens: int, gpu_layers: int) -> Any:
         ModelNotFound: the file is missing, damaged, or no model that writes text.
     """
     keys = check_model(weights)
-    trained = int(keys.get(f"{keys.get('general.architecture')}.context_length", 0))
+    trained = count_in(keys, f"{keys.get('general.architecture')}.context_length", weights)
     window = context_tokens or min(trained or _WIDEST_TOKENS, _WIDEST_TOKENS)
     let_waiting_threads_sleep()
     import jinja2
@@ -55,6 +57,12 @@ def load(weights: Path, context_tokens: int, gpu_layers: int) -> Any:
     # Left to the interpreter's own end, its destructor runs when llama_cpp is half gone and fails.
     atexit.register(model.close)
     return model
+
+
+def unload(model: Any) -> None:
+    """Give back the memory of a model that turned out to be of no use."""
+    atexit.unregister(model.close)
+    model.close()
 
 
 def _has_amx() -> bool:

@@ -15,12 +15,11 @@ import numpy as np
 
 from models.errors import ModelNotFound
 from models.llm.gguf import check_projector
+from models.llm.pictures import bounded
 from models.llm.prefixes import Piece, Prompt
 from models.llm.template import PICTURE
 from models.threads import cpu_threads
 from models.values import Picture
-
-_LONGEST_SIDE_PX = 1024
 
 
 class Eyes:
@@ -42,10 +41,11 @@ class Eyes:
                 f"The projector {projector} could not be loaded. Take the one that was published "
                 "with the language model."
             )
+        if not mtmd_cpp.mtmd_support_vision(self._context):
+            mtmd_cpp.mtmd_free(self._context)
+            raise ModelNotFound(f"The projector {projector} cannot see. Take one for pictures.")
         # It points into the language model, which is freed at the same time: last in, first out.
         atexit.register(mtmd_cpp.mtmd_free, self._context)
-        if not mtmd_cpp.mtmd_support_vision(self._context):
-            raise ModelNotFound(f"The projector {projector} cannot see. Take one for pictures.")
         self.keeps_pictures = not mtmd_cpp.mtmd_decode_use_mrope(self._context)
 
     def read(self, text: str, pictures: Sequence[Picture]) -> Prompt:
@@ -130,25 +130,13 @@ class _Seen:
 def _bitmap(picture: Picture) -> Any:
     from llama_cpp import mtmd_cpp
 
-    pixels = _bounded(picture)
+    pixels = np.ascontiguousarray(bounded(picture))
     height, width = pixels.shape[:2]
     data = pixels.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
     bitmap = mtmd_cpp.mtmd_bitmap_init(width, height, data)
     name = hashlib.sha256(f"{width}x{height}".encode() + pixels.tobytes()).hexdigest()
     mtmd_cpp.mtmd_bitmap_set_id(bitmap, name.encode())
     return bitmap
-
-
-def _bounded(picture: Picture) -> Picture:
-    """Shrink a picture whose longer side has more than 1024 pixels; shapes stay as they are."""
-    from PIL import Image
-
-    longest = max(picture.shape[:2])
-    if longest <= _LONGEST_SIDE_PX:
-        return np.ascontiguousarray(picture)
-    height, width = (max(1, side * _LONGEST_SIDE_PX // longest) for side in picture.shape[:2])
-    smaller = Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS)
-    return np.asarray(smaller)
 
 
 def _id_of(name: bytes, place: int) -> int:

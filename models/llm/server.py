@@ -5,6 +5,7 @@ That is how Ollama, llama-server, vLLM, LM Studio and llama_cpp.server are spoke
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import re
@@ -20,6 +21,7 @@ from models.llm.pictures import data_url
 from models.llm.thinking import CLOSES, OPENS, spoken
 from models.llm.wire import Wire
 from models.options import PLAIN, LanguageOptions
+from models.quoting import defused
 from models.values import Message
 
 logger = logging.getLogger(__name__)
@@ -30,11 +32,7 @@ _DONE = b"[DONE]"
 _BYTES_A_TOKEN = 4096  # an event repeats the model's name, an id and more for every token
 _BYTES_AROUND = 2**18
 _NAMED_MODELS = 20
-# What templates of well-known models take for their own marks when it stands in a turn's text.
-_MARK = re.compile(
-    r"<(?=\|[^\s|]{1,40}\|>|/?s>|/?think>|(?:start|end)_of_(?:turn|image)>|image>|__media__>)"
-    r"|\[(?=/?(?:INST|IMG|SYSTEM_PROMPT)\])"
-)
+_SIZES = ("n_vocab", "n_ctx_train", "n_embd", "n_params", "size")
 _WITHOUT_THOUGHTS = {
     "reasoning_effort": "none",  # Ollama
     "chat_template_kwargs": {"enable_thinking": False},  # vLLM, llama-server
@@ -50,6 +48,10 @@ class ServerModel:
     name says that it sees. Tokens are counted by the server where it has ``/tokenize``
     (llama-server, vLLM), else estimated, rather too many than too few.
 
+    ``signature`` is the address and the name, and what the server tells of the weights: their
+    digest (Ollama), their sizes (llama-server), where they lie (vLLM). Where it tells nothing (LM
+    Studio), other weights under the same name pass for the same model.
+
     Raises:
         SetupError: not an address, no choice among several models, or no such model.
         ChatModelUnavailable: the server is not there or does not speak this protocol.
@@ -57,17 +59,17 @@ class ServerModel:
 
     def __init__(self, base_url: str, model: str, options: LanguageOptions = PLAIN) -> None:
         self._wire = Wire(base_url, timeout_s=options.timeout_s, api_key=options.api_key)
-        self.is_remote = not self._wire.is_loopback
-        if self.is_remote:
+        if not self._wire.is_here:
             logger.warning(
-                "The chat server at %s is not this machine: questions, and the evidence and "
-                "pictures shown with them, are sent there.",
+                "The chat server at %s is not this machine: what is asked, found and shown is sent "
+                "there, and with `tier --test` and `enrich` the texts and pictures of media.",
                 self._wire.base,
             )
         listed = self._chosen(model.removesuffix(SEES).strip())
         self.name = str(listed["id"])
-        self.signature = f"{self._wire.base}#{self.name}"
         window, sees = _told(self._wire, listed)
+        weights = _weights_told(self._wire, listed)
+        self.signature = f"{self._wire.base}#{self.name}" + (f"/{weights}" if weights else "")
         self.context_tokens = options.context_tokens or window or DEFAULT_CONTEXT_TOKENS
         self.sees = bool(sees)
         if model.endswith(SEES):
@@ -187,8 +189,7 @@ class ServerModel:
 
     def _turn(self, message: Message) -> dict[str, Any]:
         """Write a message down; what it says cannot pass for the marks of well-known templates."""
-        text = _MARK.sub(lambda mark: f"{mark[0]} ", message.content)
-        text = text.encode(errors="replace").decode()
+        text = defused(message.content).encode(errors="replace").decode()
         if not message.pictures:
             return {"role": message.role, "content": text}
         if not self.sees:
@@ -293,6 +294,20 @@ def _told(wire: Wire, listed: dict[str, Any]) -> tuple[int | None, bool | None]:
         int(num_ctx[1]) if num_ctx else None,
         "vision" in capabilities if isinstance(capabilities, list) else None,
     )
+
+
+def _weights_told(wire: Wire, listed: dict[str, Any]) -> str:
+    """Give what tells a model's weights from others under its name, empty where nothing does."""
+    if isinstance(root := listed.get("root"), str):  # vLLM
+        told = root
+    elif isinstance(meta := listed.get("meta"), dict):  # llama-server
+        told = json.dumps([meta.get(key) for key in _SIZES])
+    else:  # Ollama
+        tags = wire.told("api/tags").get("models")
+        tags = tags if isinstance(tags, list) else []
+        digests = [_within(tag, "digest") for tag in tags if _within(tag, "name") == listed["id"]]
+        told = str(digests[0] or "") if digests else ""
+    return hashlib.sha256(told.encode(errors="replace")).hexdigest()[:16] if told else ""
 
 
 def _within(found: Any, *names: str) -> Any:

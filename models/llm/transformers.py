@@ -5,7 +5,6 @@ It is asked for what needs a GPU to be quick; a GGUF file by llama.cpp is quicke
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -20,13 +19,13 @@ from models.llm.thinking import OPENS, spoken
 from models.options import PLAIN, LanguageOptions
 from models.threads import limit_torch_threads, torch_device
 from models.values import Message
+from models.weights import print_of
 
 DEFAULT_CONTEXT_TOKENS = 8192
-_PRINTED_BYTES = 2**20
 
 
 class TransformersModel:
-    """A LanguageModel and OptionScorer from a folder (or a repository already on this machine).
+    """A LanguageModel and OptionScorer from a folder of this machine.
 
     Its config tells whether it sees pictures. It runs in bfloat16 on a CUDA GPU, else in float32.
     Only safetensors are read, and no code of the folder is run. One reply is written at a time, by
@@ -38,11 +37,11 @@ class TransformersModel:
         MissingExtra: a package for 4-bit weights is missing.
     """
 
-    def __init__(self, folder_or_repo: str, *, name: str, options: LanguageOptions = PLAIN) -> None:
+    def __init__(self, folder: Path, *, name: str, options: LanguageOptions = PLAIN) -> None:
         quantised = _four_bit() if options.four_bit else {}
-        folder = _folder_of(folder_or_repo)
+        made_of = print_of(folder / "config.json", *sorted(folder.glob("*.safetensors")))
         self.name = name
-        self.signature = f"{name}/{_print_of(folder)}" + ("/4-bit" if quantised else "")
+        self.signature = f"{name}/{made_of}" + ("/4-bit" if quantised else "")
         config, self._processor, self._model, self.sees = _load(folder, quantised)
         self._tokenizer = self._processor.tokenizer if self.sees else self._processor
         if not self._processor.chat_template:
@@ -222,37 +221,6 @@ def _transformers() -> Any:
     import transformers
 
     return transformers
-
-
-def _folder_of(folder_or_repo: str) -> Path:
-    """Find the folder of the files without asking any other machine."""
-    from huggingface_hub import snapshot_download
-
-    if Path(folder_or_repo).is_dir():
-        return Path(folder_or_repo)
-    try:
-        return Path(snapshot_download(folder_or_repo, local_files_only=True))
-    except (OSError, ValueError) as exc:
-        raise ModelNotFound(
-            f"The language model {folder_or_repo} is not on this machine: neither a folder nor "
-            "fetched before."
-        ) from exc
-
-
-def _print_of(folder: Path) -> str:
-    """Tell weights by their config, and by the sizes, beginnings and ends of their files."""
-    known, total = hashlib.sha256(), 0
-    for file in [folder / "config.json", *sorted(folder.glob("*.safetensors"))]:
-        if not file.is_file():
-            continue
-        size = file.stat().st_size
-        total += size
-        known.update(f"{file.name} {size}\n".encode())
-        with file.open("rb") as data:
-            known.update(data.read(_PRINTED_BYTES))
-            data.seek(max(0, size - _PRINTED_BYTES))
-            known.update(data.read(_PRINTED_BYTES))
-    return f"{total}-{known.hexdigest()[:16]}"
 
 
 def _four_bit() -> dict[str, Any]:

@@ -6,18 +6,17 @@ goes to no other host; proxies of the environment are used only for other machin
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
 from models.errors import ChatModelUnavailable, SetupError
+from models.specs import Server, server_at
 
 _WAITS_S = (0.5, 1.0, 2.0)
 _CONNECT_S = 10.0
@@ -30,8 +29,8 @@ class Wire:
     """The line to one server; one connection for each request, none kept open between them."""
 
     def __init__(self, base_url: str, *, timeout_s: float, api_key: str = "") -> None:
-        self.base = _address(base_url)
-        self.is_loopback = _is_loopback(urlsplit(self.base).hostname or "")
+        server = _checked(base_url)
+        self.base, self.is_here = server.base_url, server.is_here
         self._timeout_s = timeout_s
         self._key = api_key
         if not (api_key.isascii() and api_key.isprintable()):
@@ -41,7 +40,7 @@ class Wire:
             | ({"Authorization": f"Bearer {api_key}"} if api_key else {}),
             timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_S)),
             limits=httpx.Limits(max_keepalive_connections=0),
-            trust_env=not self.is_loopback,
+            trust_env=not self.is_here,
         )
 
     def get(self, path: str) -> Any:
@@ -61,7 +60,7 @@ class Wire:
                 "POST" if body else "GET", url, json=body, timeout=min(self._timeout_s, _CONNECT_S)
             ) as response:
                 found = json.loads(self._read(response)) if response.status_code == 200 else {}
-        except (httpx.HTTPError, ValueError, ChatModelUnavailable):
+        except (httpx.HTTPError, ValueError, RecursionError, ChatModelUnavailable):
             return {}
         return found if isinstance(found, dict) else {}
 
@@ -208,32 +207,15 @@ class Wire:
             raise self.failure("broke off. Ask again", str(exc).encode()) from exc
 
 
-def _address(base_url: str) -> str:
-    """Give the address without a slash at its end, or refuse it."""
-    try:
-        parts = urlsplit(base_url.strip())
-        httpx.URL(base_url.strip())
-        is_good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except (ValueError, httpx.InvalidURL):
-        is_good = False
-    if not is_good:
+def _checked(base_url: str) -> Server:
+    """Give the server at an address, or refuse what is none."""
+    found = server_at(base_url.strip())
+    if found is None or found.model:
         raise SetupError(
             f"Not the address of a chat server: {base_url!r}. It looks like "
             "http://127.0.0.1:11434/v1"
         )
-    if parts.username is not None or parts.query or parts.fragment:
-        raise SetupError(
-            "The address of a chat server has no name, password, ? or # in it. Give a key as the "
-            "api key."
-        )
-    return base_url.strip().rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+    return found
 
 
 def _is_malformed(status: int, said: bytes) -> bool:

@@ -26,7 +26,7 @@ _NAME_WORDS = 5  # a longer text describes
 _PROMPT = "a photo of a {}."
 _BATCH = {"cpu": 8, "cuda": 64}  # pictures or texts at once
 _SAMPLED = 64  # numbers of each tensor that tell its weights
-_SCHEMAS = ("hf-hub:", "local-dir:")
+_FOLDER = "local-dir:"
 _FITTING = ("mean", "std", "interpolation", "resize_mode")
 _REASON_CHARS = 200
 
@@ -43,21 +43,19 @@ class OpenClip:
     metric: Metric = "cosine"
 
     def __init__(
-        self, architecture: str, pretrained: str | None, *, signature: str | None = None
+        self, architecture: str, checkpoint: str | None, *, signature: str | None = None
     ) -> None:
-        """``architecture`` is open_clip's name of a model, ``hf-hub:OWNER/REPO`` or
-        ``local-dir:/folder``; ``pretrained`` a tag that open_clip knows for the name, or the path
-        of a checkpoint; it is None for the other two forms.
+        """``architecture`` is ``local-dir:/folder``, or open_clip's name of a model with the path
+        of a checkpoint of its weights.
 
         A folder holds ``open_clip_config.json``, the weights, and the tokenizer's files where the
-        model has its own (SigLIP): nothing else is then read. A tag or repository is downloaded
-        where it does not lie in the cache yet, unless ``HF_HUB_OFFLINE`` is set.
+        model has its own (SigLIP): nothing else is then read. Nothing is downloaded.
 
         Raises:
             ModelNotFound: no such model or weights, or they do not fit together.
         """
         self._device = torch_device()
-        model, self._tokenize = _load(architecture, pretrained, self._device)
+        model, self._tokenize = _load(architecture, checkpoint, self._device)
         self._model, self._frame = model, _Frame.of(model)
         self._scale = model.logit_scale.exp().item()
         bias = getattr(model, "logit_bias", None)
@@ -233,20 +231,20 @@ def _sigmoid(logits: Any) -> Any:
     return 1 / (1 + np.exp(-np.clip(logits, -60, 60)))
 
 
-def _load(architecture: str, pretrained: str | None, device: str) -> tuple[Any, Any]:
+def _load(architecture: str, checkpoint: str | None, device: str) -> tuple[Any, Any]:
     """Give open_clip's model and its tokenizer; both come without types."""
     limit_torch_threads()
     import open_clip
 
-    is_named = not architecture.startswith(_SCHEMAS)
-    extra = _of_name(architecture, pretrained) if is_named else {}
-    local = {}
-    if is_named and Path(pretrained or "").is_file() and _has_own_tokenizer(architecture):
-        local = {"local_files_only": True}  # who names a file wants nothing downloaded
+    extra, local = {}, {}
+    if not architecture.startswith(_FOLDER):
+        extra = _of_name(architecture, checkpoint or "")
+        if _has_own_tokenizer(architecture):
+            local = {"local_files_only": True}
     try:
         model = open_clip.create_model(
             architecture,
-            pretrained,
+            checkpoint,
             device="cpu",
             require_pretrained=True,
             pretrained_text=False,
@@ -257,7 +255,7 @@ def _load(architecture: str, pretrained: str | None, device: str) -> tuple[Any, 
     except ImportError:
         raise
     except Exception as exc:  # what torch, safetensors, json and the hub raise shares no base
-        source = f"{architecture} with {pretrained}" if pretrained else architecture
+        source = f"{architecture} with {checkpoint}" if checkpoint else architecture
         raise ModelNotFound(
             f"The picture encoder {source} could not be loaded: {_first_line(exc)}. "
             "Check that the files are whole and belong to this architecture, and that the "
@@ -266,32 +264,26 @@ def _load(architecture: str, pretrained: str | None, device: str) -> tuple[Any, 
     return model.eval().to(device), tokenize
 
 
-def _of_name(architecture: str, pretrained: str | None) -> dict[str, Any]:
-    """What open_clip must be told besides a name of its own and the weights for it.
+def _of_name(architecture: str, checkpoint: str) -> dict[str, Any]:
+    """What open_clip must be told besides a name of its own and a checkpoint.
 
     A checkpoint does not carry how its pictures are to be scaled: it is taken from the published
     weights of the same architecture where all of them agree.
     """
     import open_clip
 
-    if open_clip.get_model_config(architecture) is None:
-        near = difflib.get_close_matches(architecture, open_clip.list_models(), 3, 0.4)
+    if architecture not in (names := open_clip.list_models()):
+        near = difflib.get_close_matches(architecture, names, 3, 0.4)
         raise ModelNotFound(
             f"open_clip knows no model {architecture!r}; it knows {', '.join(near) or 'others'}. "
-            "Name any other model as hf-hub:OWNER/REPO or local-dir:/FOLDER."
+            "Name any other model as open_clip:hf-hub:OWNER/REPO or open_clip:local-dir:FOLDER."
         )
+    if not Path(checkpoint).is_file():
+        raise ModelNotFound(f"There is no file {checkpoint!r} with weights of {architecture}.")
     tags = open_clip.list_pretrained_tags_by_model(architecture)
-    if pretrained is not None and Path(pretrained).is_file():
-        known = [open_clip.get_pretrained_cfg(architecture, tag) for tag in tags]
-        ways = [{key: one[key] for key in _FITTING if key in one} for one in known]
-        return {"force_preprocess_cfg": ways[0]} if ways and ways[1:] == ways[:-1] else {}
-    settings = open_clip.get_pretrained_cfg(architecture, pretrained or "")
-    if not settings:
-        raise ModelNotFound(
-            f"There are no weights {pretrained!r} for {architecture}: it is neither a file nor one "
-            f"of the tags {', '.join(tags) or '(none)'}."
-        )
-    return {"force_quick_gelu": bool(settings.get("quick_gelu"))}
+    known = [open_clip.get_pretrained_cfg(architecture, tag) for tag in tags]
+    ways = [{key: one[key] for key in _FITTING if key in one} for one in known]
+    return {"force_preprocess_cfg": ways[0]} if ways and ways[1:] == ways[:-1] else {}
 
 
 def _has_own_tokenizer(architecture: str) -> bool:

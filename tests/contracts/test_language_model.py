@@ -43,9 +43,8 @@ def served() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder: Path = tiny_models.reading(tmp_path_factory.mktemp("tiny"))
-    return str(folder)
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_models.reading(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture(params=BUILDERS)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,8 @@ from memqa import doctor, model_choice, settings
 from memqa.cli import app
 from models import catalog, fetch, shelf
 from models.errors import SetupError
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -102,12 +107,54 @@ def test_a_choice_is_written_and_all_else_in_the_file_stays(memqa: Memqa, config
     assert loaded.tier == "B"
 
 
+def test_a_file_that_is_a_link_stays_one(memqa: Memqa, config: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "dotfiles" / "memqa.toml"
+    kept.parent.mkdir()
+    kept.write_text('tier = "B"\n')
+    kept.chmod(0o640)
+    config.symlink_to(kept)
+    memqa("models", "use", "captioner", "http://localhost:8080/v1#eyes")
+    assert config.is_symlink()
+    assert "#eyes" in kept.read_text()
+    assert kept.stat().st_mode & 0o777 == 0o640
+    assert [one.name for one in kept.parent.iterdir()] == ["memqa.toml"]
+
+
+def test_a_draft_with_a_key_is_never_open_to_others(
+    memqa: Memqa, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config.write_text('[language]\napi_key = "sk-own"\n')
+    config.chmod(0o600)
+    made: list[int] = []
+    open_ = os.open
+
+    def opened(path: Any, flags: int, mode: int = 0o777, **more: Any) -> int:
+        if str(path).startswith(str(config)) and flags & os.O_CREAT:
+            made.append(mode)
+        return open_(path, flags, mode, **more)
+
+    monkeypatch.setattr(os, "open", opened)
+    memqa("models", "use", "captioner", "http://localhost:8080/v1#eyes")
+    assert made == [0o600]
+    assert "sk-own" in config.read_text()
+
+
 def test_a_file_is_made_where_there_is_none(memqa: Memqa, config: Path) -> None:
     assert not config.exists()
     memqa("models", "use", "captioner", "http://localhost:8080/v1#eyes")
+    assert config.stat().st_mode & 0o777 == 0o600
     assert settings.load().models.captioner == "http://localhost:8080/v1#eyes"
     memqa("models", "use", "captioner", "")
     assert settings.load().models.captioner == ""
+
+
+def test_a_model_named_from_here_is_found_from_elsewhere(
+    memqa: Memqa, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "m.gguf").touch()
+    monkeypatch.chdir(tmp_path)
+    memqa("models", "use", "language-model", "./m.gguf")
+    assert settings.load().models.language_model == str(tmp_path / "m.gguf")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +163,7 @@ def test_a_file_is_made_where_there_is_none(memqa: Memqa, config: Path) -> None:
         ("language_model", "qwen3-4b", "absent: memqa models pull qwen3-4b"),
         ("language_model", "no-such", "Known: embedded, smollm2-1.7b"),
         ("language_model", "./gone.gguf", "there is no file gone.gguf"),
-        ("text_encoder", "./gone", "no config.json in gone"),
+        ("text_encoder", "./gone", "no modules.json in gone"),
         ("image_encoder", "http://host/v1", "open_clip:hf-hub:OWNER/REPO"),
         ("image_encoder", "", "Name a model"),
         ("brain", "embedded", "The ports: image_encoder"),
@@ -152,6 +199,19 @@ def test_a_server_elsewhere_is_warned_of(memqa: Memqa) -> None:
     assert "another machine" in memqa.told
     memqa("models", "use", "language-model", "http://127.0.0.1:8080/v1")
     assert "another machine" not in memqa.told
+
+
+def test_every_command_says_when_something_is_sent_to_a_server_elsewhere(config: Path) -> None:
+    code = (
+        "import logging; from memqa.cli import app\n"
+        "try: app.run(['models'])\n"
+        "except SystemExit: pass\n"
+        "logging.getLogger('models.llm.server').warning('sent elsewhere')\n"
+        "logging.getLogger('models.other').warning('not worth a line')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert "memqa: WARNING: sent elsewhere" in done.stderr
+    assert "not worth" not in done.stderr
 
 
 def test_a_preset_lists_what_has_to_be_pulled_first(memqa: Memqa, config: Path) -> None:

@@ -13,7 +13,10 @@ SIDE_PX, PATCH_PX = 28, 14
 
 
 def write_model(path: Path, words: Path, *, template: str | None = None, parts: int = 0) -> None:
-    """Write a llama of one layer; with ``parts`` a file for every so many tensors."""
+    """Write a llama of one layer; with ``parts`` a file for every so many tensors.
+
+    Without a ``template`` it carries the embedded model's own, with an empty one none.
+    """
     split = {"split_max_tensors": parts} if parts else {}
     writer = gguf.GGUFWriter(path, "llama", **split)
     _copy_words(writer, words, template)
@@ -101,7 +104,8 @@ def _copy_words(writer: gguf.GGUFWriter, words: Path, template: str | None) -> N
     writer.add_token_merges(merges)
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
-    writer.add_chat_template(template or own)
+    if template != "":
+        writer.add_chat_template(template or own)
 
 
 @cache

@@ -103,6 +103,37 @@ def test_models_in_use_are_reported(tmp_path: Path) -> None:
     assert reports["transcriber"].name == "embedded"
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("rapidocr:klingon", "No text is read in the language 'klingon'"),
+        ("rapidocr:korean", "which reads 'korean', is not in"),
+    ],
+)
+def test_a_language_that_cannot_be_read_is_told_before_it_is_used(name: str, says: str) -> None:
+    assert says in (catalog.absence("text_reader", name) or "")
+    assert catalog.absence("text_reader", "rapidocr:japan") is None
+
+
+@pytest.mark.parametrize(
+    ("port", "files"),
+    [
+        ("text_encoder", ["modules.json"]),
+        ("transcriber", ["model.bin", "tokenizer.json"]),
+        ("language_model", ["config.json"]),
+        ("captioner", ["config.json"]),
+    ],
+)
+def test_a_folder_without_what_its_port_loads_is_absent(
+    port: str, files: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "vocabulary.json").touch()
+    for file in files:
+        assert catalog.absence(port, str(tmp_path)) == f"there is no {file} in {tmp_path}"
+        (tmp_path / file).touch()
+    assert catalog.absence(port, str(tmp_path)) is None
+
+
 def test_an_unknown_name_lists_the_known_ones_and_the_forms() -> None:
     with pytest.raises(SetupError, match=r"'clip'.*Known: embedded, mobileclip2-s2.*open_clip:"):
         catalog.image_encoder("clip")
@@ -161,7 +192,7 @@ def test_a_name_becomes_the_backend_it_stands_for(tmp_path: Path) -> None:
     assert model.given == (tmp_path / "my.gguf",)
     assert model.named == {"name": "my", "options": options}
     model = catalog.language_model(str(tmp_path / "folder"), options)
-    assert model.given == (str(tmp_path / "folder"),)
+    assert model.given == (tmp_path / "folder",)
     model = catalog.text_encoder(str(tmp_path / "texts"))
     assert model.given == (tmp_path / "texts",)
     model = catalog.transcriber(str(tmp_path / "ears"))

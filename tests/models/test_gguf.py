@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from models import embedded
 from models.errors import ChatModelUnavailable, ModelNotFound
 from models.llm.gguf import check_model, read_keys
 from models.llm.llama import Llama
+from models.llm.pictures import bounded
 from models.options import LanguageOptions
 from models.values import Message, Picture
 from tests.models.made_gguf import WIDTH, write_header, write_model, write_projector
@@ -84,6 +87,14 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "projector": (write_projector, "is a projector"),
     "adapter": (lambda path: write_header(path, "llama", general__type="adapter"), "adapter"),
+    "no count of parts": (
+        lambda path: write_header(path, "llama", split__count="two"),
+        "split.count is no count",
+    ),
+    "no window": (
+        lambda path: write_header(path, "llama", llama__context_length="long"),
+        "llama.context_length is no count",
+    ),
     "no weights": (lambda path: write_header(path, "llama"), "could not be loaded"),
     "unknown": (lambda path: write_header(path, "quux"), "could not be loaded"),
 }
@@ -190,10 +201,8 @@ def test_a_picture_already_seen_is_not_looked_at_again(
 
 
 def test_a_large_picture_is_made_smaller_and_takes_its_room(seeing: Llama) -> None:
-    from models.llm.mtmd import _bounded
-
-    assert _bounded(_picture(1, 3000, 1500)).shape == (1024, 512, 3)
-    assert _bounded(_picture(1, 5000, 1)).shape == (1024, 1, 3)
+    assert bounded(_picture(1, 3000, 1500)).size == (512, 1024)
+    assert bounded(_picture(1, 5000, 1)).size == (1, 1024)
     text = seeing._prompt(_ask()).cells
     assert seeing._prompt(_ask(_picture(1, 3000, 1500))).cells >= text + 4
     many = _ask(*[_picture(1)] * 250)
@@ -225,6 +234,33 @@ def test_a_projector_that_is_none_or_of_another_model_is_refused(
     ):
         with pytest.raises(ModelNotFound, match=said):
             Llama(folder / "tiny.gguf", name="tiny", options=LanguageOptions(projector=projector))
+
+
+@pytest.mark.parametrize("lacks", ["template", "projector"])
+def test_a_model_of_no_use_is_not_kept_in_memory(
+    lacks: str, folder: Path, words: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import llama_cpp
+
+    loaded: list[weakref.ref[llama_cpp.Llama]] = []
+    closed: list[int] = []
+    close = llama_cpp.Llama.close
+    monkeypatch.setattr(
+        llama_cpp.Llama,
+        "close",
+        lambda model: (loaded.append(weakref.ref(model)), closed.append(1), close(model)),
+    )
+    options = LanguageOptions()
+    if lacks == "template":
+        write_model(tmp_path / "tiny.gguf", words, template="")
+    else:
+        write_model(tmp_path / "tiny.gguf", words)
+        options = LanguageOptions(projector=folder / "tiny.gguf")
+    with pytest.raises(ModelNotFound, match=r"no (chat template|projector)"):
+        Llama(tmp_path / "tiny.gguf", name="tiny", options=options)
+    assert closed
+    gc.collect()
+    assert {model() for model in loaded} == {None}
 
 
 def test_a_failure_at_a_picture_passes(seeing: Llama, monkeypatch: pytest.MonkeyPatch) -> None:

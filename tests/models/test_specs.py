@@ -20,6 +20,7 @@ from models.specs import (
     Source,
     parse,
     port_called,
+    settled,
 )
 
 
@@ -61,6 +62,8 @@ def test_each_form_is_read(port: str, text: str, source: Source) -> None:
         ("language_model", "http:///v1"),
         ("language_model", "http://host"),
         ("language_model", "http://host:port/v1"),
+        ("language_model", "http://host:0/v1"),
+        ("language_model", "http://ho\x07st/v1"),
         ("language_model", "http://host/v1?key=secret"),
         ("text_encoder", "http://host/v1"),
         ("text_encoder", "/m/a.gguf"),
@@ -93,12 +96,41 @@ def test_a_password_in_an_address_is_refused_and_not_repeated() -> None:
         ("http://192.168.0.2/v1", False),
         ("https://models.example.org/v1", False),
         ("https://localhost.example.org/v1", False),
+        ("http://a.localhost/v1", False),
+        ("http://0.0.0.0/v1", False),
     ],
 )
 def test_a_server_is_on_this_machine_or_not(address: str, is_here: bool) -> None:
     server = parse("language_model", address)
     assert isinstance(server, Server)
     assert server.is_here is is_here
+
+
+@pytest.mark.parametrize(
+    ("port", "text", "written"),
+    [
+        ("language_model", "./m.gguf", "HERE/m.gguf"),
+        ("language_model", "m.gguf", "HERE/m.gguf"),
+        ("language_model", "~/m.gguf", "HOME/m.gguf"),
+        ("text_encoder", "./sub/texts", "HERE/sub/texts"),
+        ("image_encoder", "open_clip:local-dir:eyes", "open_clip:local-dir:HERE/eyes"),
+        ("image_encoder", "open_clip:ViT-B-32:./w.pt", "open_clip:ViT-B-32:HERE/w.pt"),
+        ("image_encoder", "open_clip:ViT-B-32:openai", "open_clip:ViT-B-32:openai"),
+        ("image_encoder", "open_clip:hf-hub:O/R", "open_clip:hf-hub:O/R"),
+        ("text_reader", "rapidocr:japan", "rapidocr:japan"),
+        ("language_model", "hf:O/R/F.gguf", "hf:O/R/F.gguf"),
+        ("language_model", "http://h/v1#m", "http://h/v1#m"),
+        ("language_model", "qwen3-4b", "qwen3-4b"),
+    ],
+)
+def test_a_path_is_written_so_that_it_holds_from_every_folder(
+    port: str, text: str, written: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/ada")
+    written = written.replace("HERE", str(tmp_path)).replace("HOME", "/home/ada")
+    assert settled(port, text) == written
+    assert settled(port, written) == written
 
 
 def test_a_port_is_called_with_hyphens_too() -> None:

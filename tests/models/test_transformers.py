@@ -36,7 +36,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def loaded(folders: dict[str, Path]) -> dict[str, TransformersModel]:
-    return {name: TransformersModel(str(path), name=name) for name, path in folders.items()}
+    return {name: TransformersModel(path, name=name) for name, path in folders.items()}
 
 
 @pytest.fixture(params=list(BUILT))
@@ -204,25 +204,25 @@ def test_a_failure_while_writing_is_told_and_passes(model: TransformersModel) ->
 
 def test_a_thought_that_the_template_begins_is_not_said(tmp_path: Path) -> None:
     thinking = "{{ messages[0].content }}<|im_start|>assistant <think>\n"
-    model = TransformersModel(str(tiny_models.reading(tmp_path, template=thinking)), name="t")
+    model = TransformersModel(tiny_models.reading(tmp_path, template=thinking), name="t")
     assert said(model, ASKED) == ""
 
 
 def test_folders_that_are_no_chat_model_are_named(folders: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(ModelNotFound, match="no chat template"):
-        TransformersModel(str(tiny_models.reading(tmp_path / "base", template=None)), name="base")
-    with pytest.raises(ModelNotFound, match="not on this machine"):
-        TransformersModel("somebody/some-model", name="remote")
+        TransformersModel(tiny_models.reading(tmp_path / "base", template=None), name="base")
     with pytest.raises(ModelNotFound, match="could not be loaded"):
-        TransformersModel(str(tmp_path), name="empty")
+        TransformersModel(tmp_path, name="empty")
+    with pytest.raises(ModelNotFound, match="could not be loaded"):
+        TransformersModel(tmp_path / "gone", name="gone")
     cut = shutil.copytree(folders["reading"], tmp_path / "cut")
     weights = cut / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-5000])
     with pytest.raises(ModelNotFound, match="could not be loaded"):
-        TransformersModel(str(cut), name="cut")
+        TransformersModel(cut, name="cut")
     weights.rename(cut / "pytorch_model.bin")
     with pytest.raises(ModelNotFound, match="could not be loaded"):
-        TransformersModel(str(cut), name="pickled")
+        TransformersModel(cut, name="pickled")
 
 
 def test_code_of_a_folder_is_not_run(folders: dict[str, Path], tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_code_of_a_folder_is_not_run(folders: dict[str, Path], tmp_path: Path) -
     (strange / "config.json").write_text(json.dumps(config))
     (strange / "code.py").write_text("raise SystemExit('run')")
     with pytest.raises(ModelNotFound, match="could not be loaded"):
-        TransformersModel(str(strange), name="strange")
+        TransformersModel(strange, name="strange")
 
 
 def test_weights_that_lack_a_part_are_refused(folders: dict[str, Path], tmp_path: Path) -> None:
@@ -243,11 +243,11 @@ def test_weights_that_lack_a_part_are_refused(folders: dict[str, Path], tmp_path
     del weights["model.layers.1.mlp.up_proj.weight"]
     save_file(weights, lacking / "model.safetensors", {"format": "pt"})
     with pytest.raises(ModelNotFound, match="weights are missing"):
-        TransformersModel(str(lacking), name="lacking")
+        TransformersModel(lacking, name="lacking")
 
 
 def test_options_bound_the_context(folders: dict[str, Path]) -> None:
-    folder = str(folders["reading"])
+    folder = folders["reading"]
     small = TransformersModel(folder, name="s", options=LanguageOptions(context_tokens=40))
     assert small.context_tokens == 40
     assert said(small, ASKED, 400)
@@ -259,11 +259,11 @@ def test_four_bits_need_a_gpu_and_packages(monkeypatch: pytest.MonkeyPatch) -> N
     asked = LanguageOptions(four_bit=True)
     monkeypatch.setattr(backend, "torch_device", lambda: "cpu")
     with pytest.raises(SetupError, match="need a CUDA GPU"):
-        TransformersModel("any", name="any", options=asked)
+        TransformersModel(Path("any"), name="any", options=asked)
     monkeypatch.setattr(backend, "torch_device", lambda: "cuda")
     monkeypatch.setattr(backend.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(MissingExtra, match="pip install bitsandbytes accelerate"):
-        TransformersModel("any", name="any", options=asked)
+        TransformersModel(Path("any"), name="any", options=asked)
 
 
 @pytest.mark.gpu
@@ -273,7 +273,7 @@ def test_on_a_gpu_models_read_see_and_score(folders: dict[str, Path]) -> None:
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device")
     for name, folder in folders.items():
-        model = TransformersModel(str(folder), name=name)
+        model = TransformersModel(folder, name=name)
         assert (model._model.device.type, model._model.dtype) == ("cuda", torch.bfloat16)
         pictures = (RED, NOISE) if model.sees else ()
         asked = [Message("user", "which colour is the sky", pictures)]
