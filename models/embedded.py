@@ -78,7 +78,7 @@ def _text_encoder(options: LanguageOptions) -> TextEncoder:
 def _transcriber(options: LanguageOptions) -> Transcriber:
     from models.speech import Whisper
 
-    return Whisper(WHISPER.path().parent, signature="whisper-tiny.en/1")
+    return Whisper(WHISPER.path().parent, signature="whisper-tiny.en/2")
 
 
 def _text_reader(options: LanguageOptions) -> TextReader:
@@ -134,7 +134,7 @@ EMBEDDED_MODELS: dict[str, Embedded] = {
         _text_encoder,
     ),
     "transcriber": Embedded(
-        "Whisper tiny.en", "whisper-tiny.en/1", "MIT", (WHISPER,), _transcriber
+        "Whisper tiny.en", "whisper-tiny.en/2", "MIT", (WHISPER,), _transcriber
     ),
     "text_reader": Embedded(
         "PP-OCR v6 small", "pp-ocr-v6-small/1", "Apache-2.0", OCR, _text_reader

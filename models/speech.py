@@ -39,7 +39,7 @@ class Word(NamedTuple):
 
 
 class Whisper:
-    """A Transcriber: Whisper (Radford et al. 2022, arXiv 2212.04356), decoded greedily.
+    """A Transcriber: Whisper (Radford et al. 2022, arXiv 2212.04356), decoded with a beam of five.
 
     Silence is cut out first by the voice detector that ships with faster-whisper. Nothing is
     conditioned on earlier text, for a wrong sentence would then repeat itself; what the paper's
@@ -87,7 +87,7 @@ class Whisper:
             language=self._language,
             language_detection_segments=_HEARD_FOR_LANGUAGE,
             language_detection_threshold=_SURE_OF_LANGUAGE,
-            beam_size=1,
+            beam_size=5,
             temperature=0.0,
             condition_on_previous_text=False,
             vad_filter=True,
