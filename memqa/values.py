@@ -287,6 +287,11 @@ class Answer:
     models: Mapping[str, str] = field(default_factory=dict)
     timings_s: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def told_by(self) -> str:
+        """In whose words it stands: "in the words of MODEL", "quoted …", "by the program"."""
+        return next((step.detail for step in reversed(self.walk) if step.name == "told"), "")
+
     def as_json(self) -> dict[str, Any]:
         """Give the object promised for ``memqa ask --json``."""
         return {

@@ -83,7 +83,9 @@ def print_answer(answer: Answer, *, options: Sequence[str] = (), steps: bool = F
     cited = {name for citation in answer.citations for name in citation.evidence}
     rests_on = [item for item in answer.evidence if item.id in cited]
     others = [item for item in answer.evidence if item.id not in cited]
-    _print_places(_STATES[answer.state], rests_on, answer.text)
+    state, _, rest = _STATES[answer.state].partition(":")
+    whose = f" {plain(answer.told_by)}" if answer.told_by.startswith("in the words of") else ""
+    _print_places(f"{state}{whose}:{rest}", rests_on, answer.text)
     if others:
         closest = "closest places" if answer.state == "unanswered" else "see also"
         _print_places(closest, others, answer.text)

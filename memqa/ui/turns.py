@@ -17,7 +17,7 @@ from models.values import TimeSpan, clock
 
 STATES = {
     "grounded": ("grounded", "Each sentence rests on a place in your media."),
-    "ungrounded": ("ungrounded", "Not supported by your media."),
+    "ungrounded": ("ungrounded", "Your media may not bear this out: look at the place."),
     "unanswered": ("not found", "Your media do not seem to say."),
 }
 _MODALITIES = {
@@ -93,19 +93,20 @@ def _doing(steps: Sequence[Step]) -> list[Safe | str]:
 def _answered(answer: Answer) -> list[Safe | None]:
     names = short_names(answer.evidence)
     return [
-        state_html(answer.state),
+        state_html(answer.state, answer.told_by),
         el("div", answer_html(answer, names), class_="answer"),
         _places(answer, names),
     ]
 
 
-def state_html(state: str) -> Safe:
-    """Write the dot and the word of an answer's state, with what it means as its title."""
+def state_html(state: str, told_by: str = "") -> Safe:
+    """Write the dot and the word of an answer's state, its meaning as title, and whose words."""
     word, meaning = STATES[state]
     return el(
         "p",
         el("span", class_="dot"),
         word,
+        el("span", told_by, class_="by") if told_by.startswith("in the words of") else None,
         class_=f"state {state}",
         title=meaning,
         data_state=state,
