@@ -35,7 +35,7 @@ def by_model(
     if isinstance(model, OptionScorer):
         return by_probability(model, question, options, notes)
     picked = model.choose(answer_messages(question, notes), options)
-    return np.eye(len(options))[picked]
+    return np.asarray(np.arange(len(options)) == picked, np.float64)
 
 
 def by_probability(

@@ -27,8 +27,8 @@ _MARK = re.compile(
     rf"|[{_OPEN}][{_BAR}]|[{_BAR}][{_CLOSE}]|[{_OPEN}]{{2}}SYS|SYS[{_CLOSE}]{{2}}"
     r"|[#＃]{2,}"
 )
-# Some templates (Vicuna's, Alpaca's) part turns by words alone, and in the middle of a line too.
 _TAG = re.compile(r"<(/?[A-Za-z][A-Za-z0-9]{0,14})>")
+# Some templates (Vicuna's, Alpaca's) part turns by words alone, and in the middle of a line too.
 _ROLE = re.compile(r"(USER|User|ASSISTANT|Assistant|HUMAN|Human|SYSTEM|BOT|GPT)[:：]")
 
 
