@@ -26,7 +26,7 @@ from models.ports import LanguageModel, TextEncoder
 MOST_REPLY_TOKENS = 256
 _MARGIN_TOKENS = 32
 # From so much in common a sentence says what a note says: words, or the cosine of the meanings.
-_LEAST_SHARE, _LEAST_MEANING = 0.6, 0.6
+_LEAST_SHARE, _LEAST_MEANING = 0.7, 0.6
 _LEAST_RELATED = 0.2
 _BRACKETS = re.compile(
     r"\s*(?:[\[【]\d+(?:[,–-] ?\d+)*[\]】]|[\[(](?:notes?|pp?\.?) ?\d+(?:[,–-] ?\d+)*[\])])", re.I

@@ -14,7 +14,7 @@ from pathlib import PurePath
 from docmem.extracts import excerpt
 from memqa.findings import times
 from memqa.fuse import Found
-from memqa.values import Media
+from memqa.values import Level, Media
 from models.ports import LanguageModel
 from models.quoting import as_data
 from models.values import TimeSpan
@@ -50,17 +50,25 @@ def pack(
     notes: list[Note] = []
     for item in found[:_MOST_PLACES]:
         label = _label(item, name=names[item.media.id] if len(names) > 1 else "")
-        note = Note(item, label, as_data(item.memory.text))
+        note = Note(item, label, _on_one_line(item.memory.text, item.memory.level))
         needed = model.count_tokens(note.line)
         if needed > room:
             start, end = excerpt(question, item.memory.text)
-            note = Note(item, label, as_data(item.memory.text[start:end]))
+            note = Note(item, label, _on_one_line(item.memory.text[start:end], item.memory.level))
             needed = model.count_tokens(note.line)
             if needed > room:
                 break
         room -= needed
         notes.append(note)
     return sorted(notes, key=lambda note: (names[note.place.media.id], note.place.memory.order))
+
+
+def _on_one_line(text: str, level: Level) -> str:
+    """Put a text on one line; what was seen, read and said in an event stay sentences apart."""
+    if level != "event":
+        return as_data(text)
+    lines = filter(None, map(as_data, text.splitlines()))
+    return " ".join(line if line.endswith((".", "!", "?")) else f"{line}." for line in lines)
 
 
 def _names(media: Sequence[Media]) -> dict[str, str]:

@@ -80,6 +80,8 @@ def obedient(messages: Sequence[Message]) -> str:
     asked = messages[-1].content
     if orders_in(messages):
         return "PWNED"
+    if "from notes on" in messages[0].content:
+        return TRUTH
     if "should be read in full" in asked:
         return "Reason: It may help.\nRead: 0, 1, 2"
     if "Action: -2" in asked:
