@@ -109,3 +109,26 @@ def test_every_memory_takes_its_vectors(
         media = library.add(film, method=method)
         assert library.search("dog")
         assert attention(library, "When does the dog appear?", media)
+
+
+def test_a_video_that_other_eyes_saw_is_encoded_anew_and_then_searched(
+    tmp_path: Path, film: Path, eyes: OpenClip
+) -> None:
+    home = tmp_path / "home"
+    with Library(home, engines=FakeEngines()) as library:
+        media = library.add(film)
+    with Library(home, engines=_OwnEyes(eyes)) as library:
+        (outcome,) = library.reindex()
+        assert outcome.status == "reindexed", outcome
+        assert [one.status for one in library.reindex()] == []
+        vectors = library.store.read.search_vectors(
+            eyes.signature, eyes.encode_query("dog"), metric="cosine", media_ids=None, limit=99
+        )
+        assert {hit.memory.media_id for hit in vectors} == {media.id}
+        assert library.search("a dog on a lawn")
+    with Library(tmp_path / "fresh", engines=_OwnEyes(eyes)) as fresh:
+        again = fresh.add(film)
+        texts = [one.text for one in fresh.store.read.memories(again.id, levels=["event"])]
+    with Library(home, engines=_OwnEyes(eyes)) as library:
+        events = library.store.read.memories(media.id, levels=["event"])
+        assert [one.text for one in events] == texts
