@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from memqa.ingest import LIVE, FileFacts, Ingest, leased, sha256_of
 from memqa.kinds import identify
 from memqa.listening import Listener
-from memqa.stale import FINISHED, models_of, stale_of
+from memqa.stale import FINISHED, load, models_of, stale_of, unsure_of
 from memqa.store.schema import MediaRow
 from memqa.values import Media, Sense
 from models.errors import IngestCancelled, InputError, MemqaError, StoreConflict, UnreadableMedia
@@ -61,6 +61,25 @@ class Reindexed:
             "error": error or None,
             "elapsed_s": round(self.elapsed_s, 3),
         }
+
+
+def chosen(library: Library, names: Sequence[str] | str | None = None) -> list[Media]:
+    """Give the media that are to be brought up to date; without ``names`` all that are stale.
+
+    A model is loaded where nothing else tells whether it made one of them.
+
+    Raises:
+        InputError: a media that is not in the library.
+        SetupError: a model that had to be loaded is missing.
+    """
+    wanted = library.scope(names).media_ids
+
+    def named() -> list[Media]:
+        return [one for one in library.media() if wanted is None or one.id in wanted]
+
+    if unsure := {sense for one in named() for sense in one.unsure}:
+        load(library.engines, unsure)
+    return [one for one in named() if one.stale or wanted is not None]
 
 
 def reindex(
@@ -232,12 +251,13 @@ def _lost(count: int) -> tuple[str, ...]:
 def _tidy(library: Library) -> None:
     """Finish what a killed run left beside media that are up to date, where no one works on them.
 
-    A media that is stale keeps what was begun of it for the run that goes on.
+    A media that is or may be stale keeps what was begun of it for the run that goes on.
     """
     store, in_use = library.store, library.engines.signatures()
     for row in store.read.media_rows():
         is_done = row.media.status in FINISHED and not row.forgetting
-        if is_done and not stale_of(row, in_use) and _is_untidy(library, row):
+        may_be_begun = stale_of(row, in_use) or unsure_of(row, in_use)
+        if is_done and not may_be_begun and _is_untidy(library, row):
             with suppress(StoreConflict), leased(library.home, row.media.id):
                 store.write.tidy(row.media)
 

@@ -113,8 +113,10 @@ def length(media: Media) -> str:
 
 def state(media: Media) -> str:
     """Say how far a media is remembered."""
-    if media.stale:
-        return f"{media.status}, {' and '.join(media.stale)} by other models"
+    if media.stale or media.unsure:
+        stale = f"{' and '.join(media.stale)} by other models" if media.stale else ""
+        unsure = f"{' and '.join(media.unsure)} perhaps by other models" if media.unsure else ""
+        return ", ".join(filter(None, [media.status, stale, unsure]))
     if media.status == "indexed":
         return "ready"
     if media.remembered_s:

@@ -16,11 +16,14 @@ from typer.testing import CliRunner
 
 import memqa
 from memqa.cli.app import app
+from memqa.cli.words import state
 from memqa.ingest import leased
 from memqa.library import Library
-from memqa.stale import search_notes
+from memqa.reindex import reindex as reindex_of
+from memqa.stale import indexed_with_others, search_notes
 from memqa.values import Media, Step
 from models.errors import InputError, StoreConflict, StoreMismatch, UnreadableMedia
+from models.ports import ImageEncoder
 from models.values import Progress
 from tests import media as made
 from tests.documents import Sheet, scan, write_pdf
@@ -109,7 +112,45 @@ def test_what_cannot_be_told_is_not_called_stale(homes: dict[str, Path]) -> None
     engines = Others(ENCODERS)
     engines.signatures = lambda: {"speech": "fake-tones/1"}  # type: ignore[method-assign]
     with Library(homes["film.mp4"], engines=engines) as library:
-        assert library.media()[0].stale == ()
+        (media,) = library.media()
+        assert (media.stale, media.unsure) == ((), ("text", "image", "reading"))
+        assert "perhaps by other models" in state(media)
+        assert "text encoder and picture encoder and text reader" in indexed_with_others(media)
+        (check,) = [check for check in library.doctor() if check.name == "media"]
+        assert (check.finding, check.remedy) == ("note", "memqa reindex")
+
+
+class _Lazy(Others):
+    """Others whose picture encoder tells its signature once it was loaded, as open_clip's does."""
+
+    def signatures(self) -> dict[str, str]:
+        told = super().signatures()
+        return told if self.counts["loaded"] else {k: v for k, v in told.items() if k != "image"}
+
+    def image_encoder(self) -> ImageEncoder:
+        self.counts["loaded"] += sys._getframe(1).f_code.co_name != "signatures"
+        return super().image_encoder()
+
+
+def test_what_cannot_be_told_is_found_out_where_it_counts(
+    tmp_path: Path, homes: dict[str, Path]
+) -> None:
+    shutil.copytree(homes["film.mp4"], tmp_path / "home")
+    with Library(tmp_path / "home", engines=_Lazy(("image",))) as library:
+        assert library.media()[0].unsure == ("image",)
+        with pytest.raises(StoreMismatch, match="memqa reindex"):
+            library.density("red", media="film.mp4")
+    with Library(tmp_path / "home", engines=_Lazy(("image",))) as library:
+        steps = [one for one in library.stream("What is red?") if isinstance(one, Step)]
+        assert (
+            "another picture encoder"
+            in {one.name: one.detail for one in steps}["not all is searched"]
+        )
+    with Library(tmp_path / "home", engines=_Lazy(("image",))) as library:
+        list(reindex_of(library, []))  # tidies, and must take nothing for settled that it knows not
+        (outcome,) = library.reindex()
+        assert (outcome.status, outcome.renewed) == ("reindexed", ("image",))
+        assert library.density("red", media="film.mp4")
 
 
 def test_stale_media_are_found_by_words_and_it_is_said(

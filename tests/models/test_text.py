@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from models import catalog
+from models.embedded import MINILM
 from models.errors import ModelNotFound
 from models.text import SentenceEncoder
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.real_model
 def folder(tmp_path: Path) -> Path:
     """Give a copy of the embedded model's folder."""
     place = tmp_path / "minilm"
-    shutil.copytree(catalog._MINILM.path().parent, place)
+    shutil.copytree(MINILM.path().parent, place)
     return place
 
 
