@@ -138,13 +138,16 @@ def _whole(
     library: Library, row: MediaRow, stale: tuple[Sense, ...], file: Path, listener: Listener
 ) -> Reindexed:
     """Take a media in again from its file, under the same id."""
+    before = _written(library, row.media.id)
     ingest = Ingest(library.store, library.engines, library.settings)
     taken = ingest.take_again(row, FileFacts.of(file), listener)
     note = (
         f"It was taken in again as a whole, since another {models_of(_heard(stale))} "
         "changes all that follows."
     )
-    return Reindexed(taken, "reindexed", renewed=stale, notes=(note,))
+    return Reindexed(
+        taken, "reindexed", renewed=stale, notes=(note, *_lost(library, row.media.id, before))
+    )
 
 
 def _parts(
@@ -169,11 +172,11 @@ def _parts(
             if missing is not None:
                 raise missing
             return Reindexed(media, "unchanged")
-        before = _rewritten(library, media.id)
+        before = _written(library, media.id)
         listener.progress("Loading models", 0)
         renewal = Renewal(library.store, library.engines, library.settings.video, listener)
         row = renewal.run(row, wanted, film)
-        notes = _lost(before - _rewritten(library, media.id))
+        notes = _lost(library, media.id, before)
     done = replace(row.media, stale=left)
     if left:
         return Reindexed(done, "partial", wanted, left, notes, error=missing)
@@ -233,19 +236,26 @@ def _heard(stale: Sequence[Sense]) -> tuple[Sense, ...]:
     return tuple(one for one in stale if one in _WHOLE)
 
 
-def _rewritten(library: Library, media_id: str) -> int:
-    """Count the summaries that are in a language model's words."""
+def _written(library: Library, media_id: str) -> tuple[int, int]:
+    """Count the captions of events, and the summaries that are in a language model's words."""
+    events = library.store.read.memories(media_id, levels=["event"])
     summaries = library.store.read.memories(media_id, levels=["summary"])
-    return sum(bool(one.method) for one in summaries)
+    return sum(bool(one.method) for one in events), sum(bool(one.method) for one in summaries)
 
 
-def _lost(count: int) -> tuple[str, ...]:
-    if count < 1:
-        return ()
-    return (
-        f"{count} summaries in a language model's words rested on other extracts and are extracts "
-        "again; write them anew with `memqa enrich`",
-    )
+def _lost(library: Library, media_id: str, before: tuple[int, int]) -> tuple[str, ...]:
+    """Say how many captions and summaries that models wrote were let go."""
+    left = _written(library, media_id)
+    captions, summaries = (was - now for was, now in zip(before, left, strict=True))
+    notes = []
+    if captions > 0:
+        notes.append(f"{captions} captions were let go; `memqa enrich` writes them anew")
+    if summaries > 0:
+        notes.append(
+            f"{summaries} summaries in a language model's words rested on other extracts and are "
+            "extracts again; write them anew with `memqa enrich`"
+        )
+    return tuple(notes)
 
 
 def _tidy(library: Library) -> None:

@@ -148,8 +148,8 @@ def reindexed_line(outcome: Reindexed) -> str:
         parts.append(f"left: {', '.join(outcome.left)}")
     line = f"{outcome.status:9} {name}{'  ' if parts else ''}{'; '.join(parts)}"
     if outcome.error is not None:
-        line += f": {printable(str(outcome.error))}"
-    return "\n".join([line, *(f"          note: {note}" for note in outcome.notes)])
+        line += f": {plain(str(outcome.error))}"
+    return "\n".join([line, *(f"          note: {plain(note)}" for note in outcome.notes)])
 
 
 def size(count: float) -> str:

@@ -16,17 +16,19 @@ from typer.testing import CliRunner
 
 import memqa
 from memqa.cli.app import app
-from memqa.cli.words import state
+from memqa.cli.words import reindexed_line, state
 from memqa.ingest import leased
 from memqa.library import Library
+from memqa.reindex import Reindexed
 from memqa.reindex import reindex as reindex_of
 from memqa.stale import indexed_with_others, search_notes
 from memqa.values import Media, Step
 from models.errors import InputError, StoreConflict, StoreMismatch, UnreadableMedia
-from models.ports import ImageEncoder
+from models.ports import ImageEncoder, LanguageModel
 from models.values import Progress
 from tests import media as made
 from tests.documents import Sheet, scan, write_pdf
+from tests.fakes import COLOURS, FakeLanguageModel
 from tests.memqa.others import ENCODERS, Others, stored
 from tests.memqa.parts import write_document
 from tests.memqa.test_resume import ROOT
@@ -449,3 +451,46 @@ def test_the_command_line_tells_and_mends(cli: CliRunner) -> None:
     assert done.stdout.startswith("unchanged")
     assert "ready" in cli.invoke(app, ["list"]).stdout
     assert cli.invoke(app, ["reindex", "nothing.md"]).exit_code != 0
+
+
+def test_vectors_of_texts_are_not_lost_where_their_encoder_was_not_told(
+    tmp_path: Path, homes: dict[str, Path]
+) -> None:
+    with opened(homes["film.mp4"], tmp_path, ENCODERS) as library:
+        before = stored(library)
+        told = library.engines.signatures()
+        library.engines.signatures = lambda: (
+            told
+            | {  # type: ignore[method-assign]
+                "text": "fake-words/1"
+            }
+        )
+        (outcome,) = library.reindex()
+        assert isinstance(outcome.error, StoreMismatch)
+        assert stored(library)["rows"] == before["rows"]
+
+
+def test_a_note_of_reindex_cannot_move_the_cursor() -> None:
+    media = Media("a" * 64, "/f.md", "document", "indexed")
+    error = UnreadableMedia("bad \x1b[2J")
+    line = reindexed_line(Reindexed(media, "partial", notes=("gone \x1b[2J",), error=error))
+    assert "\x1b" not in line
+
+
+def test_captions_that_are_let_go_are_counted(tmp_path: Path) -> None:
+    film = made.coloured(tmp_path / "film.mp4", [COLOURS[one] for one in ("red", "green", "blue")])
+    engines = _Captioning(())
+    with Library(tmp_path / "home", engines=engines) as library:
+        library.add(film)
+        written = library.enrich("film.mp4").captions
+        assert written
+        engines.reader.signature = "fake-signs/2"
+        (outcome,) = library.reindex()
+        assert f"{written} captions were let go" in outcome.notes[1]
+
+
+class _Captioning(Others):
+    """Others with a model that describes pictures."""
+
+    def captioner(self) -> LanguageModel:
+        return FakeLanguageModel(lambda messages: "A wall.", sees=True, name="eyes")
