@@ -73,13 +73,15 @@ def stream(
     yield course.step("understood", _understood(asked))
     for note in scope.notes:
         yield course.step("two things of one name", note)
-    for note in search_notes(media):
-        yield course.step("not all is searched", note)
     if not media:
         yield course.end(Answer(_NO_MEDIA, "unanswered"))
         return
     engines = library.engines
     finder = Finder(library.store.read, engines.image_encoder(), engines.text_encoder())
+    # Now that the encoders are loaded, all that is stale is known.
+    media = [item for item in library.media() if wanted is None or item.id in wanted]
+    for note in search_notes(media):
+        yield course.step("not all is searched", note)
     course.models |= {"image": finder.image.signature, "text": finder.text.signature}
     each = Across.of(asked, media) if resume is None else None
     if each is not None:

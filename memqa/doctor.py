@@ -121,17 +121,22 @@ def _folder(home: Path) -> Iterator[Check]:
 def _stale(media: Sequence[Media]) -> Iterator[Check]:
     if not media:
         return
-    stale = [one for one in media if one.stale]
-    if not stale:
+    said = []
+    if stale := [one.stale for one in media if one.stale]:
+        said.append(f"{len(stale)} of {len(media)} were indexed with another {_models_of(stale)}")
+    if unsure := [one.unsure for one in media if one.unsure]:
+        said.append(
+            f"{len(unsure)} of {len(media)} may have been indexed with another "
+            f"{_models_of(unsure)}, which shows once the one in use is loaded"
+        )
+    if said:
+        yield Check("media", "note", "; ".join(said), "memqa reindex")
+    else:
         yield Check("media", "ok", f"all {len(media)} were indexed with the models in use")
-        return
-    senses = [one for one in get_args(Sense) if any(one in each.stale for each in stale)]
-    yield Check(
-        "media",
-        "note",
-        f"{len(stale)} of {len(media)} were indexed with another {models_of(senses)}",
-        "memqa reindex",
-    )
+
+
+def _models_of(senses: Sequence[Sequence[Sense]]) -> str:
+    return models_of([one for one in get_args(Sense) if any(one in each for each in senses)])
 
 
 def _network(report: Sequence[catalog.PortReport]) -> Check:

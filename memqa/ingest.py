@@ -22,7 +22,7 @@ from memqa.engines import Engines
 from memqa.kinds import identify
 from memqa.listening import Listener
 from memqa.settings import Settings
-from memqa.stale import FINISHED, indexed_with_others, stale_of
+from memqa.stale import FINISHED, compared, indexed_with_others
 from memqa.store.lock import locked
 from memqa.store.schema import NOTHING_COMMITTED, MediaRow
 from memqa.values import Media, MediaStatus, Outcome, OutcomeStatus
@@ -220,7 +220,7 @@ class Ingest:
         row = self._store.read.media_row(media.id)
         if row is None:
             return media
-        media = replace(media, stale=stale_of(row, self._engines.signatures()))
+        media = compared(media, row, self._engines.signatures())
         note = indexed_with_others(media)
         return replace(media, notes=(*media.notes, note)) if note else media
 

@@ -294,12 +294,11 @@ class Library:
 
         Raises:
             InputError: a media that is not in the library.
+            SetupError: a model in use is missing, and nothing else tells whether it made the media.
         """
         from memqa import reindex
 
-        wanted = self.scope(media).media_ids
-        known = self.media()
-        chosen = [one for one in known if (one.stale if wanted is None else one.id in wanted)]
+        chosen = reindex.chosen(self, media)
         return reindex.reindex(self, chosen, on_progress=on_progress, should_stop=should_stop)
 
     # Jobs in the background

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from memqa.ingest import LIVE, FileFacts, Ingest, leased, sha256_of
 from memqa.kinds import identify
 from memqa.listening import Listener
-from memqa.stale import FINISHED, models_of, stale_of
+from memqa.stale import FINISHED, load, models_of, stale_of, unsure_of
 from memqa.store.schema import MediaRow
 from memqa.values import Media, Sense
 from models.errors import IngestCancelled, InputError, MemqaError, StoreConflict, UnreadableMedia
@@ -61,6 +61,25 @@ class Reindexed:
             "error": error or None,
             "elapsed_s": round(self.elapsed_s, 3),
         }
+
+
+def chosen(library: Library, names: Sequence[str] | str | None = None) -> list[Media]:
+    """Give the media that are to be brought up to date; without ``names`` all that are stale.
+
+    A model is loaded where nothing else tells whether it made one of them.
+
+    Raises:
+        InputError: a media that is not in the library.
+        SetupError: a model that had to be loaded is missing.
+    """
+    wanted = library.scope(names).media_ids
+
+    def named() -> list[Media]:
+        return [one for one in library.media() if wanted is None or one.id in wanted]
+
+    if unsure := {sense for one in named() for sense in one.unsure}:
+        load(library.engines, unsure)
+    return [one for one in named() if one.stale or wanted is not None]
 
 
 def reindex(
@@ -119,13 +138,16 @@ def _whole(
     library: Library, row: MediaRow, stale: tuple[Sense, ...], file: Path, listener: Listener
 ) -> Reindexed:
     """Take a media in again from its file, under the same id."""
+    before = _written(library, row.media.id)
     ingest = Ingest(library.store, library.engines, library.settings)
     taken = ingest.take_again(row, FileFacts.of(file), listener)
     note = (
         f"It was taken in again as a whole, since another {models_of(_heard(stale))} "
         "changes all that follows."
     )
-    return Reindexed(taken, "reindexed", renewed=stale, notes=(note,))
+    return Reindexed(
+        taken, "reindexed", renewed=stale, notes=(note, *_lost(library, row.media.id, before))
+    )
 
 
 def _parts(
@@ -150,11 +172,11 @@ def _parts(
             if missing is not None:
                 raise missing
             return Reindexed(media, "unchanged")
-        before = _rewritten(library, media.id)
+        before = _written(library, media.id)
         listener.progress("Loading models", 0)
         renewal = Renewal(library.store, library.engines, library.settings.video, listener)
         row = renewal.run(row, wanted, film)
-        notes = _lost(before - _rewritten(library, media.id))
+        notes = _lost(library, media.id, before)
     done = replace(row.media, stale=left)
     if left:
         return Reindexed(done, "partial", wanted, left, notes, error=missing)
@@ -214,30 +236,38 @@ def _heard(stale: Sequence[Sense]) -> tuple[Sense, ...]:
     return tuple(one for one in stale if one in _WHOLE)
 
 
-def _rewritten(library: Library, media_id: str) -> int:
-    """Count the summaries that are in a language model's words."""
+def _written(library: Library, media_id: str) -> tuple[int, int]:
+    """Count the captions of events, and the summaries that are in a language model's words."""
+    events = library.store.read.memories(media_id, levels=["event"])
     summaries = library.store.read.memories(media_id, levels=["summary"])
-    return sum(bool(one.method) for one in summaries)
+    return sum(bool(one.method) for one in events), sum(bool(one.method) for one in summaries)
 
 
-def _lost(count: int) -> tuple[str, ...]:
-    if count < 1:
-        return ()
-    return (
-        f"{count} summaries in a language model's words rested on other extracts and are extracts "
-        "again; write them anew with `memqa enrich`",
-    )
+def _lost(library: Library, media_id: str, before: tuple[int, int]) -> tuple[str, ...]:
+    """Say how many captions and summaries that models wrote were let go."""
+    left = _written(library, media_id)
+    captions, summaries = (was - now for was, now in zip(before, left, strict=True))
+    notes = []
+    if captions > 0:
+        notes.append(f"{captions} captions were let go; `memqa enrich` writes them anew")
+    if summaries > 0:
+        notes.append(
+            f"{summaries} summaries in a language model's words rested on other extracts and are "
+            "extracts again; write them anew with `memqa enrich`"
+        )
+    return tuple(notes)
 
 
 def _tidy(library: Library) -> None:
     """Finish what a killed run left beside media that are up to date, where no one works on them.
 
-    A media that is stale keeps what was begun of it for the run that goes on.
+    A media that is or may be stale keeps what was begun of it for the run that goes on.
     """
     store, in_use = library.store, library.engines.signatures()
     for row in store.read.media_rows():
         is_done = row.media.status in FINISHED and not row.forgetting
-        if is_done and not stale_of(row, in_use) and _is_untidy(library, row):
+        may_be_begun = stale_of(row, in_use) or unsure_of(row, in_use)
+        if is_done and not may_be_begun and _is_untidy(library, row):
             with suppress(StoreConflict), leased(library.home, row.media.id):
                 store.write.tidy(row.media)
 

@@ -32,6 +32,7 @@ from memqa.store.schema import (
     memory_id,
 )
 from memqa.values import Level, Sense
+from models.errors import StoreMismatch
 
 if TYPE_CHECKING:
     from memqa.engines import Engines
@@ -72,19 +73,26 @@ class Renewal:
         Raises:
             IngestCancelled: the listener wished it; what is made so far is kept for the next run.
             StoreConflict: the media was forgotten meanwhile.
+            StoreMismatch: its texts are not called stale, and yet another encoder made them.
         """
+        encoder = self._engines.text_encoder()
+        if "text" not in stale and row.signatures.get("text") != encoder.signature:
+            raise StoreMismatch(
+                f"the texts of {row.media.name} were indexed with another text encoder than the "
+                "one in use; run `memqa reindex` again"
+            )
         pictures = _Pictures() if film is None else self._watch(row, film)
         row = self._row(row)
-        encoder = self._engines.text_encoder()
         leaves = self._store.read.memories(row.media.id, levels=_TEXTS)
         texts = _new_texts(leaves, pictures.seen)
         if "text" in stale:
             self._encode(leaves, texts, encoder)
         changed = [replace(one, text=texts[one.id]) for one in leaves if one.id in texts]
         vectors = [text_batch(encoder, changed, self._listener), *pictures.vectors]
+        texts_by = {"text": encoder.signature} if "text" in stale else {}
         switch = Switch(
             row.media,
-            {**row.signatures, **pictures.signatures, "text": encoder.signature},
+            {**row.signatures, **pictures.signatures, **texts_by},
             memories=pictures.rows,
             texts=texts,
             owners=changed,

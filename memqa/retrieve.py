@@ -202,16 +202,17 @@ def attention(library: Library, question: str, media: Media) -> list[Attention]:
         InputError: the media has no picture memory.
         StoreMismatch: another picture encoder made it.
     """
-    if "image" in media.stale:
+    row = library.store.read.media_row(media.id)
+    memory = timeline_of(library.store.read, media.id) if media.kind == "video" else None
+    if row is None or memory is None:
+        raise InputError(f"{media.name} has no picture memory whose time line could be asked")
+    asked, eyes = understand(question), library.engines.image_encoder()
+    if row.signatures.get("image") != eyes.signature:
         raise StoreMismatch(
             f"the pictures of {media.name} were indexed with another picture encoder than the one "
             "in use; bring them up to date with `memqa reindex`"
         )
-    memory = timeline_of(library.store.read, media.id) if media.kind == "video" else None
-    if memory is None:
-        raise InputError(f"{media.name} has no picture memory whose time line could be asked")
-    asked = understand(question)
-    query = library.engines.image_encoder().encode_query(asked.focus or asked.text)
+    query = eyes.encode_query(asked.focus or asked.text)
     found = memory.density(query)
     return [Attention(span.start_s, span.end_s, density) for span, density in found]
 

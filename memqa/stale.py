@@ -1,12 +1,12 @@
 """Which media were indexed with other models than those in use, told by signatures alone.
 
-Knows no model and loads none. Vectors of two models never meet: what is stale is found by its
-words, until `memqa reindex` has brought it up to date.
+Knows no model, and loads one only when told to. Vectors of two models never meet: what is stale is
+found by its words, until `memqa reindex` has brought it up to date.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -38,21 +38,47 @@ def stale_of(row: MediaRow, in_use: Mapping[str, str]) -> tuple[Sense, ...]:
 
     What is not known of either side is not told. A recording has no pictures.
     """
+    return tuple(one for one, made, used in _made(row, in_use) if used and made != used)
+
+
+def unsure_of(row: MediaRow, in_use: Mapping[str, str]) -> tuple[Sense, ...]:
+    """Name what of a finished media may be stale, since the signature in use is not known yet."""
+    return tuple(one for one, _, used in _made(row, in_use) if not used)
+
+
+def _made(row: MediaRow, in_use: Mapping[str, str]) -> Iterator[tuple[Sense, str, str]]:
+    """Give each sense of a finished media, who made it, and who would now."""
     if row.media.status not in FINISHED:
-        return ()
-    senses = (
-        sense for sense in _SENSES if row.media.kind != "audio" or sense in ("text", "speech")
-    )
-    pairs = ((one, row.signatures.get(_SENSES[one]), in_use.get(_SENSES[one])) for one in senses)
-    return tuple(one for one, made, used in pairs if made and used and made != used)
+        return
+    for sense, name in _SENSES.items():
+        made = row.signatures.get(name)
+        if made and (row.media.kind != "audio" or sense in ("text", "speech")):
+            yield sense, made, in_use.get(name, "")
 
 
 def media_of(reader: Reader, engines: Engines) -> list[Media]:
     """Give every media, the newest first, each with what of it is stale."""
     in_use = engines.signatures()
     rows = [row for row in reader.media_rows() if not row.forgetting]
-    found = [replace(row.media, stale=stale_of(row, in_use)) for row in rows]
+    found = [compared(row.media, row, in_use) for row in rows]
     return sorted(found, key=lambda media: media.added_at, reverse=True)
+
+
+def compared(media: Media, row: MediaRow, in_use: Mapping[str, str]) -> Media:
+    """Give a media with what of it is stale, by the signatures in its row."""
+    return replace(media, stale=stale_of(row, in_use), unsure=unsure_of(row, in_use))
+
+
+def load(engines: Engines, senses: Collection[Sense]) -> None:
+    """Load the models behind these senses, whose signatures are then known; raises SetupError."""
+    models = {
+        "text": engines.text_encoder,
+        "image": engines.image_encoder,
+        "speech": engines.transcriber,
+        "reading": engines.text_reader,
+    }
+    for sense in senses:
+        models[sense]()
 
 
 def models_of(stale: Sequence[Sense]) -> str:
@@ -61,13 +87,18 @@ def models_of(stale: Sequence[Sense]) -> str:
 
 
 def indexed_with_others(media: Media) -> str:
-    """Say of one media that it is stale and what to do; empty where it is not."""
-    if not media.stale:
-        return ""
-    return (
-        f"It was indexed with another {models_of(media.stale)} than now in use; bring it up to "
-        f"date: memqa reindex {media.id[:8]}"
-    )
+    """Say of one media that it is, or may be, stale and what to do; empty where it is not."""
+    if media.stale:
+        return (
+            f"It was indexed with another {models_of(media.stale)} than now in use; bring it up to "
+            f"date: memqa reindex {media.id[:8]}"
+        )
+    if media.unsure:
+        return (
+            f"Whether it was indexed with the {models_of(media.unsure)} now in use shows once that "
+            f"is loaded; see, and bring it up to date: memqa reindex {media.id[:8]}"
+        )
+    return ""
 
 
 def search_notes(media: Sequence[Media]) -> list[str]:

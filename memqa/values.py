@@ -27,7 +27,8 @@ class Media:
     """One added file, known by the SHA-256 of its bytes; a live source by a random id.
 
     ``remembered_s`` (or ``remembered_pages``) says how far memory reaches while indexing runs.
-    ``stale`` names what of it other models made than those in use, which `memqa reindex` mends.
+    ``stale`` names what of it other models made than those in use, which `memqa reindex` mends;
+    ``unsure`` what it is not known of, since the model in use was never loaded here.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Media:
     notes: tuple[str, ...] = ()
     error: str | None = None
     stale: tuple[Sense, ...] = ()
+    unsure: tuple[Sense, ...] = ()
 
     @property
     def name(self) -> str:

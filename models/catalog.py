@@ -8,6 +8,7 @@ server behind an address is asked over a network, when its model is built. What 
 
 from __future__ import annotations
 
+import importlib.metadata
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -35,6 +36,7 @@ from models.specs import (
     forms,
     parse,
 )
+from models.weights import print_of, recalled, remember
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +95,67 @@ def language_model(name: str = EMBEDDED, options: LanguageOptions = PLAIN) -> La
 def signature(port: str, name: str) -> str | None:
     """Give a model's signature where it can be told without loading, else None.
 
-    A language model's own signature goes on with a mark of its weights, so none is told here.
+    Most are told by their files. That of a picture encoder is a sample of its tensors, which is
+    remembered once these files were loaded. A language model's own signature goes on with a mark
+    of its weights, so none is told here.
     """
-    with _locks[_shelved(port)]:
-        loaded = [model for key, model in _loaded.items() if key[:2] == (port, name)]
+    # Not behind the port's lock, which is held for as long as a model loads.
+    loaded = [model for key, model in _loaded.copy().items() if key[:2] == (port, name)]
     if loaded:
         return str(loaded[0].signature)
-    if name == EMBEDDED and port in EMBEDDED_MODELS and port != "language_model":
+    if _shelved(port) == "language_model":
+        return None
+    if name == EMBEDDED:
         return EMBEDDED_MODELS[port].signature
+    try:
+        return _told_by_files(port, name)
+    except (SetupError, ImportError, OSError):  # whoever loads it says what is wrong
+        return None
+
+
+def _told_by_files(port: str, name: str) -> str | None:
+    if port == "image_encoder":
+        key = _remembered_as(name)
+        return recalled("signatures", key) if key else None
+    source, _ = source_of(port, name)
+    if isinstance(source, RapidOcr):
+        from models.ocr import signature_of as reader_signature
+
+        return reader_signature(_ocr_folder(), source.language)
+    folder = _place_of(port, name)
+    if folder is None:
+        return None
+    if port == "text_encoder":
+        from models.text import signature_of as text_signature
+
+        return text_signature(folder)
+    from models.speech import signature_of as speech_signature
+
+    return speech_signature(folder)
+
+
+def _remembered_as(name: str) -> str | None:
+    """Name all that a picture encoder's signature hangs on; None where its files are not here."""
+    place = _place_of("image_encoder", name)
+    if place is None:
+        return None
+    files = sorted(place.iterdir()) if place.is_dir() else [place]
+    package = importlib.metadata.version("open_clip_torch")
+    return "\n".join([name, str(place.resolve()), print_of(*files), package])
+
+
+def _place_of(port: str, name: str) -> Path | None:
+    """Give the folder or the file that a model is loaded from; None where it is not here."""
+    if absence(port, name) is not None:
+        return None
+    need = need_of(port, name)
+    if need is not None:
+        return fetch.find(need)
+    match source_of(port, name)[0]:
+        case Folder(path) | OpenClipFolder(path):
+            return path
+        case OpenClipWeights(_, weights):
+            return Path(weights)
     return None
 
 
@@ -250,12 +305,15 @@ def _get(port: str, name: str, options: LanguageOptions = PLAIN) -> Any:
         if key not in _loaded:
             try:
                 with fetch.without_network():
-                    _loaded[key] = _build(port, name, source, known, options)
+                    model = _build(port, name, source, known, options)
             except ImportError as exc:
                 raise MissingExtra(
                     f"The {port} {name!r} needs a package that is missing: {exc}. "
                     "Install memqa anew: pip install --force-reinstall memqa"
                 ) from exc
+            _loaded[key] = model
+            if port == "image_encoder" and (kept := _remembered_as(name)):
+                remember("signatures", kept, model.signature)
         return _loaded[key]
 
 
@@ -296,12 +354,23 @@ def _build(
         case RapidOcr(language):
             from models.ocr import PaddleReader
 
-            return PaddleReader(OCR[0].path().parent, language=language)
+            return PaddleReader(_ocr_folder(), language=language)
     raise SetupError(f"{name!r} names no {port}. {forms(port)}")
 
 
+def _ocr_folder() -> Path:
+    return OCR[0].path().parent
+
+
 def _repo_of(named: OpenClipWeights) -> str:
-    """Give the repository on the hub that open_clip's own list has for an architecture's tag."""
+    """Give the repository on the hub that open_clip's own list has for an architecture's tag.
+
+    It is remembered, for asking open_clip imports torch.
+    """
+    version = importlib.metadata.version("open_clip_torch")
+    key = "\n".join([named.architecture, named.weights, version])
+    if kept := recalled("repositories", key):
+        return kept
     import open_clip  # type: ignore[import-untyped]
 
     listed = open_clip.get_pretrained_cfg(named.architecture, named.weights) or {}
@@ -312,6 +381,7 @@ def _repo_of(named: OpenClipWeights) -> str:
             f"open_clip has no weights {named.weights!r} for {named.architecture!r} on the hub; "
             f"its tags: {tags}."
         )
+    remember("repositories", key, repo)
     return repo
 
 

@@ -40,7 +40,7 @@ class PaddleReader:
         """
         finder, reader = _models(language or _USUAL)
         finder_path, reader_path = finder.path(folder), reader.path(folder)
-        self.signature = _signature(reader_path)
+        self.signature = _named(reader_path)
         self._engine = _load(finder_path, reader_path, reader)
 
     def read(self, picture: Picture) -> list[TextLine]:
@@ -173,7 +173,16 @@ def _published(task: Any, version: Any, size: Any, language: str) -> _Model:
     return _Model(name, version, size, language, info["model_dir"], info["SHA256"])
 
 
-def _signature(reader: Path) -> str:
+def signature_of(folder: Path, language: str) -> str:
+    """Tell the model that reads a language, without loading it.
+
+    Raises:
+        ModelNotFound: the language has no model, or its file is missing or another one.
+    """
+    return _named(_models(language)[1].path(folder))
+
+
+def _named(reader: Path) -> str:
     """Name the model that reads, by its file: ``pp-ocr-v6-small/1``, ``korean-pp-ocr-v5-mobile/1``.
 
     The file is the published one, so that its name tells it.

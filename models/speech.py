@@ -60,7 +60,7 @@ class Whisper:
         """
         self._model = _load(folder)
         self._language = None if self._model.model.is_multilingual else "en"
-        self.signature = signature or f"{folder.name}/{print_of(folder / 'model.bin')}"
+        self.signature = signature or signature_of(folder)
 
     def transcribe(self, sound: Sound, *, offset_s: float = 0.0) -> Iterator[Utterance]:
         """Yield what is said in the mono samples [n] at 16 kHz, times shifted by ``offset_s``.
@@ -97,6 +97,11 @@ class Whisper:
         for piece in pieces:
             if not _failed(piece):
                 yield from (Word(w.start, max(w.start, w.end), w.word) for w in piece.words or ())
+
+
+def signature_of(folder: Path) -> str:
+    """Tell a folder's model by its weights, without loading it."""
+    return f"{folder.name}/{print_of(folder / 'model.bin')}"
 
 
 def _load(folder: Path) -> Any:  # the library has no types

@@ -40,7 +40,7 @@ class SentenceEncoder:
         self._model = _load(folder, self._device)
         self._model.max_seq_length = min(self._model.max_seq_length or _MOST_PIECES, _MOST_PIECES)
         self.dim = len(self.encode_query(""))
-        self.signature = signature or f"{folder.name}/{_print_of(folder)}"
+        self.signature = signature or signature_of(folder)
 
     def encode(self, texts: Sequence[str]) -> Features:
         """Give the vectors [N, D] of N texts.
@@ -75,9 +75,13 @@ class SentenceEncoder:
         return np.asarray(rows, np.float32)
 
 
-def _print_of(folder: Path) -> str:
-    """Tell a folder's weights and settings; those of other formats in it do not count."""
-    return print_of(*sorted(path for kind in _FILES for path in folder.glob(kind)))
+def signature_of(folder: Path) -> str:
+    """Tell a folder's model by its weights and settings, without loading it.
+
+    Files of other formats in it do not count.
+    """
+    files = sorted(path for kind in _FILES for path in folder.glob(kind))
+    return f"{folder.name}/{print_of(*files)}"
 
 
 def _load(folder: Path, device: str) -> SentenceTransformer:

@@ -1,4 +1,4 @@
-"""Knows where weight files lie, which sum each must have, and that it was checked before."""
+"""Knows where weight files lie, which sum each must have, and what was found of them before."""
 
 from __future__ import annotations
 
@@ -70,10 +70,9 @@ class Weights:
 
 def sum_of(path: Path) -> str:
     """Give the SHA-256 of a file, read anew only when path, size or time of change differ."""
-    try:
-        return str(json.loads(_stamp_of(path).read_text())["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # never checked, or the stamp is damaged: check now
+    kept = recalled("sums", _file_key(path))
+    if kept is not None:
+        return kept
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     keep_sum(path, found)
@@ -102,19 +101,35 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("memqa", appauthor=False))
 
 
-def _stamp_of(path: Path) -> Path:
-    status = path.stat()
-    key = f"{path.resolve()}\n{status.st_size}\n{status.st_mtime_ns}"
-    return cache_folder() / "sums" / (hashlib.sha256(key.encode()).hexdigest()[:32] + ".json")
-
-
 def keep_sum(path: Path, found: str) -> None:
     """Note the SHA-256 that a file was found to have, until it changes."""
-    stamp = _stamp_of(path)
+    remember("sums", _file_key(path), found)
+
+
+def recalled(kind: str, key: str) -> str | None:
+    """Give what was remembered under a key; None where nothing was, or it is damaged."""
+    try:
+        return str(json.loads(_stamp_of(kind, key).read_text())["told"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def remember(kind: str, key: str, told: str) -> None:
+    """Note what can be computed again, for all processes; the key names all that it hangs on."""
+    stamp = _stamp_of(kind, key)
     draft = stamp.with_suffix(f".{os.getpid()}")
     try:
         stamp.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps({"sha256": found}))
+        draft.write_text(json.dumps({"told": told}))
         draft.replace(stamp)
     except OSError as exc:
-        _log.debug("sum not kept, it will be computed again: %s", exc)
+        _log.debug("not kept, it will be computed again: %s", exc)
+
+
+def _file_key(path: Path) -> str:
+    status = path.stat()
+    return f"{path.resolve()}\n{status.st_size}\n{status.st_mtime_ns}"
+
+
+def _stamp_of(kind: str, key: str) -> Path:
+    return cache_folder() / kind / (hashlib.sha256(key.encode()).hexdigest()[:32] + ".json")

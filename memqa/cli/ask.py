@@ -102,9 +102,10 @@ def search(
     """
     with open_library(context, home) as library:
         wanted = library.scope(ask_of(library, media)).media_ids
+        found = library.search(query, media=media or None, limit=limit)
+        # Now that the encoders are loaded, all that is stale is known.
         for note in search_notes([m for m in library.media() if wanted is None or m.id in wanted]):
             print(f"memqa: note: {words.printable(note)}", file=sys.stderr)
-        found = library.search(query, media=media or None, limit=limit)
     if as_json:
         words.print_json([item.as_json() for item in found])
         return

@@ -43,8 +43,9 @@ def reindex(
     """
     outcomes: list[Reindexed] = []
     with open_library(context, home) as library, stopped_by_ctrl_c() as wish, display() as shown:
-        wanted = library.scope(names or None).media_ids
-        chosen = [m for m in library.media() if (m.stale if wanted is None else m.id in wanted)]
+        from memqa.reindex import chosen as chosen_of
+
+        chosen = chosen_of(library, names or None)
         titles = [
             words.printable(one.name if len(chosen) == 1 else f"[{n}/{len(chosen)}] {one.name}")
             for n, one in enumerate(chosen, 1)

@@ -115,8 +115,10 @@ def length(media: Media) -> str:
 
 def state(media: Media) -> str:
     """Say how far a media is remembered."""
-    if media.stale:
-        return f"{media.status}, {' and '.join(media.stale)} by other models"
+    if media.stale or media.unsure:
+        stale = f"{' and '.join(media.stale)} by other models" if media.stale else ""
+        unsure = f"{' and '.join(media.unsure)} perhaps by other models" if media.unsure else ""
+        return ", ".join(filter(None, [media.status, stale, unsure]))
     if media.status == "indexed":
         return "ready"
     if media.remembered_s:
@@ -148,8 +150,8 @@ def reindexed_line(outcome: Reindexed) -> str:
         parts.append(f"left: {', '.join(outcome.left)}")
     line = f"{outcome.status:9} {name}{'  ' if parts else ''}{'; '.join(parts)}"
     if outcome.error is not None:
-        line += f": {printable(str(outcome.error))}"
-    return "\n".join([line, *(f"          note: {note}" for note in outcome.notes)])
+        line += f": {plain(str(outcome.error))}"
+    return "\n".join([line, *(f"          note: {plain(note)}" for note in outcome.notes)])
 
 
 def size(count: float) -> str:

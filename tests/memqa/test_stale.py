@@ -16,14 +16,19 @@ from typer.testing import CliRunner
 
 import memqa
 from memqa.cli.app import app
+from memqa.cli.words import reindexed_line, state
 from memqa.ingest import leased
 from memqa.library import Library
-from memqa.stale import search_notes
+from memqa.reindex import Reindexed
+from memqa.reindex import reindex as reindex_of
+from memqa.stale import indexed_with_others, search_notes
 from memqa.values import Media, Step
 from models.errors import InputError, StoreConflict, StoreMismatch, UnreadableMedia
+from models.ports import ImageEncoder, LanguageModel
 from models.values import Progress
 from tests import media as made
 from tests.documents import Sheet, scan, write_pdf
+from tests.fakes import COLOURS, FakeLanguageModel
 from tests.memqa.others import ENCODERS, Others, stored
 from tests.memqa.parts import write_document
 from tests.memqa.test_resume import ROOT
@@ -109,7 +114,45 @@ def test_what_cannot_be_told_is_not_called_stale(homes: dict[str, Path]) -> None
     engines = Others(ENCODERS)
     engines.signatures = lambda: {"speech": "fake-tones/1"}  # type: ignore[method-assign]
     with Library(homes["film.mp4"], engines=engines) as library:
-        assert library.media()[0].stale == ()
+        (media,) = library.media()
+        assert (media.stale, media.unsure) == ((), ("text", "image", "reading"))
+        assert "perhaps by other models" in state(media)
+        assert "text encoder and picture encoder and text reader" in indexed_with_others(media)
+        (check,) = [check for check in library.doctor() if check.name == "media"]
+        assert (check.finding, check.remedy) == ("note", "memqa reindex")
+
+
+class _Lazy(Others):
+    """Others whose picture encoder tells its signature once it was loaded, as open_clip's does."""
+
+    def signatures(self) -> dict[str, str]:
+        told = super().signatures()
+        return told if self.counts["loaded"] else {k: v for k, v in told.items() if k != "image"}
+
+    def image_encoder(self) -> ImageEncoder:
+        self.counts["loaded"] += sys._getframe(1).f_code.co_name != "signatures"
+        return super().image_encoder()
+
+
+def test_what_cannot_be_told_is_found_out_where_it_counts(
+    tmp_path: Path, homes: dict[str, Path]
+) -> None:
+    shutil.copytree(homes["film.mp4"], tmp_path / "home")
+    with Library(tmp_path / "home", engines=_Lazy(("image",))) as library:
+        assert library.media()[0].unsure == ("image",)
+        with pytest.raises(StoreMismatch, match="memqa reindex"):
+            library.density("red", media="film.mp4")
+    with Library(tmp_path / "home", engines=_Lazy(("image",))) as library:
+        steps = [one for one in library.stream("What is red?") if isinstance(one, Step)]
+        assert (
+            "another picture encoder"
+            in {one.name: one.detail for one in steps}["not all is searched"]
+        )
+    with Library(tmp_path / "home", engines=_Lazy(("image",))) as library:
+        list(reindex_of(library, []))  # tidies, and must take nothing for settled that it knows not
+        (outcome,) = library.reindex()
+        assert (outcome.status, outcome.renewed) == ("reindexed", ("image",))
+        assert library.density("red", media="film.mp4")
 
 
 def test_stale_media_are_found_by_words_and_it_is_said(
@@ -408,3 +451,46 @@ def test_the_command_line_tells_and_mends(cli: CliRunner) -> None:
     assert done.stdout.startswith("unchanged")
     assert "ready" in cli.invoke(app, ["list"]).stdout
     assert cli.invoke(app, ["reindex", "nothing.md"]).exit_code != 0
+
+
+def test_vectors_of_texts_are_not_lost_where_their_encoder_was_not_told(
+    tmp_path: Path, homes: dict[str, Path]
+) -> None:
+    with opened(homes["film.mp4"], tmp_path, ENCODERS) as library:
+        before = stored(library)
+        told = library.engines.signatures()
+        library.engines.signatures = lambda: (
+            told
+            | {  # type: ignore[method-assign]
+                "text": "fake-words/1"
+            }
+        )
+        (outcome,) = library.reindex()
+        assert isinstance(outcome.error, StoreMismatch)
+        assert stored(library)["rows"] == before["rows"]
+
+
+def test_a_note_of_reindex_cannot_move_the_cursor() -> None:
+    media = Media("a" * 64, "/f.md", "document", "indexed")
+    error = UnreadableMedia("bad \x1b[2J")
+    line = reindexed_line(Reindexed(media, "partial", notes=("gone \x1b[2J",), error=error))
+    assert "\x1b" not in line
+
+
+def test_captions_that_are_let_go_are_counted(tmp_path: Path) -> None:
+    film = made.coloured(tmp_path / "film.mp4", [COLOURS[one] for one in ("red", "green", "blue")])
+    engines = _Captioning(())
+    with Library(tmp_path / "home", engines=engines) as library:
+        library.add(film)
+        written = library.enrich("film.mp4").captions
+        assert written
+        engines.reader.signature = "fake-signs/2"
+        (outcome,) = library.reindex()
+        assert f"{written} captions were let go" in outcome.notes[1]
+
+
+class _Captioning(Others):
+    """Others with a model that describes pictures."""
+
+    def captioner(self) -> LanguageModel:
+        return FakeLanguageModel(lambda messages: "A wall.", sees=True, name="eyes")

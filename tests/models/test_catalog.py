@@ -292,3 +292,24 @@ def test_what_the_report_says_is_what_is_loaded(port: str) -> None:
     # A language model's own signature tells one file of weights from another.
     named = model.name if port == "language_model" else model.signature
     assert report.signature == named
+
+
+def test_a_signature_is_told_while_a_model_of_its_port_loads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str | None] = []
+
+    def build(options: LanguageOptions) -> object:
+        asking = threading.Thread(
+            target=lambda: told.append(catalog.signature("text_reader", "embedded")), daemon=True
+        )
+        asking.start()
+        asking.join(10)
+        return object()
+
+    monkeypatch.setattr(catalog, "_loaded", {})
+    monkeypatch.setitem(
+        EMBEDDED_MODELS, "text_reader", replace(EMBEDDED_MODELS["text_reader"], build=build)
+    )
+    catalog.text_reader()
+    assert told == ["pp-ocr-v6-small/1"]
