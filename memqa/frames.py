@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from memqa.ingest import FileFacts, sha256_of
+from memqa.listening import Listener
 from memqa.store.schema import MediaRow, Memory
 from models.errors import BackendError, InputError
 from models.values import Picture
@@ -74,11 +77,20 @@ def _kept(
 
 
 def _file_of(row: MediaRow) -> Path | None:
-    """Find the file among the paths it is known by; one of another length is another file."""
+    """Find the file among the paths it is known by; one that changed since is another file."""
     for path in (row.media.path, *row.aliases):
         try:
-            if row.size_bytes and Path(path).stat().st_size == row.size_bytes:
-                return Path(path)
-        except (OSError, ValueError):
+            facts = FileFacts.of(Path(path))
+            if facts.fits(row) or (
+                facts.size_bytes == row.size_bytes and _is_made_of(row.media.id, facts)
+            ):
+                return facts.path
+        except (InputError, ValueError):
             continue
     return None
+
+
+@lru_cache(maxsize=64)
+def _is_made_of(media_id: str, facts: FileFacts) -> bool:
+    """Compare a file that was touched or copied by its bytes, once."""
+    return sha256_of(facts, Listener()) == media_id

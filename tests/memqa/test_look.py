@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -308,3 +309,20 @@ def test_what_speech_may_tell_is_told_where_nothing_is_visible(
     unheard = len(asked_of(library))
     library.ask("What did the speaker say about the colour?", media="talk.mp4")
     assert not any(one[-1].pictures for one in asked_of(library)[unheard:])
+
+
+def test_another_file_of_the_same_length_is_not_looked_at(library_with: LibraryWith) -> None:
+    library = library_with()
+    file = Path(library.media()[0].path)
+    size = file.stat().st_size
+    file.write_bytes(bytes(size))
+    os.utime(file, (1, 1))
+    answer = library.ask("What colour is on screen at 0:09?")
+    assert "small pictures" in steps(answer)["looked"]
+
+
+def test_a_file_that_was_only_touched_still_is(library_with: LibraryWith) -> None:
+    library = library_with()
+    os.utime(library.media()[0].path, (1, 1))
+    answer = library.ask("What colour is on screen at 0:09?")
+    assert "small pictures" not in steps(answer)["looked"]
