@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
+from memqa.values import SET_BY_HAND
 from models.errors import ChatModelUnavailable, InputError, SetupError
 from models.ports import LanguageModel, OptionScorer
 from models.values import TimeSpan
@@ -42,11 +43,11 @@ def tier_of(library: Library) -> tuple[Tier, str]:
             found = known(library)
             return (found.tier, f"{found.model}: {found.why}") if found else ("C", _UNTESTED)
         model = library.engines.language_model() if wanted in ("A", "B") else None
-    except ChatModelUnavailable as exc:  # a server that does not answer
+    except (ChatModelUnavailable, SetupError) as exc:  # the model is gone, or never was one
         return "D", str(exc)
     if wanted == "B" and model is not None and not isinstance(model, OptionScorer):
         raise SetupError(f"{model.name} gives no scores, which tier B needs; set tier to auto")
-    return wanted, "Set by hand."
+    return wanted, SET_BY_HAND
 
 
 def may_answer(library: Library) -> tuple[bool, str]:
@@ -59,7 +60,7 @@ def may_answer(library: Library) -> tuple[bool, str]:
     """
     wanted = library.settings.tier
     if wanted in ("A", "D"):
-        return wanted == "A", "Set by hand."
+        return wanted == "A", SET_BY_HAND
     try:
         found = known(library)
     except ChatModelUnavailable as exc:

@@ -66,14 +66,13 @@ class Support:
 def supports(text: str, question: str, sources: Sequence[Source]) -> list[Support]:
     """Align each sentence of an answer with the source that bears it out best.
 
-    Of the sources only the sentences that share a word with the question count, where there are
-    any: an order hidden beside the answer bears nothing out. A sentence that does speak of what was
+    Of the sources only the sentences that share a word with the question count: an order hidden
+    beside the answer bears nothing out. A sentence that does speak of what was
     asked is what the media says, whatever its aim.
     """
     asked = claims(question), numbers(question)
     pointed = [replace(one, text=to_the_point(one.text, question)) for one in sources]
-    sources = pointed if any(one.text for one in pointed) else sources
-    return [_align(text, span, asked, sources) for span in sentence_spans(text)]
+    return [_align(text, span, asked, pointed) for span in sentence_spans(text)]
 
 
 def citations(found: Sequence[Support]) -> tuple[Citation, ...]:

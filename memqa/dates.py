@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from itertools import pairwise
 
 _MONTHS = (
     "january february march april may june july august september october november december".split()
@@ -18,6 +19,7 @@ _STATED = (
     re.compile(rf"\b{_MONTH}\s+(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<year>\d{{4}})\b", re.I),
 )
 _ISO = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
+_HEADING = re.compile(r"^#{1,6} .*$", re.M)
 _NUMBERS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
 _RELATIVE = re.compile(
     r"\b(?:(?P<near>yesterday|today|tonight|tomorrow|this morning|this afternoon|this evening)|"
@@ -38,6 +40,17 @@ def date_in(text: str) -> date | None:
             month = [m[:3] for m in _MONTHS].index(name[:3].lower()) + 1
             return _date(int(match["year"]), month, int(match["day"]))
     return None
+
+
+def entries(text: str, heading: str) -> list[tuple[date | None, str]]:
+    """Cut a text at its headings and give each part with the day that its own heading states.
+
+    What comes before the first of them stands under ``heading``.
+    """
+    cuts = [match.start() for match in _HEADING.finditer(text)]
+    parts = [text[start:end] for start, end in pairwise([0, *cuts, len(text)])]
+    days = [date_in(heading), *(date_in(part.splitlines()[0]) for part in parts[1:])]
+    return [(day, part) for day, part in zip(days, parts, strict=True) if part.strip()]
 
 
 def happened(sentence: str, told: date) -> str | None:

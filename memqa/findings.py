@@ -10,11 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 
 from memqa.cite import Source, stems
-from memqa.cues import asks_account, asks_many, is_description
-from memqa.dates import date_in, happened, written
+from memqa.cues import asks_account, asks_many, asks_name, is_description
+from memqa.dates import entries, happened, written
 from memqa.fuse import Found
 from memqa.question import Question
 from memqa.quotes import Quote, best_of_passage, best_sentences, in_marks, in_quotes
@@ -143,7 +142,7 @@ def _gist(item: Found) -> str:
     for sense, words in _EXTRACT.findall(text) if item.media.kind != "document" else ():
         by_sense.setdefault(sense, []).append(words.strip())
     told = [f"{sense}: {_JOINTS[sense].join(words)}" for sense, words in by_sense.items()]
-    return " ".join(_ended(one) for one in told) or text
+    return " ".join(ended(one) for one in told) or text
 
 
 def _when(question: Question, found: Sequence[Found]) -> Finding:
@@ -287,7 +286,7 @@ def _told(question: Question, found: Sequence[Found]) -> Finding:
             at = clock(_span(found[0]).start_s)
             text = f"{_VERBS[sense].format(at=at)} {in_marks(quote)}"
             note = f"{_NOTES[sense].format(at=at)} {quote}"
-            return _stated(_ended(text), found[:3], note, key=words if sense == "read" else "")
+            return _stated(ended(text), found[:3], note, key=words if sense == "read" else "")
     return Finding("")
 
 
@@ -304,25 +303,36 @@ def _best_first(question: Question, parts: Mapping[str, str]) -> tuple[str, ...]
 def _told_on_page(question: Question, found: Sequence[Found]) -> Finding:
     """Quote the sentence of the best passage that answers, two where an account is asked for.
 
-    A small model gets the first only: given several, it mixes them up. Where one place may not be
+    Only a fact is phrased by a small model: given several it mixes them up, and it makes up causes.
+    Where one place may not be
     all, the best sentence of each is quoted, in the document's order.
     """
     best = found[0]
-    if question.wants == "when" and (told := date_in(best.memory.heading)):
-        return _dated(question, found, told)
+    if question.wants == "when" and (dated := _dated(question, found)):
+        return dated
     if asks_many(question.text) and len(several := _as_good(question, found)) > 1:
         return _told_on_pages(found, several)
     (note,) = best_of_passage(question, best.memory, most=1)
-    quotes = [note]
     if asks_account(question.text):
-        quotes = best_of_passage(question, best.memory, most=2)
-    return _stated(_capital(in_quotes(quotes)), found, note.text)
+        return _stated(in_quotes(best_of_passage(question, best.memory, most=2)), found)
+    # Of a long sentence a small model makes the wrong person do the deed; a name is quoted.
+    told = "" if asks_name(question.text) else note.text
+    return _stated(_capital(in_quotes([note])), found, told)
 
 
-def _dated(question: Question, found: Sequence[Found], told: date) -> Finding:
-    """State when something happened that a dated entry tells of; the date is worked out."""
-    quotes = best_of_passage(question, found[0].memory, most=1)
-    day = next((day for one in quotes if (day := happened(one.text, told))), None)
+def _dated(question: Question, found: Sequence[Found]) -> Finding | None:
+    """State when something happened that a dated entry tells of; the date is worked out.
+
+    None where the entry that the best sentence stands in states no day.
+    """
+    memory = found[0].memory
+    quotes = best_of_passage(question, memory, most=1)
+    wanted = " ".join(quotes[0].text.split())
+    parts = entries(memory.text, memory.heading)
+    told = next((day for day, part in parts if wanted in " ".join(part.split())), None)
+    if told is None:
+        return None
+    day = happened(wanted, told)
     when = _capital(day) if day else f"Told on {written(told)}"
     return _stated(f"{when}: {in_quotes(quotes)}", found)
 
@@ -396,7 +406,8 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _ended(text: str) -> str:
+def ended(text: str) -> str:
+    """Give a text that ends like a sentence."""
     return text if text.rstrip("”\"'").endswith((".", "!", "?")) else f"{text}."
 
 

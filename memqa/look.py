@@ -17,7 +17,7 @@ from docmem.sentences import sentence_spans
 from memqa.cite import rambles
 from memqa.course import Course
 from memqa.cues import asks_to_look
-from memqa.findings import ALSO_SHOWN, MOST_EVIDENCE, parts_of
+from memqa.findings import ALSO_SHOWN, MOST_EVIDENCE, ended, parts_of
 from memqa.frames import show
 from memqa.fuse import Found
 from memqa.prompts import look_messages
@@ -89,7 +89,9 @@ def look(
     except (ChatModelUnavailable, SetupError) as exc:
         if isinstance(exc, ChatModelUnavailable) and model is answering:
             course.tier = "D"  # the model that answers is not asked a second time
-        yield course.step("no look at the frames", f"{exc} The finding is quoted as it stands.")
+        yield course.step(
+            "no look at the frames", f"{ended(str(exc))} The finding is quoted as it stands."
+        )
         return None
     if not written or rambles(written):
         yield course.step("no look at the frames", "The model said nothing. The finding is told.")

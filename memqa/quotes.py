@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import fsum
 
 from docmem.facts import facts_of
 from docmem.passages import Passage
@@ -58,7 +60,7 @@ def in_quotes(told: Sequence[Quote]) -> str:
         if quote.is_row:
             runs.append(f"table row {_ended(in_marks(quote.text))}")
         elif index and not told[index - 1].is_row:
-            runs[-1] = f"{runs[-1][:-1]} {in_marks(quote.text)[1:]}"
+            runs[-1] = f"{runs[-1]} … {in_marks(quote.text)}"
         else:
             runs.append(in_marks(quote.text))
     return _ended(" ".join(runs))
@@ -76,14 +78,20 @@ def _sentences(text: str) -> list[Quote]:
 
 
 def _best(question: Question, pieces: Sequence[Quote], most: int) -> list[Quote]:
-    asked = set(stems(question.text))
+    """Choose pieces by the words of the question in them, those that few pieces hold before others.
 
-    def worth(index: int) -> tuple[int, int]:
+    Else a name that stands in every turn of a conversation would count like the thing asked about.
+    """
+    asked = set(stems(question.text))
+    words = [asked & set(stems(piece.text)) for piece in pieces]
+    holding = Counter(word for held in words for word in held)
+
+    def worth(index: int) -> tuple[float, int]:
         part = pieces[index].text
         fits = (asks_number(question.text) and bool(numbers(part) - numbers(question.text))) or (
             asks_name(question.text) and bool(proper_names(part) - set(question.words))
         )
-        return -len(asked & set(stems(part))) - fits, index
+        return -fsum(1 / holding[word] for word in words[index]) - fits, index
 
     return [pieces[at] for at in sorted(sorted(range(len(pieces)), key=worth)[:most])]
 

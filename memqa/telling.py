@@ -26,7 +26,7 @@ from memqa.cite import (
 from memqa.compose import compose
 from memqa.course import Course
 from memqa.cues import asks_name, asks_number
-from memqa.findings import Finding
+from memqa.findings import Finding, ended
 from memqa.fuse import Found
 from memqa.look import look
 from memqa.prompts import answer_messages
@@ -112,7 +112,9 @@ def _composed(
             yield piece
     except (ChatModelUnavailable, SetupError) as exc:
         course.tier = "D"
-        yield course.step("no language model", f"{exc} The finding is quoted as it stands.")
+        yield course.step(
+            "no language model", f"{ended(str(exc))} The finding is quoted as it stands."
+        )
         return None
     course.mark("written")
     return answer
@@ -144,7 +146,9 @@ def _phrase(
             yield Token(piece)
     except (ChatModelUnavailable, SetupError) as exc:
         course.tier = "D"
-        yield course.step("no language model", f"{exc} The finding is quoted as it stands.")
+        yield course.step(
+            "no language model", f"{ended(str(exc))} The finding is quoted as it stands."
+        )
     course.mark("written")
     return "".join(pieces).strip().removeprefix("- ")
 

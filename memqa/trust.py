@@ -50,6 +50,8 @@ def stands_clear(found: Sequence[Found]) -> bool:
     best = found[0]
     if best.memory.level != "passage":
         return True
+    if best.parts.covered <= 0:  # near in meaning alone is too little, above all across languages
+        return False
     others = (item.score for item in found[1:] if not _same_place(item.memory, best.memory))
     return best.score - max(others, default=0.0) >= _CLEAR * best.score
 

@@ -275,6 +275,21 @@ class Token:
     text: str
 
 
+SET_BY_HAND = "Set by hand."
+_FALLBACKS = (
+    "no language model",
+    "walk goes on without the model",
+    "no look at the frames",
+    "follow-up read without the model",
+    "options go without the model",
+    "not all is searched",
+)
+
+
+def _is_forced_down(step: Step) -> bool:
+    return step.name == "tier D" and step.detail != SET_BY_HAND
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What was asked for: text, its state, and the evidence that each part of it rests on."""
@@ -293,6 +308,12 @@ class Answer:
     def told_by(self) -> str:
         """In whose words it stands: "in the words of MODEL", "quoted …", "by the program"."""
         return next((step.detail for step in reversed(self.walk) if step.name == "told"), "")
+
+    @property
+    def fallbacks(self) -> list[str]:
+        """What could not be done as it should, in sentences: a model that failed, stale media."""
+        steps = [one for one in self.walk if one.name in _FALLBACKS or _is_forced_down(one)]
+        return list(dict.fromkeys(one.detail for one in steps))
 
     def as_json(self) -> dict[str, Any]:
         """Give the object promised for ``memqa ask --json``."""

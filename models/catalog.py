@@ -211,8 +211,8 @@ def absence(port: str, name: str) -> str | None:
     match source:
         case Known():
             return _problem_of(EMBEDDED_MODELS[_shelved(port)])
-        case GgufFile(path) if not path.is_file():
-            return f"there is no file {path}"
+        case GgufFile(path):
+            return _problem_of_gguf(path)
         case Folder(path):
             gone = [one for one in _LOADED[_shelved(port)] if not (path / one).is_file()]
             return f"there is no {gone[0]} in {path}" if gone else None
@@ -286,6 +286,16 @@ def _report_on_embedded(port: str, entry: Embedded) -> PortReport:
         f"{first.package} {first.version()}".strip(),
         _problem_of(entry),
     )
+
+
+def _problem_of_gguf(path: Path) -> str | None:
+    from models.llm.gguf import check_model
+
+    try:
+        check_model(path)
+    except ModelNotFound as exc:
+        return str(exc)
+    return None
 
 
 def _problem_of(entry: Embedded) -> str | None:

@@ -77,6 +77,8 @@ def ask(
             resume=resume,
         )
         answer = _last(pieces) if as_json or not sys.stdout.isatty() else _watch(pieces)
+    for note in answer.fallbacks:
+        print(f"memqa: note: {words.plain(note)}", file=sys.stderr)
     if as_json:
         words.print_json(answer.as_json())
     else:

@@ -95,6 +95,7 @@ def _answered(answer: Answer) -> list[Safe | None]:
     return [
         state_html(answer.state, answer.told_by),
         el("div", answer_html(answer, names), class_="answer"),
+        *(el("p", note, class_="error") for note in answer.fallbacks),
         _places(answer, names),
     ]
 

@@ -7,6 +7,7 @@ goes to no other host; proxies of the environment are used only for other machin
 from __future__ import annotations
 
 import json
+import math
 import re
 import time
 from collections.abc import Generator, Iterator, Sequence
@@ -59,7 +60,11 @@ class Wire:
             with self._client.stream(
                 "POST" if body else "GET", url, json=body, timeout=min(self._timeout_s, _CONNECT_S)
             ) as response:
-                found = json.loads(self._read(response)) if response.status_code == 200 else {}
+                found = (
+                    json.loads(self._read(response, _CONNECT_S))
+                    if response.status_code == 200
+                    else {}
+                )
         except (httpx.HTTPError, ValueError, RecursionError, ChatModelUnavailable):
             return {}
         return found if isinstance(found, dict) else {}
@@ -180,14 +185,15 @@ class Wire:
             return self.failure("has no such model or no chat; its address may end in /v1", said)
         return self.failure(f"failed with HTTP {status}", said)
 
-    def _read(self, response: httpx.Response) -> bytes:
+    def _read(self, response: httpx.Response, most_s: float = math.inf) -> bytes:
         """Read a whole answer, within bounds of size and time."""
+        most_s = min(most_s, self._timeout_s)
         data, began_s = b"", time.monotonic()
         for chunk in response.iter_raw():
             data += chunk
             if len(data) > _ANSWER_BYTES:
                 raise self.failure("did not come to an end")
-            if time.monotonic() - began_s > self._timeout_s:
+            if time.monotonic() - began_s > most_s:
                 raise self._silence()
         return data
 

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from memqa.dates import date_in, happened
+from memqa.dates import date_in, entries, happened
 
 TOLD = date(2023, 1, 20)  # a Friday
 
@@ -61,3 +61,16 @@ def test_a_day_before_all_days_is_none() -> None:
 @pytest.mark.parametrize("sentence", ["I love to dance.", "It lasted a week.", "A few years ago."])
 def test_other_words_mean_none(sentence: str) -> None:
     assert happened(sentence, TOLD) is None
+
+
+def test_each_entry_has_the_day_of_its_own_heading() -> None:
+    text = (
+        "We met.\n## 2023-03-15\nLast month she moved.\n## 2023-13-45\nRain.\n## 2 May 2023\nSun."
+    )
+    days = [(day, part.splitlines()[-1]) for day, part in entries(text, "20 January 2023")]
+    assert days == [
+        (TOLD, "We met."),
+        (date(2023, 3, 15), "Last month she moved."),
+        (None, "Rain."),
+        (date(2023, 5, 2), "Sun."),
+    ]

@@ -14,6 +14,7 @@ import pytest
 from memqa import doctor, model_choice, settings
 from memqa.cli import app
 from models import catalog, fetch, shelf
+from models.embedded import SMOLLM
 from models.errors import SetupError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -151,7 +152,7 @@ def test_a_file_is_made_where_there_is_none(memqa: Memqa, config: Path) -> None:
 def test_a_model_named_from_here_is_found_from_elsewhere(
     memqa: Memqa, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "m.gguf").touch()
+    (tmp_path / "m.gguf").symlink_to(SMOLLM.path())
     monkeypatch.chdir(tmp_path)
     memqa("models", "use", "language-model", "./m.gguf")
     assert settings.load().models.language_model == str(tmp_path / "m.gguf")
@@ -162,7 +163,7 @@ def test_a_model_named_from_here_is_found_from_elsewhere(
     [
         ("language_model", "qwen3-4b", "absent: memqa models pull qwen3-4b"),
         ("language_model", "no-such", "Known: embedded, smollm2-1.7b"),
-        ("language_model", "./gone.gguf", "there is no file gone.gguf"),
+        ("language_model", "./gone.gguf", "There is no file gone.gguf"),
         ("text_encoder", "./gone", "no modules.json in gone"),
         ("image_encoder", "http://host/v1", "open_clip:hf-hub:OWNER/REPO"),
         ("image_encoder", "", "Name a model"),

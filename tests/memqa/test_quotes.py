@@ -38,9 +38,9 @@ def test_a_number_is_preferred_where_one_is_asked_for() -> None:
     )
 
 
-def test_sentences_share_their_marks_and_a_row_has_its_own() -> None:
+def test_each_sentence_has_its_marks_and_a_row_is_called_one() -> None:
     told = [Quote("One."), Quote("Two"), Quote("Sales: 3", is_row=True)]
-    assert in_quotes(told) == "“One. Two” table row “Sales: 3”."
+    assert in_quotes(told) == "“One.” … “Two” table row “Sales: 3”."
     assert in_quotes([Quote("Is it so?")]) == "“Is it so?”"
 
 
