@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Sequence
 from dataclasses import replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from memqa.cite import (
@@ -123,6 +124,7 @@ def _composed(
 def _whose(course: Course, *, is_own: bool, is_refused: bool) -> str:
     """Say whose words an answer is in."""
     model = course.models.get("language", "")
+    model = PurePath(model).name if model.startswith("/") else model  # some servers say a path
     if is_own:
         return f"in the words of {model}"
     return f"quoted; the words of {model} are not borne out" if is_refused else "by the program"

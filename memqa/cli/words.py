@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Sequence
@@ -43,6 +44,10 @@ def print_json(value: Any) -> None:
     print("".join(safe), flush=True)
 
 
+# What was seen, read and said in an event stands on a line each.
+_EVENT = re.compile(r"(?:Seen|Caption|Read|Said): ")
+
+
 def evidence_line(item: Evidence, about: str) -> str:
     """Write where something is and what is there: ``▶ 2:31–2:38 clip.mp4  "quote"``.
 
@@ -67,7 +72,8 @@ def _quote(text: str, about: str, width: int) -> str:
     if len(line) <= width - 2:
         return f'"{line}"'
     wanted = set(stems(about))
-    parts = [one_line(text[start:end]) for start, end in sentence_spans(text)]
+    lines = text.splitlines() if _EVENT.match(text) else [text]
+    parts = [one_line(line[start:end]) for line in lines for start, end in sentence_spans(line)]
     best = max(parts, key=lambda part: len(wanted & set(stems(part))), default=line)
     return f'"{best}"' if len(best) <= width - 2 else f'"{best[: width - 3].rstrip()}…"'
 
