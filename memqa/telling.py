@@ -46,6 +46,11 @@ _TIME_WORD = re.compile(
     r"last|next|this|days?|weeks?|months?|years?|morning|evening|spring|summer|autumn|winter)\b",
     re.I,
 )
+_NUMBER_WORD = re.compile(
+    r"\b(?:no|none|half|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|dozens?|"
+    r"(?:twen|thir|for|fif|six|seven|eigh|nine)ty(?:-\w+)?|hundreds?|thousands?|millions?)\b",
+    re.I,
+)
 _PAGE = re.compile(r"^[Pp]p?\. [\d–]+: ", re.M)
 
 
@@ -81,7 +86,8 @@ def tell(
 def tells_the_kind(asked: Question, text: str) -> bool:
     """Tell whether what a page says holds the kind of thing that was asked for at all."""
     said = _PAGE.sub("", text)
-    if asks_number(asked.text) and not numbers(said) - numbers(asked.text):
+    is_counted = bool(numbers(said) - numbers(asked.text) or _NUMBER_WORD.search(said))
+    if asks_number(asked.text) and not is_counted:
         return False
     if asked.wants == "when" and not (numbers(said) or _TIME_WORD.search(said)):
         return False

@@ -93,21 +93,20 @@ def _doing(steps: Sequence[Step]) -> list[Safe | str]:
 def _answered(answer: Answer) -> list[Safe | None]:
     names = short_names(answer.evidence)
     return [
-        state_html(answer.state, answer.told_by),
+        state_html(answer.state),
         el("div", answer_html(answer, names), class_="answer"),
         *(el("p", note, class_="error") for note in answer.fallbacks),
         _places(answer, names),
     ]
 
 
-def state_html(state: str, told_by: str = "") -> Safe:
-    """Write the dot and the word of an answer's state, its meaning as title, and whose words."""
+def state_html(state: str) -> Safe:
+    """Write the dot and the word of an answer's state, with what it means as its title."""
     word, meaning = STATES[state]
     return el(
         "p",
         el("span", class_="dot"),
         word,
-        el("span", told_by, class_="by") if told_by.startswith("in the words of") else None,
         class_=f"state {state}",
         title=meaning,
         data_state=state,
@@ -267,9 +266,8 @@ def _option(key: str, memory: Memory | None) -> Safe:
 
 
 def _byline(answer: Answer) -> Safe | None:
-    who = answer.models.get("language", "")
     total = answer.timings_s.get("total")
-    parts = [f"answered by {who}" if who else "", f"{total:.1f}\u00a0s" if total else ""]
+    parts = [answer.told_by, f"{total:.1f}\u00a0s" if total else ""]
     line = " · ".join(part for part in parts if part)
     return el("p", line, class_="byline") if line else None
 
