@@ -47,7 +47,8 @@ _TIME_WORD = re.compile(
     re.I,
 )
 _NUMBER_WORD = re.compile(
-    r"\b(?:no|none|half|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|dozens?|"
+    r"\b(?:no|none|half|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|"
+    r"(?:thir|four|fif|six|seven|eigh|nine)teen|dozens?|"
     r"(?:twen|thir|for|fif|six|seven|eigh|nine)ty(?:-\w+)?|hundreds?|thousands?|millions?)\b",
     re.I,
 )
