@@ -69,18 +69,20 @@ def tell(
 
     What is asked of each of several media is told by the program alone.
     """
-    written = ""
+    is_refused = False
     answer = None if is_of_several else (yield from look(library, course, asked, found))
     if answer is None and not is_of_several and _may_compose(library, course, asked):
         answer = yield from _composed(library, course, asked, found)
+        is_refused = answer is None and course.tier != "D"
     is_own = answer is not None and answer.state != "unanswered"
     if answer is None and state == "grounded":
         written = yield from _phrase(library, course, asked, told)
         answer = _tie(asked, told, written)
         is_own = bool(written) and answer.text == written
+        is_refused = is_refused or bool(written)
     elif answer is None:
         answer = _unsure(told) if state == "ungrounded" else _silent(told)
-    yield course.step("told", _whose(course, is_own=is_own, is_refused=bool(written)))
+    yield course.step("told", _whose(course, is_own=is_own, is_refused=is_refused))
     return answer
 
 
