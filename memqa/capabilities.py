@@ -34,8 +34,10 @@ _UNTESTED = "It was not tested yet, so it only phrases what retrieval finds; `me
 def tier_of(library: Library) -> tuple[Tier, str]:
     """Say which tier the language model works in, and why; loads it only where that matters.
 
+    Without the model, or its server, it is D.
+
     Raises:
-        SetupError: the tier set by hand is more than the model can do, or the model is missing.
+        SetupError: tier B was set by hand, and the model gives no scores.
     """
     wanted = library.settings.tier
     try:

@@ -67,8 +67,8 @@ def supports(text: str, question: str, sources: Sequence[Source]) -> list[Suppor
     """Align each sentence of an answer with the source that bears it out best.
 
     Of the sources only the sentences that share a word with the question count: an order hidden
-    beside the answer bears nothing out. A sentence that does speak of what was
-    asked is what the media says, whatever its aim.
+    beside the answer bears nothing out. A sentence that does speak of what was asked is what the
+    media says, whatever its aim.
     """
     asked = claims(question), numbers(question)
     pointed = [replace(one, text=to_the_point(one.text, question)) for one in sources]

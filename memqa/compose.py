@@ -23,6 +23,7 @@ from memqa.question import Question
 from memqa.values import Answer, AnswerState, Citation, Evidence, Token
 from models.ports import LanguageModel, TextEncoder
 
+NOTHING_SUPPORTS = "Nothing in your media supports an answer."
 MOST_REPLY_TOKENS = 256
 _MARGIN_TOKENS = 32
 # From so much in common a sentence says what a note says: words, or the cosine of the meanings.
@@ -69,7 +70,7 @@ def compose(
     text = " ".join(_BRACKETS.sub("", "".join(pieces)).split())
     if not text or NOT_TOLD.lower() in text.lower():
         closest = tuple(item.evidence() for item in found[:MOST_EVIDENCE])
-        return Answer("Nothing in your media supports an answer.", "unanswered", closest)
+        return Answer(NOTHING_SUPPORTS, "unanswered", closest)
     tied = tie(text, asked, notes, encoder)
     borne_out = [one for one in tied if one.note]
     if not borne_out:

@@ -33,7 +33,7 @@ class _Part(BaseModel):
 
 
 class ModelNames(_Part):
-    """Which model serves each port, by its name in ``models/catalog.py``.
+    """Which model serves each port, by a name as ``models/specs.py`` reads it.
 
     ``captioner`` is a language model that sees; empty for the one that answers.
     """

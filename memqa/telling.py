@@ -24,7 +24,7 @@ from memqa.cite import (
     rambles,
     supports,
 )
-from memqa.compose import compose
+from memqa.compose import NOTHING_SUPPORTS, compose
 from memqa.course import Course
 from memqa.cues import asks_name, asks_number
 from memqa.findings import Finding, ended
@@ -38,7 +38,6 @@ from models.errors import ChatModelUnavailable, SetupError
 if TYPE_CHECKING:
     from memqa.library import Library
 
-NOTHING_SUPPORTS = "Nothing in your media supports an answer."
 _MOST_TOKENS = 64
 _TIME_WORD = re.compile(
     r"\b(?:yesterday|today|tomorrow|tonight|ago|now|monday|tuesday|wednesday|thursday|friday|saturday|"
