@@ -41,6 +41,13 @@ def asset(name: str) -> str:
     return files("memqa.ui").joinpath(name).read_text(encoding="utf-8")
 
 
+def styles() -> str:
+    """Put the page's style sheets together: the tokens first, what narrow windows change last."""
+    between = (one.name for one in files("memqa.ui").iterdir() if one.name.endswith(".css"))
+    parts = sorted(set(between) - {"theme.css", "narrow.css"})
+    return "".join(map(asset, ("theme.css", *parts, "narrow.css")))
+
+
 def _served(name: str, call: Call) -> Callable[[Any], dict[str, Any]]:
     """Turn what went wrong into a sentence that the page shows at its place."""
 

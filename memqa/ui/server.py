@@ -146,13 +146,13 @@ def prepare(home: Path) -> Path:
 
 def _quiet_gradio(gr: Any) -> dict[str, Any]:
     """Gradio's own extras off, our look on."""
-    from memqa.ui.parts import asset
+    from memqa.ui.parts import styles
 
     fonts = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
     mono = ["ui-monospace", "SFMono-Regular", "Consolas", "monospace"]
     return {
         "theme": gr.themes.Base(font=fonts, font_mono=mono),
-        "head": f"<style>{asset('theme.css')}</style>{_ICON}",
+        "head": f"<style>{styles()}</style>{_ICON}",
         "footer_links": [],
         "run_history": False,
         "enable_monitoring": False,

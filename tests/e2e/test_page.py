@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,80 +10,29 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.documents import Ink, Sheet, lines, write_pdf
+from tests.e2e.pages import INDEXED_MS, ask, card, look, opened, served, upload
 from tests.media import video
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-background-networking "
-    "--disable-component-update --disable-sync --no-first-run"
-).split()
-ART = ROOT / "artefacts" / "page"
-INDEXED_MS = 240_000
-ANSWERED_MS = 120_000
-
 pytestmark = [pytest.mark.page, pytest.mark.real_model, pytest.mark.timeout(600)]
 
 SHIPS = "In March the lighthouse keeper counted forty-two ships in the northern strait."
-DECIDED = ".state:is(.grounded, .ungrounded, .unanswered)"
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve a library of this file's own with ``python app.py``."""
-    home = tmp_path_factory.mktemp("page") / "home"
-    # A shell that runs the tests in the background has them, and their children, ignore Ctrl-C.
-    heeding = ["env", "--default-signal=INT"]
-    command = [*heeding, sys.executable, str(ROOT / "app.py"), "--home", str(home), "--port", "0"]
-    environment = {**os.environ, "MEMQA_JOBS__IDLE_EXIT_S": "5", "HF_HUB_OFFLINE": "1"}
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as server:
-        assert server.stdout is not None
-        line = server.stdout.readline()
-        found = re.search(r"http://\S+", line)
-        assert found, f"the page did not come up: {line!r}"
-        yield found.group()
-        server.send_signal(signal.SIGINT)
-        try:
-            errors = server.communicate(timeout=30)[1]
-        finally:
-            server.kill()
-    assert "Traceback" not in errors, errors
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Start Debian's Chromium; without it these tests are skipped, or fail where they must run."""
-    if not CHROMIUM.exists():
-        reason = f"{CHROMIUM} is not installed (apt-get install chromium)"
-        if os.environ.get("MEMQA_REQUIRE_PAGE") == "1":
-            pytest.fail(f"the page must be tested here, but {reason}")
-        pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield started
-        started.close()
+    """Serve a library of this file's own."""
+    with served(tmp_path_factory.mktemp("page") / "home") as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def asked_for(browser: Browser, address: str) -> Iterator[tuple[Page, list[str]]]:
     """Open the page and note every request and every error of its scripts."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(30_000)
-    page = context.new_page()
-    noted: list[str] = []
-    page.on("request", lambda request: noted.append(request.url))
-    page.on("pageerror", lambda error: noted.append(f"script error: {error}"))
-    page.goto(address)
-    page.wait_for_selector("#memqa-question", timeout=60_000)
-    yield page, noted
-    context.close()
+    with opened(browser, address) as page:
+        yield page
 
 
 @pytest.fixture
@@ -116,30 +60,6 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_pdf(
         tmp_path_factory.mktemp("report") / "report.pdf", sheets, title="Harbour report"
     )
-
-
-def look(page: Page, name: str) -> None:
-    """Keep a picture of the page for people to look at."""
-    ART.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=str(ART / f"{name}.png"))
-
-
-def card(name: str) -> str:
-    return f'.cards .card:has([title$="/{name}"])'
-
-
-def upload(page: Page, *files: Path) -> None:
-    page.set_input_files("#memqa-shelf input[type=file]", [str(file) for file in files])
-
-
-def ask(page: Page, question: str) -> str:
-    """Ask, wait for the answer's state, and give the selector of its turn."""
-    turns = page.locator(".turn").count()
-    page.fill("#memqa-question", question)
-    page.press("#memqa-question", "Enter")
-    page.wait_for_function(f"document.querySelectorAll('.turn').length === {turns + 1}")
-    page.wait_for_selector(f".turn:last-of-type {DECIDED}", timeout=ANSWERED_MS)
-    return ".turn:last-of-type"
 
 
 def test_an_empty_library_says_what_to_do(page: Page) -> None:
