@@ -35,11 +35,13 @@ class Guard:
         self._loopback_only = loopback_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 403 to a request of a foreign site or under a foreign name."""
+        """Answer 403 to a request of a foreign site, under a foreign name, or for a foreign file."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if not is_welcome(Headers(scope=scope), loopback_only=self._loopback_only):
+        if leads_away(scope["path"]) or not is_welcome(
+            Headers(scope=scope), loopback_only=self._loopback_only
+        ):
             refusal = PlainTextResponse("This page answers only to itself.", status_code=403)
             await refusal(scope, receive, send)
             return
@@ -53,6 +55,14 @@ class Guard:
             await send(message)
 
         await self._app(scope, receive, send_with_policy)
+
+
+def leads_away(path: str) -> bool:
+    """Whether Gradio would fetch something of another machine to answer this.
+
+    A picture in a foreign page could ask for it, and browsers send no ``Origin`` with that.
+    """
+    return "/proxy=" in path or "/file=http:" in path or "/file=https:" in path
 
 
 def is_loopback(host: str) -> bool:
