@@ -35,7 +35,7 @@ class Guard:
         self._loopback_only = loopback_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 403 to a request of a foreign site, under a foreign name, or for a foreign file."""
+        """Answer 403 to a request of a foreign site, under a foreign name or leading away."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
