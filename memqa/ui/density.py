@@ -59,10 +59,10 @@ def attention_html(found: Spread, question: str) -> Safe:
 def attention_words(found: Spread, question: str) -> str:
     """Say what the area shows."""
     if not found.stands_out:
-        return f"“{question}” attends evenly: no moment stands out."
+        return f"“{question}” looks everywhere alike: no moment stands out."
     start_s = found.peak * found.cell_s
     share = f"{found.shares[found.peak]:.0%}".replace("%", "\u00a0%")
-    return f"“{question}” attends most to {clock(start_s)}, with {share} of its attention."
+    return f"“{question}” looks most at {clock(start_s)}: {share} of its attention lies there."
 
 
 def sticky_html(sticky: Sequence[TimeSpan], duration_s: float) -> list[Safe]:

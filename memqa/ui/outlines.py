@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from memqa.ui import words
 from memqa.ui.leads import drawing, label, lead
 from memqa.ui.markup import Safe, el, icon
 from memqa.ui.reading import Walked
@@ -49,22 +50,15 @@ class _Outline:
         gist = _gist(node.text.removeprefix(self._common))
         line = (self._link(node), el("span", gist, class_="gist"))
         walked = self._walked(node)
+        entry = el("div", *line, class_="entry")
         if not children:
-            return el("li", el("div", *line, class_="entry"), class_=walked, **_extent(node))
+            return el("li", entry, class_=walked, **_extent(node))
+        # Not everyone can reach a link inside a summary, so the fold is a line of its own.
+        fold = el("summary", words.counted(len(children), "part", "parts"))
         inside = el("ul", [self._entry(child, depth + 1) for child in children])
         is_open = node.id in self._walk.led or (depth == 0 and len(self._nodes) < _UNFOLDED)
-        return el(
-            "li",
-            el(
-                "details",
-                el("summary", *line, class_="entry"),
-                inside,
-                data_key=node.id,
-                open=is_open,
-            ),
-            class_=walked,
-            **_extent(node),
-        )
+        parts = el("details", fold, inside, data_key=node.id, open=is_open)
+        return el("li", entry, parts, class_=walked, **_extent(node))
 
     def _walked(self, node: SummaryNode) -> str | None:
         if node.id in self._walk.led:
@@ -82,7 +76,8 @@ class _Outline:
 def _extent(node: SummaryNode) -> dict[str, int | float]:
     where: Locator = node.locator
     if isinstance(where, PageSpan):
-        return {"data_from": where.page, "data_to": where.page_end}
+        chars = {"data_char": where.char_start, "data_char_end": where.char_end}
+        return {"data_from": where.page, "data_to": where.page_end, **chars}
     return {"data_from": where.start_s, "data_to": where.end_s}
 
 

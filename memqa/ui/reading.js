@@ -30,10 +30,14 @@ const showHits = async () => {
 const drawHits = () => {
   const total = found.hits.length;
   const words = one(".hits-words");
-  const what = total === 1 ? "place" : "places";
+  const what = `${found.nearest ? "near " : ""}${total === 1 ? "place" : "places"}`;
   if (found.words && !total) words.textContent = "not found";
   else words.textContent = total ? (hit < 0 ? `${total} ${what}` : `${hit + 1} of ${total} ${what}`) : "";
-  words.title = found.words ? `Found for “${found.words}”` : "Looked up for the answer";
+  words.title = !found.words
+    ? "Looked up for the answer"
+    : found.nearest
+      ? `“${found.words}” stands nowhere; these places are nearest to it`
+      : `Found for “${found.words}”`;
   for (const button of readingBar.querySelectorAll("[data-hit]")) button.hidden = !total;
 };
 
@@ -47,7 +51,8 @@ const read = async (wanted, mine) => {
 const turnTo = async (wanted, mine) => {
   const page = wanted.page ?? 1;
   const current = wanted.boxes?.length || wanted.chars ? wanted : covering(page);
-  const others = found.hits.filter((one, index) => index !== hit).flatMap(({ boxes }) => boxes);
+  // Of what was found by its words, only the words are marked on other places.
+  const others = found.words ? [] : found.hits.flatMap(({ boxes }, index) => (index === hit ? [] : boxes));
   const leaf = await call(server, "leaf", {
     media: wanted.media, page, boxes: current?.boxes ?? [], chars: current?.chars ?? null,
     others: others.filter((box) => box.page === page), quotes: found.quotes ?? [],
@@ -56,11 +61,11 @@ const turnTo = async (wanted, mine) => {
   place = { media: wanted.media, page };
   view.innerHTML = leaf.html;
   drawHits();
-  markHere(page);
+  markHere(page, current?.chars && (current.page ?? page) === page ? parseInt(current.chars) : null);
   const picture = view.querySelector("img");
   if (picture) await picture.decode().catch(() => {});
   bringIntoSight(view.querySelector(".box:not(.other), mark"));
-  if (picture && current && found.quotes?.length) markQuotes(place);
+  if (picture && (current || found.words) && found.quotes?.length) markQuotes(place);
 };
 // A passage may run over several pages; it stays marked while they are turned.
 const covering = (page) => {
@@ -129,7 +134,7 @@ readingBar.querySelector("form").addEventListener("submit", async (event) => {
   const news = await call(server, "find", { media, words }).catch((error) => ({ error }));
   if (opened?.media !== media || findBox.value.trim() !== words) return;
   if (news.error) problem.textContent = news.error.message;
-  found = { hits: news.hits ?? [], quotes: [], words };
+  found = { hits: [], ...news, words };
   hit = found.hits.length ? news.best : -1;
   drawHits();
   if (found.hits.length) goTo(found.hits[hit]);

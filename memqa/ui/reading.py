@@ -88,15 +88,21 @@ def walked(answer: Answer, media: Media) -> Walked:
     return Walked(frozenset(opened), frozenset(led))
 
 
+def literal(evidence: Sequence[Evidence], wanted: str) -> list[Evidence]:
+    """Keep what holds all the words that were looked for, if any does."""
+    words = wanted.casefold().split()
+    return [one for one in evidence if all(word in one.text.casefold() for word in words)]
+
+
 def spans_of(text: str, wanted: Iterable[str]) -> Marks:
     """Find sentences in a text, however its lines break and whichever quotation marks it has."""
-    found = []
+    found: set[tuple[int, int]] = set()
     for one in wanted:
         words = (re.escape(word).replace("'", "['’‘\"“”]") for word in one.split())
-        match = re.search(r"\s+".join(words), text)
-        if match:
-            found.append(match.span())
-    return tuple(found)
+        pattern = r"\s+".join(words)
+        if pattern:
+            found.update(match.span() for match in re.finditer(pattern, text, re.IGNORECASE))
+    return tuple(sorted(found))
 
 
 def leaf(

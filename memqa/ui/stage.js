@@ -198,16 +198,28 @@ one(".below-tabs").addEventListener("keydown", (event) => {
   tab.focus();
 });
 
-// The entry of the outline that is on the stage now: the smallest that covers the page or moment.
-let here = 0;
-const markHere = (at = here) => {
-  here = at;
+// The entry of the outline that is on the stage now: the smallest that covers the moment, or the
+// page and, where a passage is on show, its first character.
+let here = [0, null];
+const markHere = (at = here[0], char = at === here[0] ? here[1] : null) => {
+  here = [at, char];
   const panel = one(".outline-panel");
   if (panel.hidden) return;
-  panel.querySelector(".here")?.classList.remove("here");
-  const covers = ({ dataset }) => Number(dataset.from) <= at && at <= Number(dataset.to);
+  const covers = ({ dataset }) =>
+    Number(dataset.from) <= at && at <= Number(dataset.to) &&
+    (char == null || (Number(dataset.char) <= char && char < Number(dataset.charEnd)));
+  const before = panel.querySelector(".here");
   const entry = [...panel.querySelectorAll("li[data-from]")].filter(covers).at(-1);
-  entry?.classList.add("here");
+  if (entry === before) return;
+  before?.classList.remove("here");
+  before?.querySelector("a").removeAttribute("aria-current");
+  if (!entry) return;
+  entry.classList.add("here");
+  entry.querySelector("a").setAttribute("aria-current", "location");
+  const [line, around] = [entry.firstElementChild.getBoundingClientRect(), panel.getBoundingClientRect()];
+  if (line.top < around.top || line.bottom > around.bottom) {
+    panel.scrollTop += line.top - around.top - around.height / 3;
+  }
 };
 
 hear("show", show);

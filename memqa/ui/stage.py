@@ -28,7 +28,8 @@ from models.values import TimeSpan
 if TYPE_CHECKING:
     from memqa.library import Library
 
-MOST_FOUND = 20
+MOST_FOUND = 50
+NEAREST = 5  # places shown where the words themselves do not stand
 
 
 class Stage:
@@ -102,12 +103,19 @@ class Stage:
         return {"hits": [one.as_json() for one in found], "quotes": reading.quotes(answer)}
 
     def find(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Find words in a document; ``best`` is the place that fits them best."""
-        media, wanted = self._shown(data), str(data.get("words", "")).strip()
+        """Find words in a document: where they stand, else the places nearest to their meaning.
+
+        ``best`` is the place that fits them best.
+        """
+        media, wanted = self._shown(data), " ".join(str(data.get("words", "")).split())
         evidence = self._library.search(wanted, media=media.id, limit=MOST_FOUND) if wanted else []
-        found = [one.as_json() for one in reading.hits(evidence, media)]
-        best = next((at for at, one in enumerate(found) if one["evidence"] == evidence[0].id), 0)
-        return {"hits": found, "best": best}
+        written = reading.literal(evidence, wanted)
+        found = [one.as_json() for one in reading.hits(written or evidence[:NEAREST], media)]
+        first = (written or evidence)[0].id if evidence else ""
+        best = next((at for at, one in enumerate(found) if one["evidence"] == first), 0)
+        phrase = any(wanted.casefold() in one.text.casefold() for one in written)
+        quotes = [wanted] if phrase else wanted.split() if written else []
+        return {"hits": found, "best": best, "quotes": quotes, "nearest": not written}
 
     def outline(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Give a media's outline, with the way to the answer of a chat's question."""
