@@ -45,7 +45,7 @@ def as_webvtt(said: Iterable[Cue]) -> str:
     from webvtt import Caption, WebVTT
 
     captions = [Caption(_stamp(cue["start"]), _stamp(cue["end"]), cue["text"]) for cue in said]
-    return f"{WebVTT(captions=captions).content}\n"
+    return str(WebVTT(captions=captions).content)
 
 
 def file_name(media: Media) -> str:
