@@ -149,7 +149,7 @@ def _passage(order: int, page: Page, units: Sequence[Unit]) -> Passage:
         PageSpan(page.number, page.number, start, end),
         text.rstrip(),
         HEADING_JOIN.join(_main_path(units)),
-        _boxes(page, start, end),
+        boxes_between(page, start, end),
     )
 
 
@@ -161,8 +161,11 @@ def _main_path(units: Sequence[Unit]) -> tuple[str, ...]:
     return words.most_common(1)[0][0]
 
 
-def _boxes(page: Page, start: int, end: int) -> tuple[Box, ...]:
-    """Give the boxes of the lines in a span; a line that is cut gives its share of the width."""
+def boxes_between(page: Page, start: int, end: int) -> tuple[Box, ...]:
+    """Give the boxes of a page's lines in a span of the document's characters.
+
+    A line that is cut gives its share of the width.
+    """
     boxes = []
     for line in page.lines:
         low, high = max(start, line.char_start), min(end, line.char_end)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from memqa.findings import parts_of
-from memqa.held import memory_of, timeline_of
+from memqa.held import memory_of, sticky_of, timeline_of
 from memqa.store.schema import Memory
 from memqa.values import Media
 from models.errors import InputError
@@ -18,7 +18,7 @@ from models.values import TimeSpan
 
 if TYPE_CHECKING:
     from memqa.store.read import Reader
-    from vidmem.memory.contract import VideoMemory
+    from vidmem.memory.contract import Bank, VideoMemory
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,8 @@ class MemoryAccount:
 
     ``horizon_s`` is after how long the unattended is blurred (∞-Video only); ``timeline`` are the
     figures of the small ∞-Video memory that every video keeps for its time line. ``captions``
-    counts the events' captions by the model that wrote them.
+    counts the events' captions by the model that wrote them. ``sticky`` are the stretches that the
+    time line holds much more finely than the rest, because later frames attended to them.
     """
 
     media_id: str
@@ -55,6 +56,8 @@ class MemoryAccount:
     horizon_s: float | None = None
     timeline: Mapping[str, float] = field(default_factory=dict)
     captions: Mapping[str, int] = field(default_factory=dict)
+    banks: tuple[Bank, ...] = ()
+    sticky: tuple[TimeSpan, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Give it for ``memqa show --memory --json``."""
@@ -84,6 +87,8 @@ def account_of(reader: Reader, media: Media) -> MemoryAccount:
         horizon_s=_horizon_s(figures, media),
         timeline=line.stats() | {"horizon_s": _horizon_s(line.stats(), media) or 0.0},
         captions=Counter(event.method for event in events if event.method),
+        banks=memory.banks(),
+        sticky=sticky_of(line),
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from memqa.store.schema import MEMORY, TIMELINE
+from models.values import TimeSpan
 
 if TYPE_CHECKING:
     from memqa.store.read import Reader
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from vidmem.memory.methods import Making
 
 TIMELINE_BYTES = 2**19  # about 200 bins of the embedded encoder's width
+_STICKY = 3.0  # times the mean; what is newest alone comes to 2.8 after three hours
 _KEPT = 16  # memories that stay loaded, some megabytes each
 
 
@@ -75,6 +77,24 @@ def timeline_of(reader: Reader, media_id: str) -> InfiniteVideo | None:
         return None
     assert isinstance(held[1], InfiniteVideo)
     return held[1]
+
+
+def sticky_of(line: InfiniteVideo) -> tuple[TimeSpan, ...]:
+    """Give the stretches that a time line holds at least `_STICKY` times as finely as on average.
+
+    ∞-Video's sticky memory re-samples the past where new frames attend to it, so these are what
+    later frames resembled. A video in its first chunks has none.
+    """
+    detail = line.detail()
+    length_s = sum(span.duration_s for span, _ in detail)
+    mean = sum(span.duration_s * bins for span, bins in detail) / length_s if length_s else 0.0
+    joined: list[TimeSpan] = []
+    for span in (span for span, bins in detail if bins >= _STICKY * mean):
+        if joined and joined[-1].end_s == span.start_s:
+            joined[-1] = TimeSpan(joined[-1].start_s, span.end_s)
+        else:
+            joined.append(span)
+    return tuple(joined)
 
 
 def _unpacked(reader: Reader, media_id: str, name: str) -> tuple[Making, VideoMemory] | None:

@@ -1,4 +1,4 @@
-"""A document's pages and outline as the stage shows them: a picture with boxes, or marked text.
+"""A document's pages as the stage shows them: a picture with boxes, or marked text.
 
 Pure functions; drawing the page and reading the file is left to the caller.
 """
@@ -8,24 +8,19 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import groupby
 
-from memqa.ui.leads import drawing, label, lead
-from memqa.ui.markup import Safe, el, icon
+from memqa.ui.markup import Safe, el, icon, join
 from memqa.values import Media
 from models.values import Box
-
-if TYPE_CHECKING:
-    from docmem.tree import SummaryNode, Tree
-
-OUTLINE_CHARS = 150
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """One page to show: a PNG ``picture``, or its ``text`` where the format has no picture.
 
-    ``boxes`` mark the picture; ``marks`` are character ranges ``[start, end)`` of ``text``.
+    ``boxes`` mark the passage on the picture, ``others`` what else was found there; ``marks`` are
+    character ranges ``[start, end)`` of ``text``, of which ``strong`` stand out.
     """
 
     media: Media
@@ -33,7 +28,9 @@ class Leaf:
     picture: bytes | None = None
     text: str = ""
     boxes: tuple[Box, ...] = ()
+    others: tuple[Box, ...] = ()
     marks: tuple[tuple[int, int], ...] = ()
+    strong: tuple[tuple[int, int], ...] = ()
 
 
 def leaf_html(leaf: Leaf) -> Safe:
@@ -57,7 +54,7 @@ def leaf_html(leaf: Leaf) -> Safe:
 
 def _sheet(leaf: Leaf) -> Safe:
     if leaf.picture is None:
-        return el("div", marked(leaf.text, leaf.marks), class_="sheet text")
+        return el("div", marked(leaf.text, leaf.marks, leaf.strong), class_="sheet text")
     picture = el(
         "img",
         src=f"data:image/png;base64,{base64.b64encode(leaf.picture).decode('ascii')}",
@@ -66,18 +63,24 @@ def _sheet(leaf: Leaf) -> Safe:
     return el(
         "div",
         picture,
-        [_box(box) for box in leaf.boxes if box.page == leaf.page],
+        [_box(box, "box other") for box in leaf.others if box.page == leaf.page],
+        [_box(box, "box") for box in leaf.boxes if box.page == leaf.page],
         class_="sheet picture",
     )
 
 
-def _box(box: Box) -> Safe:
+def quoted_html(boxes: Iterable[Box]) -> Safe:
+    """Mark what an answer quotes, over the passage that it stands in."""
+    return join([_box(box, "box quoted") for box in boxes])
+
+
+def _box(box: Box, kind: str) -> Safe:
     width, height = box.x1 - box.x0, box.y1 - box.y0
     style = (
         f"left:{100 * box.x0:.3f}%;top:{100 * box.y0:.3f}%;"
         f"width:{100 * width:.3f}%;height:{100 * height:.3f}%"
     )
-    return el("span", class_="box", style=style)
+    return el("span", class_=kind, style=style)
 
 
 def _bar(leaf: Leaf) -> Safe:
@@ -116,56 +119,24 @@ def _turn(drawing: str, label: str, page: int, possible: bool) -> Safe:
     )
 
 
-def marked(text: str, marks: Iterable[tuple[int, int]]) -> list[Safe | str]:
-    """Cut text so that the given ranges stand in ``<mark>``; overlapping ranges become one."""
+def marked(
+    text: str, marks: Iterable[tuple[int, int]], strong: Iterable[tuple[int, int]] = ()
+) -> list[Safe | str]:
+    """Cut text so that the given ranges stand in ``<mark>``; overlapping ranges become one.
+
+    What is ``strong`` stands in a mark of its own, which cuts the others.
+    """
+    kinds = [0] * len(text)
+    for kind, ranges in ((1, marks), (2, strong)):
+        for start, end in ranges:
+            kinds[start:end] = [kind] * max(0, min(end, len(text)) - start)
     pieces: list[Safe | str] = []
     done = 0
-    for start, end in sorted(marks):
-        start, end = max(start, done), min(end, len(text))
-        if start >= end:
-            continue
-        pieces += [text[done:start], el("mark", text[start:end])]
-        done = end
-    return [*pieces, text[done:]]
-
-
-def outline_html(tree: Tree, media: Media) -> Safe:
-    """Write the tree of summaries as folded lists, each entry leading to its place."""
-    nodes = {node.id: node for node in tree.nodes}
-    root = nodes.get(tree.root)
-    if root is None:
-        return el("p", "There is no outline yet.", class_="quiet")
-    below = [nodes[child] for child in root.children if child in nodes]
-    top = below or [root]
-    return el("ul", [_entry(node, nodes, media, 0) for node in top], class_="outline")
-
-
-def _entry(node: SummaryNode, nodes: dict[str, SummaryNode], media: Media, depth: int) -> Safe:
-    children = [nodes[child] for child in node.children if child in nodes]
-    line = (_link(node, media), el("span", _gist(node.text), class_="gist"))
-    if not children:
-        return el("li", el("div", *line, class_="entry"))
-    inside = el("ul", [_entry(child, nodes, media, depth + 1) for child in children])
-    return el(
-        "li",
-        el(
-            "details",
-            el("summary", *line, class_="entry"),
-            inside,
-            data_key=node.id,
-            open=depth == 0 and len(nodes) < 12,
-        ),
-    )
-
-
-def _link(node: SummaryNode, media: Media) -> Safe:
-    where = node.locator
-    return el("a", icon(drawing(where)), label(where), class_="chip", **lead(media.id, where))
-
-
-def _gist(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= OUTLINE_CHARS else f"{flat[: OUTLINE_CHARS - 1].rstrip()}…"
+    for kind, run in groupby(kinds):
+        piece = text[done : done + len(list(run))]
+        done += len(piece)
+        pieces.append(el("mark", piece, class_="quoted" if kind == 2 else None) if kind else piece)
+    return pieces
 
 
 def boxes_from(raw: object) -> tuple[Box, ...]:

@@ -73,6 +73,8 @@ _DRAWINGS = {
     "left": '<path d="M10 3 5 8l5 5"/>',
     "right": '<path d="m6 3 5 5-5 5"/>',
     "up": '<path d="M8 13V3M3.5 7.5 8 3l4.5 4.5"/>',
+    "down": '<path d="M8 3v10M3.5 8.5 8 13l4.5-4.5"/>',
+    "zoom": '<circle cx="7" cy="7" r="4"/><path d="m10 10 3.5 3.5M5.5 7h3M7 5.5v3"/>',
     "stop": '<rect x="4" y="4" width="8" height="8" rx="1" fill="currentColor" stroke="none"/>',
     "shelf": '<path d="M3 3v10M6 3v10M9 3v10M11 3.5l2.5 9.5"/>',
     "film": '<rect x="2.5" y="3.5" width="11" height="9" rx="1"/>'

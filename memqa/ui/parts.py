@@ -7,7 +7,7 @@ call and is set there by our own JS, since Gradio evaluates its templates as cod
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from typing import Any, TypeAlias
 
@@ -21,9 +21,14 @@ log = logging.getLogger(__name__)
 Call: TypeAlias = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
-def part(name: str, skeleton: Safe, calls: Mapping[str, Call]) -> gr.HTML:
-    """Make one part of the page; where it calls Python, ``NAME.js`` runs once it stands."""
-    script = asset(f"{name}.js") if calls else ""
+def part(
+    name: str, skeleton: Safe, calls: Mapping[str, Call], *, more: Sequence[str] = ()
+) -> gr.HTML:
+    """Make one part of the page; where it calls Python, ``NAME.js`` runs once it stands.
+
+    The scripts named in ``more`` run after it and see what it defines.
+    """
+    script = "\n".join(asset(f"{one}.js") for one in (name, *more)) if calls else ""
     assert "{{" not in skeleton
     assert "${" not in skeleton
     return gr.HTML(

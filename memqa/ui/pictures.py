@@ -36,7 +36,7 @@ def _poster(_media_id: str, path: str, kind: str, at_s: float) -> str | None:
         return None
 
 
-def still(media: Media, at_s: float) -> str:
+def still(media: Media, at_s: float, *, width_px: int = STILL_PX) -> str:
     """Give the frame of a video at a moment.
 
     Raises:
@@ -44,7 +44,7 @@ def still(media: Media, at_s: float) -> str:
     """
     from vidmem.video import frame_at
 
-    return as_url(frame_at(Path(media.path), at_s, width_px=STILL_PX), "image/jpeg")
+    return as_url(frame_at(Path(media.path), at_s, width_px=width_px), "image/jpeg")
 
 
 def as_url(picture: bytes, mime: str) -> str:

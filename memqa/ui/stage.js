@@ -1,5 +1,6 @@
-// The stage: the player or the page, and under it the time line or the outline. It moves only when
-// a place is asked for.
+// The stage: the player or the page, and under or beside it the time line, the outline and the
+// memory. It moves only when a place is asked for. `line.js`, `reading.js` and `memory.js` run after
+// this file, in the same scope.
 const { call, morph, hear, tell, clock, placeOf } = window.memqa;
 const one = (selector) => element.querySelector(selector);
 const root = one(".stage");
@@ -21,18 +22,31 @@ window.memqa.thumb = (id) => {
 const show = async (place) => {
   const mine = ++shown;
   problem.textContent = "";
+  turnAsked = turnOf(document.querySelector(".turn .chip[aria-current]"));
   try {
     if (opened?.media !== place.media) {
       const found = await call(server, "open_media", { media: place.media });
       if (mine !== shown) return;
       draw(found);
     }
-    if (opened.kind === "document") await turnTo(place, mine);
+    if (opened.kind === "document") await read(place, mine);
     else seek(inside(place), place.start != null);
-    markCurrent(place);
+    if (opened.kind !== "document") askLine(place);
   } catch (error) {
     if (mine === shown) problem.textContent = error.message;
   }
+};
+
+// The turn whose evidence is shown: where the last chip was clicked, else the newest.
+let turnAsked = null;
+const turnOf = (chip) => chip?.closest(".turn") ?? turnAsked;
+const asked = () => {
+  if (!turnAsked?.isConnected) turnAsked = [...document.querySelectorAll(".turn")].at(-1) ?? null;
+  return {
+    turn: turnAsked,
+    question: turnAsked?.querySelector(".question")?.textContent ?? "",
+    chat: document.querySelector(".chats")?.value ?? "",
+  };
 };
 
 // A player asked for the very border of a shot may still show the picture before it.
@@ -41,23 +55,23 @@ const inside = ({ start, end }) =>
 
 const draw = (found) => {
   opened = { ...found, reach: reached[found.media] };
+  const isDocument = found.kind === "document";
   root.classList.remove("nothing", "has-video", "has-audio", "has-document");
   root.classList.add(`has-${found.kind}`);
   document.querySelector("#memqa-desk").dataset.stage = found.kind;
   one(".title").textContent = found.name;
   one(".title-facts").textContent = found.facts;
+  one(".subtitles").hidden = !found.cues.length;
+  one(".reading-bar").hidden = !isDocument;
   view.replaceChildren();
-  morph(one(".time"), found.timeline);
-  one(".outline-holder").replaceChildren();
-  if (found.kind === "document") {
-    choose("outline");
-  } else {
-    view.append(player(found));
-    choose("time");
-    fillEvents();
-  }
-  one('[data-below="time"]').hidden = found.kind === "document";
-  tell("time", { seconds: found.kind === "document" ? null : 0, kind: found.kind });
+  forgetHits();
+  morph(one(".time-panel"), found.timeline);
+  one(".outline-panel").replaceChildren();
+  one(".memory-panel").replaceChildren();
+  one('[data-below="time"]').hidden = isDocument;
+  if (!isDocument) view.append(player(found));
+  choose(isDocument ? "outline" : "time");
+  tell("time", { seconds: isDocument ? null : 0, kind: found.kind });
 };
 
 const player = (found) => {
@@ -120,145 +134,102 @@ const seek = (seconds, flash) => {
     requestAnimationFrame(() => view.classList.add("arrived"));
   }
 };
+const tick = (seconds) => {
+  moveHead(seconds);
+  markHere(seconds);
+  tell("time", { seconds, kind: opened?.kind });
+};
 
-const turnTo = async (place, mine) => {
-  const page = place.page ?? 1;
-  const found = await call(server, "leaf", {
-    media: place.media, page, boxes: place.boxes ?? [], chars: place.chars ?? null,
+one(".subtitles").addEventListener("click", async () => {
+  const { name, text } = await call(server, "subtitles", { media: opened.media }).catch((error) => {
+    problem.textContent = error.message;
+    return {};
   });
-  if (mine !== undefined && mine !== shown) return;
-  view.innerHTML = found.html;
-  const target = view.querySelector(".box, mark");
-  const frame = view.querySelector(".sheet-frame");
-  const picture = view.querySelector("img");
-  if (picture) await picture.decode().catch(() => {});
-  if (target && frame) {
-    const offset = target.getBoundingClientRect().top - frame.getBoundingClientRect().top;
-    frame.scrollTop = Math.max(0, offset - frame.clientHeight / 4);
-  }
-};
-
-view.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-turn]");
-  if (button) show({ media: opened.media, page: Number(button.dataset.turn) });
-});
-view.addEventListener("change", (event) => {
-  if (event.target.dataset.pageInput === undefined) return;
-  show({ media: opened.media, page: Number(event.target.value) || 1 });
+  if (text === undefined) return;
+  const anchor = document.createElement("a");
+  anchor.href = URL.createObjectURL(new Blob([text], { type: "text/vtt" }));
+  anchor.download = name;
+  anchor.click();
+  URL.revokeObjectURL(anchor.href);
 });
 
-// Under the player or page: time line or outline.
+// Under the player, beside or under the page: time line, outline, memory.
+let below = "time";
 const choose = (name) => {
+  below = name;
   for (const tab of element.querySelectorAll("[data-below]")) {
-    tab.setAttribute("aria-selected", String(tab.dataset.below === name));
-    tab.tabIndex = tab.dataset.below === name ? 0 : -1;
+    const chosen = tab.dataset.below === name;
+    tab.setAttribute("aria-selected", String(chosen));
+    tab.tabIndex = chosen ? 0 : -1;
+    one(`.${tab.dataset.below}-panel`).hidden = !chosen;
   }
-  one(".time").hidden = name !== "time";
-  one(".outline-holder").hidden = name !== "outline";
-  if (name === "outline" && opened && !one(".outline-holder").children.length) drawOutline();
+  fill();
 };
-const drawOutline = async () => {
-  const media = opened.media;
-  const { html } = await call(server, "outline", { media }).catch((error) => ({ html: "", error }));
-  if (opened.media === media) one(".outline-holder").innerHTML = html;
+const fill = () => {
+  if (!opened) return;
+  if (below === "time") fillEvents();
+  else if (below === "outline") fillPanel("outline", asked());
+  else fillPanel("memory");
+};
+const fillPanel = async (name, more = {}) => {
+  const { media } = opened;
+  const { chat, question } = more;
+  const panel = one(`.${name}-panel`);
+  const found = await call(server, name, { media, chat, question }).catch((error) => ({ error }));
+  if (opened?.media !== media) return;
+  if (found.error) panel.textContent = found.error.message;
+  else morph(panel, found.html);
+  if (name === "memory") fillFrames();
+  else markHere();
 };
 one(".below-tabs").addEventListener("click", (event) => {
   const tab = event.target.closest("[data-below]");
   if (tab) choose(tab.dataset.below);
 });
 one(".below-tabs").addEventListener("keydown", (event) => {
-  if (!["ArrowLeft", "ArrowRight"].includes(event.key)) return;
-  event.preventDefault();
   const tabs = [...element.querySelectorAll("[data-below]:not([hidden])")];
-  const next = tabs[(tabs.indexOf(event.target) + 1) % tabs.length];
-  choose(next.dataset.below);
-  next.focus();
-});
-
-// The time line: playhead, evidence of the last answer, seeking, zooming by dragging.
-const line = () => one(".timeline");
-const tick = (seconds) => {
-  const bar = line();
-  if (bar) {
-    const duration = Number(bar.dataset.duration);
-    bar.style.setProperty("--at", Math.min(1, seconds / duration));
-    bar.setAttribute("aria-valuenow", String(Math.round(seconds)));
-    bar.setAttribute("aria-valuetext", clock(seconds));
-  }
-  tell("time", { seconds, kind: opened?.kind });
-};
-const markCurrent = (place) => {
-  const holder = one(".evidence-marks");
-  if (!holder) return;
-  const duration = Number(line().dataset.duration);
-  const chips = document.querySelectorAll(`.turn:last-of-type .places .chip[data-start]`);
-  holder.replaceChildren();
-  for (const chip of chips) {
-    const { media, start, end } = placeOf(chip);
-    if (media !== opened.media) continue;
-    const mark = document.createElement("span");
-    mark.style.left = `${(100 * start) / duration}%`;
-    mark.style.width = `${(100 * Math.max(end - start, 0)) / duration}%`;
-    if (place && place.start === start) mark.className = "current";
-    holder.append(mark);
-  }
-};
-hear("answered", () => { if (opened && opened.kind !== "document") markCurrent(null); });
-
-const fillEvents = async () => {
-  const events = [...element.querySelectorAll(".event[data-thumbnail]")];
-  const wide = events.filter((event) => event.clientWidth > 56).slice(0, 40);
-  for (const event of wide) {
-    if (event.querySelector("img") || !event.isConnected) continue;
-    const url = await window.memqa.thumb(event.dataset.evidence).catch(() => null);
-    if (!url) continue;
-    const picture = new Image();
-    picture.alt = "";
-    picture.src = url;
-    event.prepend(picture);
-  }
-};
-
-const secondsAt = (event) => {
-  const lane = line().querySelector(".lane").getBoundingClientRect();
-  const share = (event.clientX - lane.left) / lane.width;
-  return Math.min(1, Math.max(0, share)) * Number(line().dataset.duration);
-};
-let dragFrom = null;
-const below = one(".time");
-below.addEventListener("pointerdown", (event) => {
-  if (event.button === 0 && event.target.closest(".lane")) dragFrom = event;
-});
-below.addEventListener("pointerup", (event) => {
-  if (!dragFrom) return;
-  const [from, moved] = [dragFrom, Math.abs(event.clientX - dragFrom.clientX)];
-  dragFrom = null;
-  if (moved > 24) return zoom(secondsAt(from), secondsAt(event));
-  const mark = event.target.closest("[data-start]");
-  seek(mark ? Number(mark.dataset.start) : secondsAt(event), true);
-});
-below.addEventListener("dblclick", () => zoom(0, Number(line()?.dataset.duration ?? 0)));
-const zoom = (a, b) => {
-  const bar = line();
-  const duration = Number(bar.dataset.duration);
-  const [from, to] = [Math.min(a, b), Math.max(a, b)];
-  const times = Math.min(60, duration / Math.max(to - from, 0.5));
-  bar.style.setProperty("--zoom", times < 1.05 ? 1 : times);
-  const lane = bar.querySelector(".lane");
-  bar.scrollLeft = (from / duration) * lane.clientWidth;
-  fillEvents();
-};
-below.addEventListener("keydown", (event) => {
-  const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-  if (!step || !event.target.closest(".timeline")) return;
+  const now = tabs.indexOf(event.target);
+  const next = { ArrowLeft: now - 1, ArrowRight: now + 1, Home: 0, End: tabs.length - 1 }[event.key];
+  if (next === undefined) return;
   event.preventDefault();
-  const now = Number(line().getAttribute("aria-valuenow"));
-  const starts = [...element.querySelectorAll(".event")].map((mark) => Number(mark.dataset.start));
-  const next = step > 0 ? starts.find((start) => start > now + 0.5) : starts.findLast((start) => start < now - 0.5);
-  if (next !== undefined) seek(next, false);
+  event.stopPropagation();
+  const tab = tabs[(next + tabs.length) % tabs.length];
+  choose(tab.dataset.below);
+  tab.focus();
 });
+
+// The entry of the outline that is on the stage now: the smallest that covers the moment, or the
+// page and, where a passage is on show, its first character.
+let here = [0, null];
+const markHere = (at = here[0], char = at === here[0] ? here[1] : null) => {
+  here = [at, char];
+  const panel = one(".outline-panel");
+  if (panel.hidden) return;
+  const covers = ({ dataset }) =>
+    Number(dataset.from) <= at && at <= Number(dataset.to) &&
+    (char == null || (Number(dataset.char) <= char && char < Number(dataset.charEnd)));
+  const before = panel.querySelector(".here");
+  const entry = [...panel.querySelectorAll("li[data-from]")].filter(covers).at(-1);
+  if (entry === before) return;
+  before?.classList.remove("here");
+  before?.querySelector("a").removeAttribute("aria-current");
+  if (!entry) return;
+  entry.classList.add("here");
+  entry.querySelector("a").setAttribute("aria-current", "location");
+  const [line, around] = [entry.firstElementChild.getBoundingClientRect(), panel.getBoundingClientRect()];
+  if (line.top < around.top || line.bottom > around.bottom) {
+    panel.scrollTop += line.top - around.top - around.height / 3;
+  }
+};
 
 hear("show", show);
+hear("answered", () => {
+  turnAsked = null;
+  if (!opened) return;
+  if (opened.kind === "document") showHits();
+  else askLine(null);
+  if (below === "outline") fill();
+});
 hear("player", ({ toggle, by }) => {
   const video = view.querySelector("video");
   if (!video) return;
@@ -274,28 +245,25 @@ hear("forgotten", ({ media }) => {
   delete document.querySelector("#memqa-desk").dataset.stage;
   history.replaceState(null, "", `${location.pathname}${location.search}`);
 });
-// The time line grows with what is remembered.
+// Time line, outline and memory grow with what is remembered.
 hear("shelf", async ({ reach, empty, ready }) => {
   reached = reach;
   root.classList.toggle("library-empty", empty);
   root.classList.toggle("nothing-ready", !empty && !ready);
   root.classList.remove("not-yet");
-  if (!opened || opened.kind === "document" || reach[opened.media] === opened.reach) return;
+  if (!opened || reach[opened.media] === opened.reach) return;
   const before = opened;
   before.reach = reach[before.media];
-  const { timeline } = await call(server, "open_media", { media: before.media }).catch(() => ({}));
-  if (!timeline || opened !== before) return;
-  const looks = line()?.style.cssText ?? "";
-  morph(one(".time"), timeline);
-  line().style.cssText = looks;
-  markCurrent(null);
-  fillEvents();
+  if (before.kind !== "document") await growLine(before);
+  if (opened === before && below !== "time") fill();
 });
 one(".try-sample").addEventListener("click", () => tell("sample"));
 one("#memqa-keys button").addEventListener("click", () => one("#memqa-keys").close());
 
-if (location.hash.startsWith("#media=")) {
+// What else runs in this scope is set up by then.
+queueMicrotask(() => {
+  if (!location.hash.startsWith("#media=")) return;
   const address = document.createElement("a");
   address.setAttribute("href", location.hash);
   show(placeOf(address));
-}
+});

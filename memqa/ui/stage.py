@@ -8,26 +8,28 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from memqa.ui import pictures, words
-from memqa.ui.leaves import Leaf, boxes_from, leaf_html, outline_html
-from memqa.ui.markup import Safe, el
+from memqa.held import sticky_of, timeline_of
+from memqa.ui import pictures, reading, words
+from memqa.ui.backdrop import backdrop
+from memqa.ui.density import attention_html, attention_words, spread
+from memqa.ui.leaves import boxes_from, leaf_html, quoted_html
+from memqa.ui.markup import el
+from memqa.ui.memory import Counts, counts_view, memory_html, memory_view
+from memqa.ui.outlines import outline_html
 from memqa.ui.parts import part
 from memqa.ui.places import Places
-from memqa.ui.timeline import cues, timeline, timeline_html
-from memqa.values import Media
-from models.errors import InputError
+from memqa.ui.reading import Walked
+from memqa.ui.subtitles import as_webvtt, cues, file_name
+from memqa.ui.timeline import timeline, timeline_html
+from memqa.values import Answer, Media
+from models.errors import InputError, StoreMismatch
+from models.values import TimeSpan
 
 if TYPE_CHECKING:
     from memqa.library import Library
 
-PAGE_PX = 1200
-_KEYS = (
-    ("space", "play or pause"),
-    ("← →", "5 seconds back or on"),
-    ("[ ]", "previous or next evidence"),
-    ("/", "write a question"),
-    ("?", "this list"),
-)
+MOST_FOUND = 50
+NEAREST = 5  # places shown where the words themselves do not stand
 
 
 class Stage:
@@ -39,7 +41,7 @@ class Stage:
 
     def open_media(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Tell all that is needed to show a media: its address, subtitles and time line."""
-        media = self._library.show(str(data.get("media", "")))
+        media = self._shown(data)
         facts = " · ".join(
             part for part in (words.kind(media.kind, media.name), words.length(media)) if part
         )
@@ -52,51 +54,123 @@ class Stage:
             "url": self._places.open(media),
             "unplayable": _unplayable(media),
             "cues": cues(memories),
-            "timeline": timeline_html(timeline(media, memories)),
+            "timeline": timeline_html(timeline(media, memories, sticky=self._sticky(media))),
         }
 
+    def subtitles(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Give what is said in a media as a WebVTT file."""
+        media = self._shown(data)
+        memories = self._library.store.read.memories(media.id, levels=("observation",))
+        return {"name": file_name(media), "text": as_webvtt(cues(memories))}
+
+    def density(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Give where a question's attention lies along a video."""
+        media, question = self._shown(data), " ".join(str(data.get("question", "")).split())
+        try:
+            attention = self._library.density(question, media=media.id)
+        except (InputError, StoreMismatch) as exc:
+            return {"html": el("span", str(exc), class_="nothing"), "words": ""}
+        end_s = max((one.end_s for one in attention), default=0.0)
+        found = spread(attention, max(media.duration_s or 0.0, end_s))
+        short = question if len(question) <= 60 else f"{question[:59].rstrip()}…"
+        return {"html": attention_html(found, short), "words": attention_words(found, short)}
+
     def leaf(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Give one page, with the passage asked for marked on it."""
-        media = self._library.show(str(data.get("media", "")))
-        page = _page(data.get("page"), media)
-        path = Path(media.path)
-        if not path.is_file():
-            raise InputError(f"{path} is not there any more, so its page cannot be shown.")
-        boxes, marks = boxes_from(data.get("boxes")), _characters(data.get("chars"))
-        return {"html": leaf_html(_leaf(media, page, boxes, marks))}
+        """Give one page, with the passage asked for and the other places found on it marked."""
+        media = self._shown(data)
+        shown = reading.leaf(
+            media,
+            _page(data.get("page"), media),
+            marks=_characters(data.get("chars")),
+            quoted=_texts(data.get("quotes")),
+            boxes=boxes_from(data.get("boxes")),
+            others=boxes_from(data.get("others")),
+        )
+        return {"html": leaf_html(shown)}
+
+    def quoted(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Mark the sentences on a page that the answer quotes."""
+        media = self._shown(data)
+        page, wanted = _page(data.get("page"), media), _texts(data.get("quotes"))
+        return {"html": quoted_html(reading.quoted_boxes(media, page, wanted)) if wanted else ""}
+
+    def hits(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the places in a document that the answer to a question of a chat rests on."""
+        media, answer = self._shown(data), self._answer(data)
+        if answer is None:
+            return {"hits": [], "quotes": []}
+        found = reading.hits(answer.evidence, media)
+        return {"hits": [one.as_json() for one in found], "quotes": reading.quotes(answer)}
+
+    def find(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Find words in a document: where they stand, else the places nearest to their meaning.
+
+        ``best`` is the place that fits them best.
+        """
+        media, wanted = self._shown(data), " ".join(str(data.get("words", "")).split())
+        evidence = self._library.search(wanted, media=media.id, limit=MOST_FOUND) if wanted else []
+        written = reading.literal(evidence, wanted)
+        found = [one.as_json() for one in reading.hits(written or evidence[:NEAREST], media)]
+        first = (written or evidence)[0].id if evidence else ""
+        best = next((at for at, one in enumerate(found) if one["evidence"] == first), 0)
+        phrase = any(wanted.casefold() in one.text.casefold() for one in written)
+        quotes = [wanted] if phrase else wanted.split() if written else []
+        return {"hits": found, "best": best, "quotes": quotes, "nearest": not written}
 
     def outline(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Give a media's outline."""
-        media = self._library.show(str(data.get("media", "")))
-        return {"html": outline_html(self._library.outline(media.id), media)}
+        """Give a media's outline, with the way to the answer of a chat's question."""
+        media, answer = self._shown(data), self._answer(data)
+        walk = reading.walked(answer, media) if answer is not None else Walked()
+        return {"html": outline_html(self._library.outline(media.id), media, walk)}
+
+    def memory(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Give what a media's memory holds now."""
+        media = self._shown(data)
+        if media.kind == "video":
+            view = memory_view(self._library.memory(media.id), media)
+        else:
+            view = counts_view(media, self._counts(media))
+        return {"html": memory_html(view)}
 
     def frame(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Give one frame of a video that the browser cannot play."""
-        media = self._library.show(str(data.get("media", "")))
+        """Give one frame of a video, in full where the browser cannot play it, or ``small``."""
+        media = self._shown(data)
         if media.kind != "video":
             return {"url": None}
-        return {"url": pictures.still(media, max(0.0, float(data.get("at") or 0.0)))}
+        width_px = pictures.POSTER_PX if data.get("small") else pictures.STILL_PX
+        at_s = max(0.0, float(data.get("at") or 0.0))
+        return {"url": pictures.still(media, at_s, width_px=width_px)}
 
     def thumb(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Give the thumbnail of a memory."""
         picture = self._library.thumbnail(str(data.get("id", "")))
         return {"url": pictures.as_url(picture, "image/jpeg") if picture else None}
 
+    def _sticky(self, media: Media) -> tuple[TimeSpan, ...]:
+        line = timeline_of(self._library.store.read, media.id) if media.kind == "video" else None
+        return sticky_of(line) if line is not None else ()
 
-def _leaf(
-    media: Media, page: int, boxes: tuple[Any, ...], marks: tuple[tuple[int, int], ...]
-) -> Leaf:
-    from docmem.parse import open_document, page_picture, read_pages
+    def _shown(self, data: Mapping[str, Any]) -> Media:
+        return self._library.show(str(data.get("media", "")))
 
-    path = Path(media.path)
-    info = open_document(path)
-    if info.format == "pdf":
-        return Leaf(media, page, picture=page_picture(path, page, width_px=PAGE_PX), boxes=boxes)
-    found = next((one for one in read_pages(info, reader=None, first_page=page)), None)
-    if found is None:
-        raise InputError(f"{media.name} has no page {page}.")
-    local = tuple((max(0, a - found.char_start), b - found.char_start) for a, b in marks)
-    return Leaf(media, page, text=found.text, marks=local)
+    def _answer(self, data: Mapping[str, Any]) -> Answer | None:
+        """Give the newest answer to a question of a chat, if it is kept."""
+        question = " ".join(str(data.get("question", "")).split())
+        turns = self._library.turns(str(data.get("chat", ""))) if question else []
+        fitting = [one.answer for one in turns if " ".join(one.question.split()) == question]
+        return fitting[-1] if fitting else None
+
+    def _counts(self, media: Media) -> Counts:
+        pieces = self._library.store.read.memories(media.id, levels=("passage", "event"))
+        summaries = self._library.store.read.memories(media.id, levels=("summary",))
+        levels = {one.id.rpartition(".n")[2].partition("-")[0] for one in summaries}
+        return Counts(
+            pieces=len(pieces),
+            summaries=len(summaries),
+            depth=len(levels),
+            bytes=media.bytes,
+            rewritten=sum(1 for one in summaries if one.method),
+        )
 
 
 def _page(wanted: Any, media: Media) -> int:
@@ -109,6 +183,10 @@ def _characters(wanted: Any) -> tuple[tuple[int, int], ...]:
     return ((int(first), int(last)),) if first.isdecimal() and last.isdecimal() else ()
 
 
+def _texts(wanted: Any) -> list[str]:
+    return [str(one) for one in wanted[:20]] if isinstance(wanted, list) else []
+
+
 def _unplayable(media: Media) -> str:
     if not Path(media.path).is_file():
         return f"The file is no longer at {media.path}; what is remembered can still be asked."
@@ -119,71 +197,9 @@ def _unplayable(media: Media) -> str:
 
 def stage_part(stage: Stage) -> gr.HTML:
     """Make the stage."""
-    names = ("open_media", "leaf", "outline", "frame", "thumb")
-    return part("stage", _skeleton(), {name: getattr(stage, name) for name in names})
-
-
-def _skeleton() -> Safe:
-    return el(
-        "main",
-        el("header", el("h2", class_="title"), el("p", class_="title-facts"), class_="stage-head"),
-        el("p", class_="stage-error error", role="alert"),
-        _welcome(),
-        el("div", class_="view"),
-        el(
-            "div",
-            _tabs(),
-            el("div", class_="time", role="tabpanel", aria_label="Timeline"),
-            el("div", class_="outline-holder", role="tabpanel", aria_label="Outline", hidden=True),
-            class_="below",
-        ),
-        _keys(),
-        class_="stage nothing not-yet",
-        aria_label="Player and pages",
+    names = (
+        *("open_media", "subtitles", "density", "frame", "thumb"),
+        *("leaf", "quoted", "hits", "find", "outline", "memory"),
     )
-
-
-def _tabs() -> Safe:
-    tabs = (("time", "Timeline"), ("outline", "Outline"))
-    return el(
-        "div",
-        [el("button", label, type="button", role="tab", data_below=name) for name, label in tabs],
-        class_="below-tabs",
-        role="tablist",
-        aria_label="Around this place",
-    )
-
-
-def _welcome() -> Safe:
-    empty = el(
-        "div",
-        el("p", "Ask hours of video and hundreds of pages.", class_="lead"),
-        el(
-            "p",
-            "Add a video, a recording or a document. memqa watches, listens and reads it on this "
-            "machine, and shows you the moment or the page that each answer rests on.",
-        ),
-        el("button", "Try the sample", type="button", class_="button try-sample"),
-        class_="welcome-empty",
-    )
-    chosen = el(
-        "p", "Open something from the shelf, or ask: each answer leads here.", class_="welcome"
-    )
-    waiting = el(
-        "p",
-        "You can ask as soon as the first part of something is in memory.",
-        class_="welcome-waiting",
-    )
-    return el("div", empty, chosen, waiting, class_="welcome-holder")
-
-
-def _keys() -> Safe:
-    rows = [el("tr", el("td", el("kbd", key)), el("td", does)) for key, does in _KEYS]
-    return el(
-        "dialog",
-        el("h2", "Keys"),
-        el("table", el("tbody", rows)),
-        el("button", "Close", type="button", class_="button"),
-        id="memqa-keys",
-        aria_label="Keys",
-    )
+    calls = {name: getattr(stage, name) for name in names}
+    return part("stage", backdrop(), calls, more=("line", "reading", "memory"))

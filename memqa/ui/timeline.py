@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
 
 from memqa.store.schema import Memory
+from memqa.ui.density import STICKY_WORDS, sticky_html
 from memqa.ui.markup import Safe, el, join
 from memqa.values import Media, Modality
 from models.values import TimeSpan, clock
@@ -39,9 +39,12 @@ class Timeline:
     said: tuple[Mark, ...]
     read: tuple[Mark, ...]
     has_picture: bool = True
+    sticky: tuple[TimeSpan, ...] = ()
 
 
-def timeline(media: Media, memories: Iterable[Memory]) -> Timeline:
+def timeline(
+    media: Media, memories: Iterable[Memory], *, sticky: Sequence[TimeSpan] = ()
+) -> Timeline:
     """Sort a media's events and observations into rows."""
     found = [one for one in memories if isinstance(one.locator, TimeSpan)]
     events = [one for one in found if one.level == "event"]
@@ -56,6 +59,7 @@ def timeline(media: Media, memories: Iterable[Memory]) -> Timeline:
         said=_of(observed, "said"),
         read=_of(observed, "read"),
         has_picture=media.kind == "video",
+        sticky=tuple(sticky),
     )
 
 
@@ -74,10 +78,17 @@ def _mark(memory: Memory) -> Mark:
 
 
 def timeline_html(line: Timeline) -> Safe:
-    """Write the rows; a row with nothing in it says so in words."""
+    """Write the rows and what they show in words; a row with nothing in it says so."""
     if line.duration_s <= 0:
         return el("p", "Nothing is known of its time yet.", class_="quiet")
+    brackets = el("span", STICKY_WORDS, class_="sticky-words") if line.sticky else None
+    words = el("p", el("span", class_="attention-words"), brackets, class_="quiet line-words")
+    return join([_line(line), words if line.has_picture else None])
+
+
+def _line(line: Timeline) -> Safe:
     rows = (
+        _attention(line),
         _row("Events", line, [_event(one, line) for one in line.events], "nothing yet"),
         _row("Speech", line, _ticks(line.said, line), "no speech found"),
         _row("On screen", line, _ticks(line.read, line), "no text found")
@@ -105,6 +116,27 @@ def timeline_html(line: Timeline) -> Safe:
         aria_valuetext="0:00",
         data_media=line.media_id,
         data_duration=line.duration_s,
+    )
+
+
+def _attention(line: Timeline) -> Safe:
+    """Leave room for the attention of a question, which the page fills in when one was asked."""
+    nothing = (
+        "ask something to see where it looks"
+        if line.has_picture
+        else "there are no pictures to look at"
+    )
+    return el(
+        "div",
+        el("span", "Attention", class_="row-name"),
+        el(
+            "div",
+            el("span", nothing, class_="nothing"),
+            el("div", class_="attended", data_key="attended"),
+            sticky_html(line.sticky, line.duration_s),
+            class_="lane",
+        ),
+        class_="row attention",
     )
 
 
@@ -179,18 +211,3 @@ def _headline(text: str) -> str:
 
 def _clip(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
-
-
-def cues(memories: Iterable[Memory]) -> list[dict[str, float | str]]:
-    """Give what was said as WebVTT cues, whose text may hold tags and is therefore escaped."""
-    return [
-        {
-            "start": one.locator.start_s,
-            "end": max(one.locator.end_s, one.locator.start_s + 0.5),
-            "text": escape(one.text, quote=False),
-        }
-        for one in memories
-        if one.modality == "said"
-        and one.level == "observation"
-        and isinstance(one.locator, TimeSpan)
-    ]

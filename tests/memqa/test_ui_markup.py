@@ -10,9 +10,11 @@ import pytest
 from docmem.tree import SummaryNode, Tree
 from memqa.store.schema import Memory
 from memqa.ui.cards import cards, shelf_html
-from memqa.ui.leaves import Leaf, leaf_html, outline_html
+from memqa.ui.leaves import Leaf, leaf_html
 from memqa.ui.markup import Safe, el, icon, join
-from memqa.ui.timeline import cues, timeline, timeline_html
+from memqa.ui.outlines import outline_html
+from memqa.ui.subtitles import cues
+from memqa.ui.timeline import timeline, timeline_html
 from memqa.ui.turns import ShownTurn, turn_html
 from memqa.values import Answer, Citation, Evidence, Media, Step
 from models.values import Box, PageSpan, TimeSpan

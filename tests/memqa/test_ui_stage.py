@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import webvtt
 
 from memqa.store.schema import Memory
 from memqa.ui.leaves import boxes_from, marked
 from memqa.ui.places import Places
 from memqa.ui.stage import Stage
-from memqa.ui.timeline import MOST_TICKS, cues, timeline, timeline_html
+from memqa.ui.subtitles import as_webvtt, cues, file_name
+from memqa.ui.timeline import MOST_TICKS, timeline, timeline_html
 from memqa.values import Media
 from models.errors import InputError
 from models.values import Box, TimeSpan
@@ -38,6 +40,21 @@ def test_marks_stand_where_they_happened() -> None:
     assert ">dog<" in html
     assert "no text found" in html
     assert "no speech found" not in html
+    assert "ask something" in html
+    assert "Brackets" not in html
+
+
+def test_what_the_memory_holds_more_finely_is_bracketed_and_explained() -> None:
+    html = timeline_html(timeline(VIDEO, [], sticky=[TimeSpan(5, 10)]))
+    assert "Brackets: held more finely than the rest" in html
+    assert 'style="left:25.000%;width:25.000%" data-start="5"' in html
+
+
+def test_a_recording_has_no_attention_to_show() -> None:
+    recording = Media(VIDEO.id, "/home/me/talk.mp3", "audio", "indexed", duration_s=20.0)
+    html = timeline_html(timeline(recording, []))
+    assert "no pictures to look at" in html
+    assert "attention-words" not in html
 
 
 def test_a_row_that_was_not_reached_says_so_instead_of_nothing_found() -> None:
@@ -66,9 +83,30 @@ def test_subtitles_are_what_was_said_and_last_long_enough_to_read() -> None:
     assert made == [{"start": 6, "end": 6.5, "text": "sit"}]
 
 
+def test_what_is_said_becomes_a_subtitle_file_that_only_shows_words() -> None:
+    said = [
+        memory("u1", "observation", "said", 3725.5, 3727, "two\n\nlines --> <b>bold</b> & more"),
+        memory("u0", "observation", "said", 0.0, 1.25, "first"),
+    ]
+    written = as_webvtt(cues(said))
+    assert written.splitlines() == [
+        "WEBVTT",
+        "",
+        "00:00:00.000 --> 00:00:01.250",
+        "first",
+        "",
+        "01:02:05.500 --> 01:02:07.000",
+        "two lines --&gt; &lt;b&gt;bold&lt;/b&gt; &amp; more",
+    ]
+    read = webvtt.from_string(written)
+    assert [(one.start_in_seconds, one.end_in_seconds) for one in read] == [(0, 1), (3725, 3727)]
+    assert file_name(VIDEO) == "talk.vtt"
+
+
 def test_marks_in_a_text_are_merged_and_kept_inside_it() -> None:
-    assert marked("abcdef", [(4, 99), (1, 3), (2, 4)]) == [
-        "a", "<mark>bc</mark>", "", "<mark>d</mark>", "", "<mark>ef</mark>", "",
+    assert marked("abcdef", [(4, 99), (1, 3), (2, 4)]) == ["a", "<mark>bcdef</mark>"]
+    assert marked("abcdef", [(0, 4)], [(2, 3)]) == [
+        "<mark>ab</mark>", '<mark class="quoted">c</mark>', "<mark>d</mark>", "ef",
     ]  # fmt: skip
 
 

@@ -246,3 +246,12 @@ def test_an_empty_memory_reads_as_empty(
 def test_a_budget_too_small_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         made(name, 64, (32, 768))
+
+
+@every
+def test_banks_hold_what_the_memory_holds_and_no_more_than_their_room(name: str) -> None:
+    memory = fed(name, stream(3, 200))
+    banks = memory.banks()
+    assert banks
+    assert all(bank.room is None or 0 <= bank.held <= bank.room for bank in banks)
+    assert sum(bank.held for bank in banks) >= len(memory.read().spans) / SHAPE[0]

@@ -252,3 +252,19 @@ def test_the_horizon_of_a_budget_is_as_far_as_its_bins_allow() -> None:
     ]
     assert ahead[1] == max(ahead)
     assert ahead[1] == pytest.approx(sizes.bins / np.e * sizes.chunk, rel=0.01)
+
+
+def test_what_comes_back_is_held_more_finely_than_what_does_not() -> None:
+    rng = np.random.default_rng(0)
+    scenes = np.abs(rng.normal(size=(60, 200))) ** 6
+    scenes[9::6] = scenes[5]  # shown at 100 s, then again and again
+    memory = InfiniteVideo(InfiniteParams(bins=128, tau=1 - np.e / 128))
+    assert memory.detail() == []
+    for at in range(1200):
+        frame = scenes[at // 20] + 0.02 * rng.random(200)
+        memory.observe(frame[None] / np.linalg.norm(frame), float(at))
+    fine = {span: bins for span, bins in memory.detail() if span.end_s < 600}
+    finest = max(fine, key=lambda span: fine[span])
+    assert 100 <= finest.start_s < finest.end_s <= 121
+    total = sum(span.duration_s * bins for span, bins in memory.detail())
+    assert total == pytest.approx(128, abs=2)

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from models.values import TimeSpan
 from vidmem.memory.contract import (
+    Bank,
     Element,
     Held,
     MemoryRead,
@@ -87,6 +88,14 @@ class _Frames:
     def read(self, query: ArrayLike | None = None, *, at_s: float | None = None) -> MemoryRead:
         """Give what is held, all of it or what was shown by ``at_s``, weighted for a query [D]."""
         return read_elements(self.elements(), query, at_s)
+
+    def banks(self) -> tuple[Bank, ...]:
+        """Give the one store, without end where everything is kept."""
+        return (Bank("frames", self._size, self._room),)
+
+    @property
+    def _room(self) -> int | None:
+        return self.capacity
 
     def stats(self) -> dict[str, float]:
         """Give frames seen and held, and bytes."""
@@ -198,6 +207,10 @@ class Everything(_Frames):
 
     name: ClassVar[str] = "all"
     keeps: ClassVar[str] = "Every frame."
+
+    @property
+    def _room(self) -> int | None:
+        return None
 
     def _makes_room(self) -> bool:
         if self._full():

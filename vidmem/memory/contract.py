@@ -31,6 +31,15 @@ class Element:
 
 
 @dataclass(frozen=True, slots=True)
+class Bank:
+    """One store of a memory: how many elements it holds, and how many at most, None without end."""
+
+    name: str
+    held: int
+    room: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class MemoryRead:
     """What a memory answers: tokens [M, N, D], weights [M] that sum to one, M spans of time."""
 
@@ -91,6 +100,9 @@ class VideoMemory(Protocol):
     @property
     def nbytes(self) -> int:
         """Bytes held; bounded by a constant known at construction."""
+
+    def banks(self) -> tuple[Bank, ...]:
+        """Give its stores as its paper names them, each with what it holds and its room."""
 
     def stats(self) -> dict[str, float]:
         """Give plain numbers of what is held and what was given up."""

@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from models.values import Features, TimeSpan
 from vidmem.memory.contract import (
+    Bank,
     Element,
     Held,
     MemoryRead,
@@ -513,6 +514,14 @@ class EMLLM:
         events = {-1, *(int(event) for event in self._stored.event[chosen])}
         recalled = [element for event, element in rows if event in events]
         return read_elements(recalled, self.params.sharpness * wanted, at_s)
+
+    def banks(self) -> tuple[Bank, ...]:
+        """Give the stored events' rows and the frames of the open event."""
+        stored = 0 if self._shape is None else self._stored.size
+        return (
+            Bank("open events", self._open, 2 * self.params.most),
+            Bank("stored events", stored, self.rows),
+        )
 
     def stats(self) -> dict[str, float]:
         """Give frames seen, elements, events, bytes, and what eviction gave up, in frames."""

@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from models.halves import widened
 from models.values import Features, TimeSpan
 from vidmem.memory.contract import (
+    Bank,
     Element,
     Held,
     MemoryRead,
@@ -283,6 +284,23 @@ class InfiniteVideo:
             gathered[span] = gathered.get(span, 0.0) + float(weight)
         return [(span, weight / (span.duration_s or 1.0)) for span, weight in gathered.items()]
 
+    def detail(self) -> list[tuple[TimeSpan, float]]:
+        """Give how finely the past is held, in bins a second; nothing before the first chunk.
+
+        Evenly fine where nothing was sticky; more where later frames attended to, less elsewhere.
+        """
+        spans = self._spans[: 0 if self._is_empty else None]
+        spans = spans[spans[:, 1] > spans[:, 0]]
+        edges, rises = np.unique(spans), 1 / np.diff(spans, axis=1)[:, 0]
+        steps = np.zeros(len(edges))
+        np.add.at(steps, np.searchsorted(edges, spans[:, 0]), rises)
+        np.add.at(steps, np.searchsorted(edges, spans[:, 1]), -rises)
+        fine = np.cumsum(steps)[:-1]
+        return [
+            (TimeSpan(float(start_s), float(end_s)), float(bins))
+            for start_s, end_s, bins in zip(edges[:-1], edges[1:], fine, strict=True)
+        ]
+
     @property
     def horizon_frames(self) -> float:
         """After how many more frames a chunk that no one attends to has less than one bin.
@@ -292,6 +310,14 @@ class InfiniteVideo:
         width = self.params.bins * (1 - self.params.tau)
         updates = max(0.0, math.log(width) / math.log(1 / self.params.tau))
         return updates * self.params.chunk
+
+    def banks(self) -> tuple[Bank, ...]:
+        """Give the open chunk and the basis functions, of which all are used once one is."""
+        bins = 0 if self._is_empty else self.params.bins
+        return (
+            Bank("open chunk", self._open, self.params.chunk),
+            Bank("basis functions", bins, self.params.bins),
+        )
 
     def stats(self) -> dict[str, float]:
         """Give frames seen, bins, bytes, and the horizon beyond which the unattended blurs."""

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from models.values import TimeSpan
 from vidmem.memory.contract import (
+    Bank,
     Element,
     Held,
     MemoryRead,
@@ -202,6 +203,11 @@ class MALMM:
     def read(self, query: ArrayLike | None = None, *, at_s: float | None = None) -> MemoryRead:
         """Give what is held, all of it or what was shown by ``at_s``, weighted for a query [D]."""
         return read_elements(self.elements(), query, at_s)
+
+    def banks(self) -> tuple[Bank, ...]:
+        """Give the bank of slots."""
+        held = 0 if self._bank is None else self._bank.length
+        return (Bank("slots", held, self.slots),)
 
     def stats(self) -> dict[str, float]:
         """Give frames seen, slots, bytes, and how many frames a token stands for at most."""

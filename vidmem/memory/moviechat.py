@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from models.values import TimeSpan
 from vidmem.memory.contract import (
+    Bank,
     Element,
     Held,
     MemoryRead,
@@ -289,6 +290,15 @@ class MovieChat:
         the inner products with the elements' mean tokens. Reading changes nothing.
         """
         return read_elements(self.elements(), query, at_s)
+
+    def banks(self) -> tuple[Bank, ...]:
+        """Give the short-term FIFO and the long-term memory."""
+        short = 0 if self._short is None else len(self._short)
+        long = sum(map(len, self._banks())) - short
+        return (
+            Bank("short-term memory", short, self.params.short),
+            Bank("long-term memory", long, self.params.long),
+        )
 
     def stats(self) -> dict[str, float]:
         """Give frames seen and held, bytes, and how many frames an element stands for at most."""

@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from models.halves import widened
 from models.values import Features, TimeSpan
 from vidmem.memory.contract import (
+    Bank,
     Element,
     Held,
     MemoryRead,
@@ -446,6 +447,17 @@ class XMem:
             np.stack([element.feature for _, element in rows]),
             np.asarray(weights / weights.sum(), np.float32),
             tuple(element.span for _, element in rows),
+        )
+
+    def banks(self) -> tuple[Bank, ...]:
+        """Give sensory, working and long-term memory."""
+        tokens = self._shape[0] if self._shape else 1
+        work = self._stores.work.size if self._stores else 0
+        long = self._stores.long.size if self._stores else 0
+        return (
+            Bank("sensory memory", min(self._seen, 1), 1),
+            Bank("working memory", work, self.params.t_max * tokens),
+            Bank("long-term memory", long, self.params.lt_max),
         )
 
     def stats(self) -> dict[str, float]:
