@@ -26,6 +26,8 @@ _KEYS = (
     ("← →", "5 seconds back or on"),
     ("[ ]", "previous or next evidence"),
     ("/", "write a question"),
+    ("↑", "in an empty box: the last question again"),
+    ("esc", "stop answering"),
     ("?", "this list"),
 )
 
