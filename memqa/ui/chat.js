@@ -167,9 +167,11 @@ const closeMore = () => {
   one(".drop-chat").open = false;
   one(".chat-more").open = false;
 };
-document.addEventListener("click", (event) => {
-  if (!event.target.closest(".chat-more")) closeMore();
-});
+for (const elsewhere of ["click", "focusin"]) {
+  document.addEventListener(elsewhere, (event) => {
+    if (!event.target.closest?.(".chat-more")) closeMore();
+  });
+}
 
 // Browsers give a clipboard only to pages of this machine or behind https.
 const copyText = async (text) => {

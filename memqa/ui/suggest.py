@@ -23,7 +23,7 @@ _PLAIN = frozenset(
 )
 _NUMBER = re.compile(r"^(?:chapter|section|part)?\s*(?:\d+(?:\.\d+)*|[ivxlc]+)[.):]?\s+", re.I)
 _SENTENCE = re.compile(r"[^.?!…]+")
-_WORDS_SAID = range(4, 11)
+_FEWEST_SAID, _MOST_SAID = 4, 7  # words
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,8 @@ def _heading(path: str) -> str:
 def _sentences(said: str) -> Iterator[str]:
     for found in _SENTENCE.findall(said):
         words = found.split()
-        if len(words) >= _WORDS_SAID.start and found.count("“") == 0:
-            yield " ".join(words[: _WORDS_SAID.stop - 3]).rstrip(",;:-–")
+        if len(words) >= _FEWEST_SAID and "“" not in found:
+            yield " ".join(words[:_MOST_SAID]).rstrip(",;:-–")
 
 
 def _sign(read: str) -> str:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from docmem.passages import HEADING_JOIN
 from memqa.chats import Asked
-from memqa.places import in_words, short
+from memqa.places import in_words
 from memqa.store.schema import Memory, memory_id
 from memqa.ui.asking import Asking
 from memqa.ui.cards import Card, cards
@@ -215,7 +216,7 @@ def scope_of(wanted: Asked, names: Mapping[str, str], nodes: Mapping[str, Memory
     media = wanted.media or ()
     only = names.get(media[0], "a media forgotten since") if len(media) == 1 else ""
     if wanted.resume:
-        parts.append(f"from {_below(node)} of {only}" if node else f"from a branch of {only}")
+        parts.append(_branch(node, only) if node else f"from a branch of {only}")
     elif only:
         parts.append(f"asked of {only}")
     elif media:
@@ -223,13 +224,13 @@ def scope_of(wanted: Asked, names: Mapping[str, str], nodes: Mapping[str, Memory
     return ", ".join(part for part in (*parts, when(wanted.at_s)) if part)
 
 
-def _below(node: Memory) -> str:
+def _branch(node: Memory, name: str) -> str:
     """Name a branch: its pages or time, and the headings that its part has of its own."""
-    place = in_words(node.locator)
+    place = f"from {in_words(node.locator)} of {name}"
     heading, line, _ = node.text.partition("\n")
     own = heading.split(HEADING_JOIN)[-1]
     has_headings = isinstance(node.locator, PageSpan) and line and own
-    return f"{place} (“{short(own)}”)" if has_headings else place
+    return f"{place} (“{shorten(own, 60, placeholder=' …')}”)" if has_headings else place
 
 
 def _node(wanted: Asked) -> str:

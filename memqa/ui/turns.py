@@ -19,9 +19,9 @@ from memqa.values import Answer, Evidence, Step
 from models.values import TimeSpan, clock
 
 STATES = {
-    "grounded": ("grounded", "Each sentence rests on a place in your media."),
-    "ungrounded": ("ungrounded", "Your media may not bear this out: look at the place."),
-    "unanswered": ("not found", "Your media do not seem to say."),
+    "grounded": ("grounded", "each sentence rests on a place in your media"),
+    "ungrounded": ("ungrounded", "your media may not bear this out: look at the place"),
+    "unanswered": ("not found", "your media do not seem to say"),
 }
 _MODALITIES = {
     "seen": "seen",
@@ -112,7 +112,7 @@ def state_html(state: str) -> Safe:
     return el(
         "p",
         el("span", class_="dot"),
-        el("span", el("b", word), f" {meaning}" if state == "ungrounded" else None),
+        el("span", el("b", word), f" · {meaning}" if state == "ungrounded" else None),
         class_=f"state {state}",
         title=meaning,
         data_state=state,
@@ -139,10 +139,10 @@ def short_names(evidence: Iterable[Evidence]) -> dict[str, str]:
     paths = {item.media_id: item.path for item in evidence}
     if len(paths) < 2:
         return {}
-    stems = {
-        key: path.replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
-        for key, path in paths.items()
-    }
+    names = {key: path.replace("\\", "/").rsplit("/", 1)[-1] for key, path in paths.items()}
+    stems = {key: name.rsplit(".", 1)[0] for key, name in names.items()}
+    if len(set(stems.values())) < len(stems):
+        stems = names
     return {key: stem if len(stem) <= 18 else f"{stem[:17]}…" for key, stem in stems.items()}
 
 

@@ -5,6 +5,7 @@ Pure functions of an answer's steps and of the memories that they lead to, named
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from memqa.store.schema import Memory, memory_id
@@ -15,13 +16,14 @@ from memqa.values import Step
 from memqa.way import Branch, Fate, way_of
 
 _MARKS: dict[Fate, tuple[str, str]] = {
-    "opened": ("›", "opened"),
+    "opened": ("●", "opened"),
     "kept": ("✓", "counts"),
     "refused": ("✕", "read, not used"),
-    "passed": ("·", "not opened"),
+    "passed": ("○", "not opened"),
 }
 _PLAIN_REASON = "Read."  # what every passage says where no model judges
 _MOST_FOUND = 6
+_NAME = re.compile(r"\b[np]\d+(?:-\d+)?\b")
 
 
 def led_to(steps: Sequence[Step]) -> set[str]:
@@ -70,10 +72,12 @@ def _step(step: Step, memories: Mapping[str, Memory]) -> Safe:
         for key in _best(step)
         if key in memories
     ]
-    told = el("span", f" {step.detail}", class_="detail") if step.detail else None
+    # What is told to be typed stands in backticks.
+    told = [el("code", one) if at % 2 else one for at, one in enumerate(step.detail.split("`"))]
+    name = "the model" if step.name.startswith("tier ") else step.name
     return el(
         "li",
-        el("p", el("b", f"{step.name[:1].upper()}{step.name[1:]}"), told),
+        el("p", el("b", f"{name[:1].upper()}{name[1:]} "), el("span", told, class_="detail")),
         el("ul", found, class_="found") if found else None,
     )
 
@@ -89,6 +93,7 @@ class _Drawing:
     def __init__(self, way: Branch, memories: Mapping[str, Memory]) -> None:
         self._memories = memories
         self._top = max((one.score or 0.0 for one in way.all()), default=0.0)
+        self._places = {one.local: one.place for one in way.all()}
         self._is_unfolded = False
 
     def item(self, branch: Branch, above: Branch | None = None) -> Safe:
@@ -129,8 +134,16 @@ class _Drawing:
         reasons = dict.fromkeys(look.reason for look in branch.looks)
         return [
             el("p", el("b", f"{name} ") if name else None, text, class_="gist"),
-            *(el("p", one, class_="why") for one in reasons if one and one != _PLAIN_REASON),
+            *(
+                el("p", self._in_words(one), class_="why")
+                for one in reasons
+                if one and one != _PLAIN_REASON
+            ),
         ]
+
+    def _in_words(self, reason: str) -> str:
+        """Name places as a person does: a branch by its pages or time."""
+        return _NAME.sub(lambda name: self._places.get(name[0], name[0]), reason)
 
     def _passages(self, branch: Branch, read: Sequence[Branch]) -> Safe | None:
         if not read:
