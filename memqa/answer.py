@@ -81,7 +81,7 @@ def stream(
     # Now that the encoders are loaded, all that is stale is known.
     media = [item for item in library.media() if wanted is None or item.id in wanted]
     for note in search_notes(media):
-        yield course.step("not all is searched", note)
+        yield course.lapse("not all is searched", note)
     course.models |= {"image": finder.image.signature, "text": finder.text.signature}
     each = Across.of(asked, media) if resume is None else None
     if each is not None:
@@ -139,7 +139,7 @@ def _in_full(
     try:
         text = in_full(library.engines.language_model(), turns, question)
     except ChatModelUnavailable as exc:
-        yield course.step("follow-up read without the model", str(exc))
+        yield course.lapse("follow-up read without the model", str(exc))
         return question
     if text is None:
         return question
@@ -163,7 +163,7 @@ def _choose(
         try:
             values = by_model(model, asked.text, options, notes)
         except ChatModelUnavailable as exc:
-            yield course.step("options go without the model", str(exc))
+            yield course.lapse("options go without the model", str(exc))
     named = {option: float(value) for option, value in zip(options, values, strict=True)}
     best = int(np.argmax(values))
     yield course.step("options", f"nearest: {options[best]}", named)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -14,13 +14,27 @@ from models.values import Box, Locator, PageSpan, TimeSpan
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a question was asked of: media by their ids, or all; a moment; a branch of a walk."""
+
+    media: tuple[str, ...] | None = None
+    at_s: float | None = None
+    resume: str | None = None
+
+
+EVERYTHING = Asked()
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
-    """One question in a chat, the answer it got, and when (ISO 8601, UTC)."""
+    """One question in a chat, the answer it got, when (ISO 8601, UTC), and what it was asked of."""
 
     chat: str
     at: str
     question: str
     answer: Answer
+    asked: Asked = EVERYTHING
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +47,29 @@ class Chat:
     turns: int
 
 
-def turn_row(chat: str, question: str, answer: Answer) -> dict[str, Any]:
+def turn_row(chat: str, question: str, answer: Answer, asked: Asked = EVERYTHING) -> dict[str, Any]:
     """Write a turn, asked just now, as a row of the table of chats."""
     return {
         "id": uuid4().hex,
         "chat": chat,
         "at": datetime.now(UTC).isoformat(timespec="microseconds"),
         "question": question,
-        "answer": json.dumps(answer.as_json()),
+        "answer": json.dumps(answer.as_json() | {"asked": asdict(asked)}),
         "media_ids": sorted({item.media_id for item in answer.evidence}),
     }
 
 
 def turn_from(row: Mapping[str, Any]) -> Turn:
     """Read a turn from its row."""
-    return Turn(row["chat"], row["at"], row["question"], answer_from(json.loads(row["answer"])))
+    kept = json.loads(row["answer"])
+    return Turn(
+        row["chat"],
+        row["at"],
+        row["question"],
+        answer_from(kept),
+        _asked(kept.get("asked")),  # turns of chats from before have none
+        row["id"],
+    )
 
 
 def chats_of(turns: list[Turn]) -> list[Chat]:
@@ -75,6 +97,13 @@ def answer_from(data: Mapping[str, Any]) -> Answer:
         models=data["models"],
         timings_s=data["timings_s"],
     )
+
+
+def _asked(kept: Mapping[str, Any] | None) -> Asked:
+    if kept is None:
+        return EVERYTHING
+    media = kept["media"]
+    return Asked(None if media is None else tuple(media), kept["at_s"], kept["resume"])
 
 
 def _evidence(item: Mapping[str, Any]) -> Evidence:

@@ -34,6 +34,10 @@ class Course:
         """Note a step that ends now."""
         return self.add(Step(name, detail, scores or {}, self.mark(name)))
 
+    def lapse(self, name: str, detail: str) -> Step:
+        """Note what could not be done as it should, which the person is told with the answer."""
+        return self.add(Step(name, detail, elapsed_s=self.mark(name), fallback=True))
+
     def add(self, step: Step) -> Step:
         """Note a step taken elsewhere."""
         self.steps.append(step)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Literal, overload
 from uuid import uuid4
 
 from memqa import settings as settings_
-from memqa.chats import Chat, Turn, chats_of, turn_from, turn_row
+from memqa.chats import Asked, Chat, Turn, chats_of, turn_from, turn_row
 from memqa.engines import CatalogEngines, Engines
 from memqa.jobs import Job, Queue
 from memqa.listening import Listener
@@ -582,7 +582,8 @@ class Library:
         )
         for piece in pieces:
             if isinstance(piece, Answer) and chat is not None:
-                self.store.write.add_turn(turn_row(chat, question, piece))
+                asked = Asked(scope.media_ids, at_s, resume)
+                self.store.write.add_turn(turn_row(chat, question, piece, asked))
             yield piece
 
     def tier(self) -> tuple[Tier, str]:

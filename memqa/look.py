@@ -89,12 +89,12 @@ def look(
     except (ChatModelUnavailable, SetupError) as exc:
         if isinstance(exc, ChatModelUnavailable) and model is answering:
             course.tier = "D"  # the model that answers is not asked a second time
-        yield course.step(
+        yield course.lapse(
             "no look at the frames", f"{ended(str(exc))} The finding is quoted as it stands."
         )
         return None
     if not written or rambles(written):
-        yield course.step("no look at the frames", "The model said nothing. The finding is told.")
+        yield course.lapse("no look at the frames", "The model said nothing. The finding is told.")
         return None
     if asked.sense == "any" and _NOTHING.search(written) and _is_told(found[0]):
         yield course.step("nothing to see", f"{NOTHING} What is told there may answer.")

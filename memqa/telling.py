@@ -121,7 +121,7 @@ def _composed(
             yield piece
     except (ChatModelUnavailable, SetupError) as exc:
         course.tier = "D"
-        yield course.step(
+        yield course.lapse(
             "no language model", f"{ended(str(exc))} The finding is quoted as it stands."
         )
         return None
@@ -156,7 +156,7 @@ def _phrase(
             yield Token(piece)
     except (ChatModelUnavailable, SetupError) as exc:
         course.tier = "D"
-        yield course.step(
+        yield course.lapse(
             "no language model", f"{ended(str(exc))} The finding is quoted as it stands."
         )
     course.mark("written")

@@ -242,7 +242,8 @@ class Look:
 class Step:
     """One step on the way to an answer: what was done, what it showed, what it cost.
 
-    ``look`` is there where the step went down a tree.
+    ``look`` is there where the step went down a tree. A ``fallback`` says in its ``detail`` what
+    could not be done as it should.
     """
 
     name: str
@@ -250,6 +251,7 @@ class Step:
     scores: Mapping[str, float] = field(default_factory=dict)
     elapsed_s: float = 0.0
     look: Look | None = None
+    fallback: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Give the object that stands in ``walk`` of an answer."""
@@ -258,6 +260,7 @@ class Step:
             "detail": self.detail,
             "scores": {key: round(value, 4) for key, value in self.scores.items()},
             "elapsed_s": round(self.elapsed_s, 4),
+            **({"fallback": True} if self.fallback else {}),
             **(self.look.as_json() if self.look else {}),
         }
 
@@ -265,7 +268,14 @@ class Step:
     def from_json(cls, data: Mapping[str, Any]) -> Step:
         """Read it from what ``as_json`` gave."""
         look = Look.from_json(data) if "node" in data else None
-        return cls(data["name"], data["detail"], data["scores"], data["elapsed_s"], look)
+        return cls(
+            data["name"],
+            data["detail"],
+            data["scores"],
+            data["elapsed_s"],
+            look,
+            data.get("fallback", False),  # turns of chats from before have none
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,18 +286,6 @@ class Token:
 
 
 SET_BY_HAND = "Set by hand."
-_FALLBACKS = (
-    "no language model",
-    "walk goes on without the model",
-    "no look at the frames",
-    "follow-up read without the model",
-    "options go without the model",
-    "not all is searched",
-)
-
-
-def _is_forced_down(step: Step) -> bool:
-    return step.name == "tier D" and step.detail != SET_BY_HAND
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,8 +310,7 @@ class Answer:
     @property
     def fallbacks(self) -> list[str]:
         """What could not be done as it should, in sentences: a model that failed, stale media."""
-        steps = [one for one in self.walk if one.name in _FALLBACKS or _is_forced_down(one)]
-        return list(dict.fromkeys(one.detail for one in steps))
+        return list(dict.fromkeys(one.detail for one in self.walk if one.fallback))
 
     def as_json(self) -> dict[str, Any]:
         """Give the object promised for ``memqa ask --json``."""

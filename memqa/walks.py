@@ -19,7 +19,7 @@ from memqa.places import Places, scores_of, texts_of
 from memqa.question import Question
 from memqa.rank import Pool
 from memqa.several import LIBRARY, MOST_LED, Several, picked
-from memqa.values import Media, Step
+from memqa.values import SET_BY_HAND, Media, Step
 from models.errors import ChatModelUnavailable, InputError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def down_the_tree(
         SetupError: the tier set by hand does not go with the model.
     """
     tier, why = tier_of(library)
-    yield Step(f"tier {tier}", why)
+    yield Step(f"tier {tier}", why, fallback=tier == "D" and why != SET_BY_HAND)
     walker = _Walker(library, finder, asked, found, tier, options=options, each=each)
     if resume:
         reached = yield from walker.go_on(media, resume)
@@ -215,7 +215,7 @@ class _Walker:
             return (yield from self._walked(places, query, guide, start))
         except ChatModelUnavailable as exc:
             self.tier = "C"
-            yield Step("walk goes on without the model", str(exc))
+            yield Step("walk goes on without the model", str(exc), fallback=True)
             return (yield from self._walked(places, query, places.guide("C"), start))
 
     def _walked(

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from memqa.chats import Chat, Turn, chats_of
+from memqa.chats import Asked, Chat, Turn, chats_of
 from memqa.jobs import Job
 from memqa.library import Stats
 from memqa.store.schema import Memory
@@ -97,12 +97,19 @@ class FakeLibrary:
         for piece in self.script:
             if isinstance(piece, Answer):
                 self.gate.wait(10)
-                turn = Turn(options["chat"], "2026-01-01T00:00:00", question, piece)
-                self.kept_turns.append(turn)
+                media, at = options["media"], f"2026-01-01T00:00:{len(self.kept_turns):02}"
+                wanted = Asked(tuple(media) if media else None, options["at_s"], options["resume"])
+                name = f"turn{len(self.kept_turns)}"
+                self.kept_turns.append(
+                    Turn(options["chat"], at, question, piece, asked=wanted, id=name)
+                )
             yield piece
 
     def turns(self, chat: str) -> list[Turn]:
         return [turn for turn in self.kept_turns if turn.chat == chat]
+
+    def drop_chat(self, chat: str) -> None:
+        self.kept_turns = [turn for turn in self.kept_turns if turn.chat != chat]
 
     def chats(self) -> list[Chat]:
         return chats_of(self.kept_turns)

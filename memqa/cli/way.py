@@ -1,17 +1,15 @@
 """How the way to an answer is drawn in a terminal: its steps, and the walk as the tree it went.
 
-A branch is drawn below the node that offered it, whenever it was looked at, so that the drawing has
-the shape of the document; of several media the root is their collection's node. What was not opened
-stays as one line, by its name, for ``--resume``.
+What was not opened stays as one line, by its name, for ``--resume``.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from memqa.values import Look, Option, Step
+from memqa.values import Look, Step
+from memqa.way import Branch, is_passage, way_of
 from models.quoting import one_line
 
 if TYPE_CHECKING:
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
 
 _OPENED, _PASSED, _KEPT = "▸", "·", "✓"
 _MOST_PASSED = 3
-_LEAF = re.compile(r"(?:.*:)?(p\d+)", re.S)
 
 
 def print_way(steps: Sequence[Step]) -> None:
@@ -46,56 +43,32 @@ def steps_tree(steps: Sequence[Step]) -> Tree:
             drawing.add(_line(step))
         elif not is_drawn:
             is_drawn = True
-            branch = drawing.add(Text(f"the walk: {_summed_up(looks)}"))
-            _Drawing(looks).below(branch, looks[0].path[0], None)
+            way = way_of(steps)
+            assert way is not None, "a step of it has a look"
+            _draw(drawing.add(Text(f"the walk: {_summed_up(looks)}")), way)
     return drawing
 
 
-class _Drawing:
-    """The looks of a walk by their node, and every place that any of them offered."""
-
-    def __init__(self, looks: Sequence[Look]) -> None:
-        self._looks: dict[str, list[Look]] = {}
-        for look in looks:
-            self._looks.setdefault(look.node, []).append(look)
-        self._order = {look.node: at for at, look in reversed(list(enumerate(looks)))}
-
-    def below(self, branch: Tree, node: str, offered: Option | None) -> None:
-        """Draw a node and, below it, what was opened and the best of what was not."""
-        looks = self._looks.get(node, [])
-        here = branch.add(_node_line(node, looks, offered))
-        for look in looks:
-            if look.reason:
-                here.add(_reason_line(look))
-        options = {option.id: option for look in looks for option in look.options}
-        opened = [one for one in self._children(node, options) if one in self._looks]
-        for child in opened:
-            if _is_leaf(child):
-                here.add(_leaf_line(self._looks[child][-1], options.get(child)))
-            else:
-                self.below(here, child, options.get(child))
-        unseen = [one for one in options.values() if one.id not in self._looks]
-        for one in unseen:
-            if one.chosen:  # its summary was read together with its parent's
-                there = here.add(_option_line(_KEPT, one, style=""))
-                for leaf in self._children(one.id, ()):
-                    there.add(_leaf_line(self._looks[leaf][-1], None))
-        passed = [one for one in unseen if not one.chosen]
-        passed.sort(key=lambda one: -one.score)
-        for one in passed[:_MOST_PASSED]:
-            here.add(_option_line(_PASSED, one, style="dim"))
-        if len(passed) > _MOST_PASSED:
-            here.add(_dim(f"{_PASSED} {len(passed) - _MOST_PASSED} more"))
-
-    def _children(self, node: str, options: Iterable[str]) -> list[str]:
-        """Give what lies directly below a node, offered or read, in the order looked at."""
-        read = [
-            looks[0].node
-            for looks in self._looks.values()
-            if len(looks[0].path) > 1 and looks[0].path[-2] == node
-        ]
-        known = dict.fromkeys([*options, *read])
-        return sorted(known, key=lambda one: self._order.get(one, len(self._order)))
+def _draw(above: Tree, branch: Branch) -> None:
+    """Draw a node and, below it, what was opened and the best of what was not."""
+    here = above.add(_node_line(branch))
+    for look in branch.looks:
+        if look.reason:
+            here.add(_reason_line(look))
+    passed = [one for one in branch.below if one.fate == "passed"]
+    for one in branch.below:
+        if one.is_passage and one.looks:
+            here.add(_leaf_line(one))
+        elif one.fate == "opened":
+            _draw(here, one)
+        elif one.fate == "kept":  # its summary was read together with its parent's
+            there = here.add(_option_line(_KEPT, one, style=""))
+            for leaf in one.below:
+                there.add(_leaf_line(leaf))
+    for one in passed[:_MOST_PASSED]:
+        here.add(_option_line(_PASSED, one, style="dim"))
+    if len(passed) > _MOST_PASSED:
+        here.add(_dim(f"{_PASSED} {len(passed) - _MOST_PASSED} more"))
 
 
 def _line(step: Step) -> Text:
@@ -108,17 +81,17 @@ def _line(step: Step) -> Text:
     return line
 
 
-def _node_line(node: str, looks: Sequence[Look], offered: Option | None) -> Text:
+def _node_line(branch: Branch) -> Text:
     from rich.text import Text
 
-    if not looks:
-        return Text(_plain(node))
+    if not branch.looks:
+        return Text(_plain(branch.node))
     line = Text(f"{_OPENED} ", style="bold")
-    line.append(_plain(node), style="bold cyan")
-    line.append(f"  {looks[0].place}  ", style="cyan")
-    if offered is not None:
-        line.append(f"{offered.score:.2f}  ")
-    line.append(_plain(looks[0].text))
+    line.append(_plain(branch.node), style="bold cyan")
+    line.append(f"  {branch.place}  ", style="cyan")
+    if branch.score is not None:
+        line.append(f"{branch.score:.2f}  ")
+    line.append(_plain(branch.text))
     return line
 
 
@@ -130,40 +103,33 @@ def _reason_line(look: Look) -> Text:
     return line
 
 
-def _leaf_line(look: Look, option: Option | None) -> Text:
+def _leaf_line(leaf: Branch) -> Text:
     from rich.text import Text
 
-    line = Text(f"{_KEPT if look.chosen else _PASSED} ", style="green" if look.chosen else "red")
-    line.append(_own_name(look.node), style="bold")
-    line.append(f"  {look.place}  ", style="cyan")
-    if option is not None:
-        line.append(f"{option.score:.2f}  ")
-    line.append(f"“{_plain(look.text)}”  ")
+    is_kept, look = leaf.fate == "kept", leaf.looks[-1]
+    line = Text(f"{_KEPT if is_kept else _PASSED} ", style="green" if is_kept else "red")
+    line.append(leaf.local, style="bold")
+    line.append(f"  {leaf.place}  ", style="cyan")
+    if leaf.score is not None:
+        line.append(f"{leaf.score:.2f}  ")
+    line.append(f"“{_plain(leaf.text)}”  ")
     line.append(_plain(look.reason), style="italic")
     line.append(_cost(look), style="dim")
     return line
 
 
-def _option_line(mark: str, option: Option, *, style: str) -> Text:
+def _option_line(mark: str, option: Branch, *, style: str) -> Text:
     from rich.text import Text
 
-    told = f"{mark} {_own_name(option.id)}  {option.place}  {option.score:.2f}  {option.text}"
+    # A passage cannot be picked, so its name in its media is enough.
+    name = option.local if option.is_passage else option.node
+    told = f"{mark} {name}  {option.place}  {option.score or 0:.2f}  {option.text}"
     return Text(_plain(told), style=style)
 
 
 def _plain(text: str) -> str:
     """Put a text on one line that nothing in it can leave."""
     return one_line(text)
-
-
-def _is_leaf(node: str) -> bool:
-    return _LEAF.fullmatch(node) is not None
-
-
-def _own_name(node: str) -> str:
-    """Give a node's name as it can be picked; a passage, which cannot, by its name in its media."""
-    leaf = _LEAF.fullmatch(node)
-    return leaf[1] if leaf else node
 
 
 def _dim(text: str) -> Text:
@@ -178,7 +144,7 @@ def _cost(look: Look) -> str:
 
 
 def _summed_up(looks: Sequence[Look]) -> str:
-    read = [look for look in looks if not look.options and _is_leaf(look.node)]
+    read = [look for look in looks if not look.options and is_passage(look.node)]
     kept = sum(bool(look.chosen) for look in read)
     tokens, ms = sum(look.tokens for look in looks), sum(look.ms for look in looks)
     nodes = len({look.node for look in looks} - {look.node for look in read})

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from memqa.chats import Asked
 from memqa.ui.turns import ShownTurn
 from memqa.values import Answer, Step, Token
 from models.errors import InputError, MemqaError
@@ -39,17 +39,15 @@ class Asking:
         self._library = library
         self._runs: dict[str, _Run] = {}
         self._changed = threading.Condition()
+        self._born, self._turns = uuid4().hex[:8], 0
 
-    def start(
-        self,
-        chat: str,
-        question: str,
-        *,
-        media: Sequence[str] | None,
-        at_s: float | None = None,
-        scope: str = "",
-    ) -> ShownTurn:
-        """Begin to answer a question over some media, or over all where None.
+    @property
+    def stamp(self) -> str:
+        """What changes whenever a turn of any chat begins, ends or is dropped."""
+        return f"{self._born}.{self._turns}"
+
+    def start(self, chat: str, question: str, asked: Asked) -> ShownTurn:
+        """Begin to answer a question.
 
         Raises:
             InputError: nothing was asked, or this chat's last question is still being answered.
@@ -57,18 +55,15 @@ class Asking:
         question = question.strip()
         if not question:
             raise InputError("The question is empty; write what you want to know.")
-        run = _Run(ShownTurn(id=uuid4().hex[:12], question=question, running=True, scope=scope))
+        run = _Run(ShownTurn(id=uuid4().hex, question=question, running=True, asked=asked))
         with self._changed:
             before = self._runs.get(chat)
             if before is not None and before.turn.running:
                 raise InputError("The last question is still being answered; stop it first.")
             self._runs[chat] = run
-        chosen = list(media) if media is not None else None
+            self._turns += 1
         threading.Thread(
-            target=self._work,
-            args=(run, chat, chosen, at_s),
-            name=f"ask-{run.turn.id}",
-            daemon=True,
+            target=self._work, args=(run, chat), name=f"ask-{run.turn.id}", daemon=True
         ).start()
         return run.turn
 
@@ -95,35 +90,53 @@ class Asking:
             run.stop.set()
             self._set(run, replace(run.turn, running=False, stopped=True))
 
+    def drop(self, chat: str) -> None:
+        """Stop answering and let go of a chat."""
+        self.stop(chat)
+        with self._changed:
+            self._runs.pop(chat, None)
+            self._turns += 1
+            self._changed.notify_all()
+
     def _is_news(self, chat: str, version: int) -> bool:
         run = self._runs.get(chat)
         return run is None or run.version != version or not run.turn.running
 
-    def _work(self, run: _Run, chat: str, media: list[str] | None, at_s: float | None) -> None:
+    def _work(self, run: _Run, chat: str) -> None:
+        asked = run.turn.asked
+        media = None if asked.media is None else list(asked.media)
         try:
-            pieces = self._library.stream(run.turn.question, media=media, at_s=at_s, chat=chat)
+            pieces = self._library.stream(
+                run.turn.question, media=media, at_s=asked.at_s, chat=chat, resume=asked.resume
+            )
             for piece in pieces:
-                if run.stop.is_set():
+                if isinstance(piece, Answer):  # it is kept now, though it may have been stopped
+                    self._end(run, piece, self._library.turns(chat)[-1].id)
+                elif run.stop.is_set():
                     break
-                self._take(run, piece)
+                else:
+                    self._take(run, piece)
         except MemqaError as exc:
             self._fail(run, str(exc))
         except Exception:
             log.exception("answering failed")
             self._fail(run, "Answering failed; the log of memqa says why.")
 
-    def _take(self, run: _Run, piece: Step | Token | Answer) -> None:
+    def _take(self, run: _Run, piece: Step | Token) -> None:
         with self._changed:
             turn = run.turn
             if not turn.running:
                 return
             if isinstance(piece, Step):
                 turn = replace(turn, steps=(*turn.steps, piece))
-            elif isinstance(piece, Token):
-                turn = replace(turn, text=turn.text + piece.text)
             else:
-                turn = replace(turn, answer=piece, running=False)
+                turn = replace(turn, text=turn.text + piece.text)
             self._set(run, turn)
+
+    def _end(self, run: _Run, answer: Answer, kept: str) -> None:
+        with self._changed:
+            turn = replace(run.turn, id=kept, was=run.turn.id, answer=answer)
+            self._set(run, replace(turn, running=False, stopped=False))
 
     def _fail(self, run: _Run, message: str) -> None:
         with self._changed:
@@ -131,6 +144,7 @@ class Asking:
                 self._set(run, replace(run.turn, error=message, running=False))
 
     def _set(self, run: _Run, turn: ShownTurn) -> None:
+        self._turns += run.turn.running and not turn.running
         run.turn = turn
         run.version += 1
         self._changed.notify_all()

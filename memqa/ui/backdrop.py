@@ -11,6 +11,8 @@ _KEYS = (
     ("[ ]", "previous or next evidence"),
     ("p n", "previous or next place found in the document"),
     ("/", "write a question"),
+    ("↑", "in an empty box: the last question again"),
+    ("esc", "stop answering"),
     ("?", "this list"),
 )
 

@@ -7,21 +7,36 @@ const question = one("#memqa-question");
 const live = one(".live");
 const problem = one(".chat-error");
 let chat = "";
+let stamp = "";
 let following = 0;
+let begun = 0;
 let at = null;
 
-const load = async (wanted) => {
-  const found = await call(server, "talk", { chat: wanted ?? "" });
-  chat = found.chat;
+const load = async (wanted, { quiet = false } = {}) => {
+  const before = begun;
+  const found = await call(server, "talk", { chat: wanted ?? "", quiet });
+  // What was looked up before a question began does not know it.
+  if (!quiet || before === begun) show(found, quiet);
+};
+
+const show = (found, quiet = false) => {
+  const wasAtEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
+  ({ chat, stamp } = found);
   following += 1;
   morph(log, found.html);
-  morph(one(".chats"), found.chats);
-  one(".chats").value = chat;
-  log.scrollTop = log.scrollHeight;
+  nameChats(found.chats);
+  one(".chat-more").hidden = !found.kept;
+  if (!quiet || wasAtEnd) log.scrollTop = log.scrollHeight;
   setRunning(found.running);
   if (found.running) follow(found.version);
 };
 
+const nameChats = (html) => {
+  morph(one(".chats"), html);
+  one(".chats").value = chat;
+};
+
+const isRunning = () => element.querySelector(".chat").classList.contains("running");
 const setRunning = (running) => {
   element.querySelector(".chat").classList.toggle("running", running);
   one(".send").hidden = running;
@@ -46,8 +61,8 @@ const follow = async (version) => {
       setRunning(false);
       showWhole(log.lastElementChild);
       live.textContent = news.said;
-      morph(one(".chats"), news.chats);
-      one(".chats").value = chat;
+      nameChats(news.chats);
+      one(".chat-more").hidden = false;
       window.memqa.tell("answered");
       return;
     }
@@ -60,6 +75,9 @@ const drawTurn = (html) => {
   const holder = document.createElement("template");
   holder.innerHTML = html;
   const next = holder.content.firstElementChild;
+  // A turn that was kept has another name from then on.
+  const was = log.querySelector(`[data-key="${CSS.escape(next.dataset.was ?? "")}"]`);
+  if (was) was.dataset.key = next.dataset.key;
   const old = log.querySelector(`[data-key="${CSS.escape(next.dataset.key)}"]`);
   const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
   if (old) {
@@ -79,27 +97,121 @@ const showWhole = (turn) => {
   if (turn) log.scrollTop = turn.offsetTop - log.offsetTop;
 };
 
-form.addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const words = question.value.trim();
-  if (!words || element.querySelector(".chat").classList.contains("running")) return;
+const begin = async (verb, data) => {
+  if (isRunning()) return false;
   problem.textContent = "";
+  begun += 1;
   setRunning(true);
   try {
-    const begun = await call(server, "ask", { chat, question: words, at });
-    question.value = "";
-    grow();
-    chat = begun.chat;
+    const found = await call(server, verb, { chat, ...data });
+    begun += 1;
+    chat = found.chat;
     one(".start")?.remove();
-    drawTurn(begun.html);
+    drawTurn(found.html);
     log.scrollTop = log.scrollHeight;
-    follow(begun.version);
+    follow(found.version);
+    return true;
   } catch (error) {
     problem.textContent = error.message;
     setRunning(false);
+    return false;
   }
+};
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const words = question.value.trim();
+  if (!words || !(await begin("ask", { question: words, at }))) return;
+  question.value = "";
+  grow();
 });
-one(".stop").addEventListener("click", () => call(server, "stop", { chat }).catch(() => {}));
+const stop = () => call(server, "stop", { chat }).catch(() => {});
+one(".stop").addEventListener("click", stop);
+
+// What can be done with a turn, with a branch of its walk, and with the chat.
+const ACTS = {
+  copy: async (button) => {
+    await copyText(button.dataset.text);
+    sayBriefly(button, "Copied");
+  },
+  again: (button) => begin("ask", asOf(button)),
+  steer: (button) =>
+    begin("steer", { ...asOf(button), node: button.dataset.node, media: button.dataset.media }),
+  suggest: (button) => begin("ask", { question: button.dataset.question, at: null }),
+  export: async () => {
+    const address = `${location.origin}${location.pathname}`;
+    const { name, text } = await call(server, "export", { chat, address });
+    save(name, text);
+    closeMore();
+  },
+  drop: async () => {
+    show(await call(server, "drop", { chat }));
+    closeMore();
+    live.textContent = "The chat is deleted.";
+    question.focus();
+  },
+  close: () => closeMore(),
+};
+const asOf = (button) => {
+  const { question: words, at: moment } = button.closest(".turn").dataset;
+  return { question: words, at: moment == null ? null : Number(moment) };
+};
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-act]");
+  if (!button) return;
+  Promise.resolve(ACTS[button.dataset.act](button)).catch((error) => {
+    problem.textContent = error.message;
+  });
+});
+const closeMore = () => {
+  one(".drop-chat").open = false;
+  one(".chat-more").open = false;
+};
+for (const elsewhere of ["click", "focusin"]) {
+  document.addEventListener(elsewhere, (event) => {
+    if (!event.target.closest?.(".chat-more")) closeMore();
+  });
+}
+
+// Browsers give a clipboard only to pages of this machine or behind https.
+const copyText = async (text) => {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const holder = document.createElement("textarea");
+  holder.value = text;
+  holder.className = "sr";
+  element.append(holder);
+  holder.select();
+  const copied = document.execCommand("copy");
+  holder.remove();
+  if (!copied) throw new Error("The browser does not let this page copy; select the text instead.");
+};
+const sayBriefly = (button, words) => {
+  const before = button.textContent;
+  button.textContent = words;
+  live.textContent = words;
+  setTimeout(() => { button.textContent = before; }, 1500);
+};
+const save = (name, text) => {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "text/markdown" }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+};
+
+// How an answer was found is fetched when it is unfolded.
+log.addEventListener("toggle", async (event) => {
+  const how = event.target;
+  const holder = how.matches(".how[open]") ? how.querySelector(".way") : null;
+  if (!holder || holder.hasAttribute("data-filled")) return;
+  try {
+    const { html } = await call(server, "way", { chat, turn: how.dataset.way });
+    holder.innerHTML = html;
+    holder.setAttribute("data-filled", "");
+  } catch (error) {
+    holder.textContent = error.message;
+  }
+}, true);
 
 const grow = () => {
   question.style.height = "auto";
@@ -110,6 +222,22 @@ question.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
     event.preventDefault();
     form.requestSubmit();
+  }
+  if (event.key === "ArrowUp" && !question.value) {
+    const asked = [...log.querySelectorAll(".turn")].at(-1)?.dataset.question;
+    if (!asked) return;
+    event.preventDefault();
+    question.value = asked;
+    grow();
+  }
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
+  if (one(".chat-more").open) {
+    closeMore();
+    one(".chat-more > summary").focus();
+  } else if (isRunning()) {
+    stop();
   }
 });
 
@@ -133,13 +261,35 @@ moment.addEventListener("click", () => {
   one(".moment span").textContent = at == null ? `ask at ${clock(seconds)}` : `asking at ${clock(seconds)}`;
 });
 
-let ready = null;
+let line = null;
 hear("shelf", (scope) => {
   one(".scope-line").textContent = scope.line;
   question.placeholder = scope.placeholder;
-  if (ready !== scope.ready && !log.querySelector(".turn")) load(chat).catch(() => {});
-  ready = scope.ready;
+  // An empty chat offers questions about what is ticked.
+  if (line !== scope.line && !log.querySelector(".turn")) load(chat, { quiet: true }).catch(() => {});
+  line = scope.line;
 });
+one(".scope-line").addEventListener("click", () => {
+  window.memqa.openTab("library");
+  const shelf = document.querySelector("#memqa-shelf .shelf");
+  const fold = shelf?.querySelector(".unfold-shelf");
+  if (fold?.offsetParent && !shelf.classList.contains("unfolded")) fold.click();
+  shelf?.querySelector("[data-tick]")?.focus();
+});
+
+// What another tab asked, or deleted, shows here too.
+const pulse = async () => {
+  clearTimeout(beat);
+  if (!document.hidden && chat && !isRunning()) {
+    const news = await call(server, "pulse").catch(() => null);
+    if (news && news.stamp !== stamp && !isRunning()) await load(chat, { quiet: true }).catch(() => {});
+  }
+  clearTimeout(beat);
+  beat = setTimeout(pulse, 2000);
+};
+let beat = setTimeout(pulse, 2000);
+document.addEventListener("visibilitychange", () => { if (!document.hidden) pulse(); });
+
 // Where the stage takes room from the chat, what was clicked stays in sight.
 new ResizeObserver(() => {
   log.querySelector(".chip[aria-current]")?.scrollIntoView({ block: "nearest" });

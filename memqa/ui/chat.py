@@ -1,177 +1,32 @@
-"""The chat: asking, watching the answer come, stopping it, and the chats that are kept."""
+"""The chat's frame: which chat, the turns, the box to ask in; ``memqa.ui.talk`` fills it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
-
 import gradio as gr
 
-from memqa.ui.asking import Asking
-from memqa.ui.cards import Card, cards
-from memqa.ui.desk import Desk
 from memqa.ui.markup import Safe, el, icon
 from memqa.ui.parts import part
-from memqa.ui.shelf import asked, scope
-from memqa.ui.turns import STATES, ShownTurn, option_ids, turn_html, when
-from models.errors import InputError
+from memqa.ui.talk import Talk
 
-if TYPE_CHECKING:
-    from memqa.chats import Chat, Turn
-    from memqa.library import Library
-
-
-class Talk:
-    """What the chat asks for; every public method is one call of the browser."""
-
-    def __init__(self, library: Library, desk: Desk, asking: Asking) -> None:
-        self._library = library
-        self._desk = desk
-        self._asking = asking
-
-    def talk(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Open a chat, the last one where none is named, with all its turns."""
-        chat = self._opened(str(data.get("chat", "")))
-        stored = shown(self._library.turns(chat), chat)
-        last, version = self._asking.now(chat)
-        turns = stored if last is None or _is_kept(last, stored) else [*stored, last]
-        return {
-            "chat": chat,
-            "html": Safe("".join(map(self._html, turns))) or self._start(),
-            "chats": self._chats(chat),
-            "running": last is not None and last.running,
-            "version": version,
-        }
-
-    def ask(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Begin to answer a question over the ticked media."""
-        shelf = self._shelf()
-        if not any(card.can_be_asked for card in shelf):
-            raise InputError("There is nothing to ask yet; add a video or a document first.")
-        chat = self._opened(str(data.get("chat", "")))
-        at_s = data.get("at")
-        moment = float(at_s) if isinstance(at_s, int | float) else None
-        chosen = asked(shelf)
-        told = scope(shelf)["line"] if chosen is not None else ""
-        turn = self._asking.start(
-            chat,
-            str(data.get("question", "")),
-            media=chosen,
-            at_s=moment,
-            scope=", ".join(part for part in (told, when(moment)) if part),
-        )
-        return {"chat": chat, "html": turn_html(turn), "version": 0}
-
-    def follow(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Wait for news of the answer in the making."""
-        chat = str(data.get("chat", ""))
-        turn, version = self._asking.follow(chat, int(data.get("version") or 0))
-        if turn is None:
-            return {"html": "", "version": version, "running": False, "said": "", "chats": ""}
-        done = not turn.running
-        return {
-            "html": self._html(turn),
-            "version": version,
-            "running": turn.running,
-            "said": _spoken(turn) if done else "",
-            "chats": self._chats(chat) if done else "",
-        }
-
-    def stop(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Stop the answer in the making."""
-        self._asking.stop(str(data.get("chat", "")))
-        return {}
-
-    def _html(self, turn: ShownTurn) -> Safe:
-        wanted = option_ids(turn.answer.walk if turn.answer is not None else turn.steps)
-        known = self._library.store.read.memories_by_id(
-            {one for ids in wanted.values() for one in ids}
-        )
-        options = {key: known[one] for key, ids in wanted.items() for one in ids if one in known}
-        return turn_html(turn, options)
-
-    def _opened(self, wanted: str) -> str:
-        chat = wanted if wanted and wanted != "new" else ""
-        if not chat and wanted != "new":
-            chat = self._desk.state.chat
-        chat = chat or uuid4().hex[:12]
-        if chat != self._desk.state.chat:
-            self._desk.turn_to(chat)
-        return chat
-
-    def _chats(self, current: str) -> Safe:
-        kept = self._library.chats()
-        options = [_option(chat) for chat in kept]
-        if current not in {chat.id for chat in kept}:
-            options.insert(0, el("option", "New chat", value=current))
-        return Safe("".join(options))
-
-    def _shelf(self) -> list[Card]:
-        return cards(
-            self._library.media(), self._library.jobs(), unticked=self._desk.state.unticked
-        )
-
-    def _start(self) -> Safe:
-        """What an empty chat says."""
-        if not any(card.can_be_asked for card in self._shelf()):
-            text = "Once something is in the library, ask about it here."
-        else:
-            text = (
-                "Ask about something seen, said, shown as text or written. Each sentence of the "
-                "answer ends with the places it rests on; click one to go there."
-            )
-        return el("div", el("p", text), class_="start")
-
-
-def shown(turns: Sequence[Turn], chat: str) -> list[ShownTurn]:
-    """Turn the kept turns of a chat into what the page shows."""
-    return [
-        ShownTurn(id=f"{chat}-{place}", question=turn.question, answer=turn.answer)
-        for place, turn in enumerate(turns)
-    ]
-
-
-def _is_kept(turn: ShownTurn, stored: Sequence[ShownTurn]) -> bool:
-    return turn.answer is not None and any(
-        one.answer is not None
-        and one.question == turn.question
-        and one.answer.text == turn.answer.text
-        for one in stored[-2:]
-    )
-
-
-def _spoken(turn: ShownTurn) -> str:
-    if turn.answer is None:
-        return turn.error or "stopped"
-    return f"{STATES[turn.answer.state][0]}: {turn.answer.text}"
-
-
-def _option(chat: Chat) -> Safe:
-    title = " ".join(chat.title.split())
-    return el("option", title if len(title) <= 60 else f"{title[:59]}…", value=chat.id)
+_CALLS = ("talk", "ask", "steer", "follow", "pulse", "stop", "way", "drop", "export")
 
 
 def chat_part(talk: Talk) -> gr.HTML:
     """Make the chat."""
-    names = ("talk", "ask", "follow", "stop")
-    return part("chat", _skeleton(), {name: getattr(talk, name) for name in names})
+    return part("chat", _skeleton(), {name: getattr(talk, name) for name in _CALLS})
 
 
 def _skeleton() -> Safe:
-    head = el(
-        "header",
-        el("select", class_="chats", aria_label="Chats"),
-        el(
-            "button",
-            icon("add"),
-            type="button",
-            class_="new-chat icon-button",
-            aria_label="New chat",
-            title="New chat",
-        ),
-        class_="chat-head",
+    new = el(
+        "button",
+        icon("add"),
+        type="button",
+        class_="new-chat icon-button",
+        aria_label="New chat",
+        title="New chat",
     )
+    chats = el("select", class_="chats", aria_label="Chats")
+    head = el("header", chats, _more(), new, class_="chat-head")
     box = el(
         "textarea",
         id="memqa-question",
@@ -182,7 +37,12 @@ def _skeleton() -> Safe:
     )
     buttons = el(
         "div",
-        el("span", class_="scope-line"),
+        el(
+            "button",
+            type="button",
+            class_="scope-line",
+            title="Tick in the library what is to be asked",
+        ),
         el(
             "button",
             icon("clock"),
@@ -228,4 +88,31 @@ def _skeleton() -> Safe:
         el("p", class_="live sr", aria_live="polite"),
         class_="chat",
         aria_label="Ask",
+    )
+
+
+def _more() -> Safe:
+    """What can be done with a whole chat; deleting asks first."""
+    question = "Delete this chat, with all its questions and answers?"
+    delete = el(
+        "details",
+        el("summary", "Delete chat…"),
+        el("p", question),
+        el("button", "Delete it", type="button", class_="danger", data_act="drop"),
+        el("button", "Keep", type="button", class_="keep", data_act="close"),
+        class_="drop-chat",
+    )
+    export = el("button", "Export as Markdown", type="button", data_act="export")
+    return el(
+        "details",
+        el(
+            "summary",
+            icon("more"),
+            class_="icon-button",
+            aria_label="More about this chat",
+            title="More",
+        ),
+        el("div", export, delete, class_="panel"),
+        class_="chat-more",
+        hidden=True,
     )

@@ -35,6 +35,11 @@ def el(name: str, /, *children: Child, **attributes: Attribute) -> Safe:
     return Safe(opening if name in _VOID else f"{opening}{join(children)}</{name}>")
 
 
+def without_turns(text: str) -> str:
+    """Take out what would turn the text after it round."""
+    return text.translate(_TURNS)
+
+
 def join(children: Child) -> Safe:
     """Put pieces side by side, escaping those that are not ``Safe``."""
     if children is None:
@@ -42,7 +47,7 @@ def join(children: Child) -> Safe:
     if isinstance(children, Safe):
         return children
     if isinstance(children, str):
-        return Safe(escape(children.translate(_TURNS)))
+        return Safe(escape(without_turns(children)))
     return Safe("".join(join(child) for child in children))
 
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from memqa.ui.asking import Asking
-from memqa.ui.chat import Talk, chat_part
+from memqa.ui.chat import chat_part
 from memqa.ui.desk import Desk
 from memqa.ui.markup import Safe, el, icon
 from memqa.ui.parts import part
 from memqa.ui.places import Places
 from memqa.ui.shelf import Shelf, shelf_part
 from memqa.ui.stage import Stage, stage_part
+from memqa.ui.talk import Talk
 
 if TYPE_CHECKING:
     from memqa.library import Library

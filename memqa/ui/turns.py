@@ -1,24 +1,27 @@
 """A question and its answer as the page shows them, from first step to tied evidence.
 
-Pure functions of the values that ``Library.stream`` yields; nothing here asks the library.
+Pure functions of the values that ``Library.stream`` yields; nothing here asks the library. How it
+was found is filled in once it is unfolded (``memqa.ui.way``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
-from memqa.store.schema import Memory
-from memqa.ui.leads import drawing, label, lead
+from memqa.chats import EVERYTHING, Asked
+from memqa.ui.leads import drawing, lead
 from memqa.ui.markup import Safe, el, icon, join
-from memqa.values import Answer, Citation, Evidence, Step
+from memqa.ui.transcript import chips_by_end, plain
+from memqa.ui.way import in_words, summed_up
+from memqa.ui.words import counted
+from memqa.values import Answer, Evidence, Step
 from models.values import TimeSpan, clock
 
 STATES = {
-    "grounded": ("grounded", "Each sentence rests on a place in your media."),
-    "ungrounded": ("ungrounded", "Your media may not bear this out: look at the place."),
-    "unanswered": ("not found", "Your media do not seem to say."),
+    "grounded": ("grounded", "each sentence rests on a place in your media"),
+    "ungrounded": ("ungrounded", "your media may not bear this out: look at the place"),
+    "unanswered": ("not found", "your media do not seem to say"),
 }
 _MODALITIES = {
     "seen": "seen",
@@ -29,16 +32,15 @@ _MODALITIES = {
 }
 MAX_CHIPS = 3  # after one sentence; the others stand in the list below the answer
 MAX_PLACES = 5
-MAX_OPTIONS = 6
-_NO_OPTIONS: Mapping[str, Memory] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class ShownTurn:
     """One question with all that is known of its answer so far.
 
-    ``scope`` says what was asked, such as ``2 of 3 media``. While ``running``, ``text`` is what the
-    model has written; once ``answer`` is there, it alone counts.
+    ``scope`` says in words what was ``asked``. While ``running``, ``text`` is what the model has
+    written; once ``answer`` is there, it alone counts. A turn that was kept goes by its id in the
+    library from then on; ``was`` is the one it had before.
     """
 
     id: str
@@ -49,29 +51,33 @@ class ShownTurn:
     error: str | None = None
     running: bool = False
     stopped: bool = False
+    asked: Asked = EVERYTHING
     scope: str = ""
+    was: str = ""
 
 
-def turn_html(turn: ShownTurn, options: Mapping[str, Memory] = _NO_OPTIONS) -> Safe:
-    """Write one turn; ``options`` holds the memories that its steps weighed, by ``option_ids``."""
-    how = _how(turn, options)
-    if turn.answer is None:
-        body = [*_unfinished(turn), how]
-    else:
-        body = [*_answered(turn.answer), how, _byline(turn.answer)]
+def turn_html(turn: ShownTurn) -> Safe:
+    """Write one turn."""
+    body = _unfinished(turn) if turn.answer is None else _answered(turn.answer)
+    is_done = not turn.running
     return el(
         "article",
         el("h3", turn.question, class_="question"),
         el("p", turn.scope, class_="scope") if turn.scope else None,
         body,
+        _how(turn) if is_done else None,
+        _foot(turn) if is_done else None,
         class_="turn running" if turn.running else "turn",
         data_key=turn.id,
+        data_was=turn.was or None,
+        data_question=turn.question,
+        data_at=turn.asked.at_s,
         aria_busy="true" if turn.running else None,
     )
 
 
-def _unfinished(turn: ShownTurn) -> list[Safe]:
-    parts: list[Safe] = []
+def _unfinished(turn: ShownTurn) -> list[Safe | None]:
+    parts: list[Safe | None] = []
     if turn.running and not turn.text:
         parts.append(el("p", _doing(turn.steps), class_="state working", role="status"))
     if turn.text:
@@ -86,8 +92,8 @@ def _unfinished(turn: ShownTurn) -> list[Safe]:
 
 
 def _doing(steps: Sequence[Step]) -> list[Safe | str]:
-    done = ", ".join(dict.fromkeys(_step_name(step) for step in steps))
-    return [el("span", class_="dot"), f"looking… {done}" if done else "looking…"]
+    done = in_words(steps[-1]) if steps else ""
+    return [el("span", class_="dot"), el("span", f"looking… {done}" if done else "looking…")]
 
 
 def _answered(answer: Answer) -> list[Safe | None]:
@@ -95,18 +101,18 @@ def _answered(answer: Answer) -> list[Safe | None]:
     return [
         state_html(answer.state),
         el("div", answer_html(answer, names), class_="answer"),
-        *(el("p", note, class_="error") for note in answer.fallbacks),
-        _places(answer, names),
+        *(el("p", note, class_="note") for note in answer.fallbacks),
+        *_places(answer, names),
     ]
 
 
 def state_html(state: str) -> Safe:
-    """Write the dot and the word of an answer's state, with what it means as its title."""
+    """Write the dot and the word of an answer's state, and what it means where one should know."""
     word, meaning = STATES[state]
     return el(
         "p",
         el("span", class_="dot"),
-        word,
+        el("span", el("b", word), f" · {meaning}" if state == "ungrounded" else None),
         class_=f"state {state}",
         title=meaning,
         data_state=state,
@@ -118,7 +124,7 @@ def answer_html(answer: Answer, names: Mapping[str, str]) -> Safe:
     by_id = {item.id: item for item in answer.evidence}
     pieces: list[str] = []
     done = 0
-    for end, ids in _chips_by_end(answer.citations, len(answer.text)):
+    for end, ids in chips_by_end(answer):
         pieces.append(answer.text[done:end])
         cited = [by_id[one] for one in ids if one in by_id]
         # With a space before it, a line can break in front of a chip.
@@ -128,23 +134,15 @@ def answer_html(answer: Answer, names: Mapping[str, str]) -> Safe:
     return join(pieces)
 
 
-def _chips_by_end(citations: Iterable[Citation], limit: int) -> list[tuple[int, list[str]]]:
-    by_end: dict[int, list[str]] = {}
-    for citation in sorted(citations, key=lambda one: one.char_end):
-        ids = by_end.setdefault(min(citation.char_end, limit), [])
-        ids.extend(one for one in citation.evidence if one not in ids)
-    return list(by_end.items())
-
-
 def short_names(evidence: Iterable[Evidence]) -> dict[str, str]:
     """Name each media shortly, or not at all where all evidence is of one media."""
     paths = {item.media_id: item.path for item in evidence}
     if len(paths) < 2:
         return {}
-    stems = {
-        key: path.replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
-        for key, path in paths.items()
-    }
+    names = {key: path.replace("\\", "/").rsplit("/", 1)[-1] for key, path in paths.items()}
+    stems = {key: name.rsplit(".", 1)[0] for key, name in names.items()}
+    if len(set(stems.values())) < len(stems):
+        stems = names
     return {key: stem if len(stem) <= 18 else f"{stem[:17]}…" for key, stem in stems.items()}
 
 
@@ -178,98 +176,78 @@ def _quote(item: Evidence, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
 
 
-def _places(answer: Answer, names: Mapping[str, str]) -> Safe | None:
-    """List the evidence in full, the cited first; of an unanswered question, the nearest places."""
+def _places(answer: Answer, names: Mapping[str, str]) -> list[Safe]:
+    """List the evidence, the cited first and what else was found folded.
+
+    Of an answer that rests on nothing, the closest places.
+    """
     cited = {one for citation in answer.citations for one in citation.evidence}
     first = [item for item in answer.evidence if item.id in cited]
-    shown = (first or list(answer.evidence))[:MAX_PLACES]
-    if not shown:
-        return None
-    title = "Evidence" if first else "Closest places"
-    rows = [
-        el(
-            "li",
-            chip(item, names),
-            el("span", _MODALITIES[item.modality], class_="modality"),
-            el("q", _quote(item, 160), class_="quote"),
-        )
-        for item in shown
-    ]
-    return el("section", el("h4", title), el("ul", rows), class_="places")
+    others = [item for item in answer.evidence if item.id not in cited]
+    if not first:
+        return [_section("Closest places", others[:MAX_PLACES], names)] if others else []
+    shown = [_section("Evidence", first[:MAX_PLACES], names)]
+    if more := [*first[MAX_PLACES:], *others][:MAX_PLACES]:
+        title = f"See also {counted(len(more), 'more place', 'more places')}"
+        rows = el("ul", [_place(item, names) for item in more])
+        shown.append(el("details", el("summary", title), rows, class_="places more-places"))
+    return shown
 
 
-def option_ids(steps: Sequence[Step]) -> dict[str, tuple[str, ...]]:
-    """Tell which memory ids the scores of some steps may stand for.
-
-    A step names memories by their ids, or, on the way down a tree, nodes and leaves by their local
-    names; those belong to the media that was named last. A leaf of a video's tree is an event.
-    """
-    media, found = "", dict[str, tuple[str, ...]]()
-    for key in (key for step in steps for key in step.scores):
-        start, dot, _ = key.partition(".")
-        if dot:
-            media, found[key] = media or start, (key,)
-        elif media:
-            found[key] = (f"{media}.{key}", f"{media}.e{key[1:]}")
-    return found
+def _section(title: str, items: Sequence[Evidence], names: Mapping[str, str]) -> Safe:
+    rows = el("ul", [_place(item, names) for item in items])
+    return el("section", el("h4", title), rows, class_="places")
 
 
-def _how(turn: ShownTurn, options: Mapping[str, Memory]) -> Safe | None:
-    steps = turn.answer.walk if turn.answer is not None else turn.steps
+def _place(item: Evidence, names: Mapping[str, str]) -> Safe:
+    return el(
+        "li",
+        chip(item, names),
+        el("span", _MODALITIES[item.modality], class_="modality"),
+        el("q", _quote(item, 160), class_="quote"),
+    )
+
+
+def steps_of(turn: ShownTurn) -> Sequence[Step]:
+    """Give the steps taken so far."""
+    return turn.answer.walk if turn.answer is not None else turn.steps
+
+
+def _how(turn: ShownTurn) -> Safe | None:
+    steps = steps_of(turn)
     if not steps:
         return None
+    title = [el("span", "How I found it"), el("span", summed_up(steps), class_="far")]
     return el(
         "details",
-        el("summary", f"How I found it ({len(steps)})"),
-        el("ol", [_step(step, options) for step in steps]),
+        el("summary", title),
+        el("div", class_="way", aria_live="off"),
         class_="how",
+        data_way=turn.id,
         data_key=f"how-{turn.id}",
     )
 
 
-def _step(step: Step, options: Mapping[str, Memory]) -> Safe:
-    best = sorted(step.scores.items(), key=lambda pair: -pair[1])[:MAX_OPTIONS]
-    top = max((value for _, value in best), default=0.0)
-    bars = [
-        el(
-            "li",
-            _option(key, options.get(key)),
-            el(
-                "meter",
-                value=round(max(value, 0.0), 4),
-                min=0,
-                max=round(top, 4) or 1,
-                aria_label="score",
-            ),
-            el("span", f"{value:.2f}", class_="score"),
-        )
-        for key, value in best
-    ]
+def _foot(turn: ShownTurn) -> Safe:
+    """Write whose words it is, and what can be done with a finished turn."""
+    copied = plain(turn.answer) if turn.answer is not None else turn.text
     return el(
-        "li",
-        el("p", el("b", _step_name(step))),
-        el("p", step.detail, class_="detail") if step.detail else None,
-        el("ul", bars, class_="scores") if bars else None,
+        "footer",
+        el("p", _byline(turn.answer) if turn.answer else "", class_="byline"),
+        _act("Copy", "copy", text=copied) if copied else None,
+        _act("Ask again", "again"),
+        class_="turn-foot",
     )
 
 
-def _step_name(step: Step) -> str:
-    return "walk" if step.name.startswith("walk ") else step.name
+def _act(label: str, does: str, text: str | None = None) -> Safe:
+    return el("button", label, type="button", data_act=does, data_text=text)
 
 
-def _option(key: str, memory: Memory | None) -> Safe:
-    if memory is None:
-        return el("span", key, class_="option")
-    gist = " ".join(memory.text.split())[:80]
-    attributes = lead(memory.media_id, memory.locator, memory.boxes)
-    return el("a", f"{label(memory.locator)} {gist}", class_="option", **attributes)
-
-
-def _byline(answer: Answer) -> Safe | None:
+def _byline(answer: Answer) -> str:
     total = answer.timings_s.get("total")
     parts = [answer.told_by, f"{total:.1f}\u00a0s" if total else ""]
-    line = " · ".join(part for part in parts if part)
-    return el("p", line, class_="byline") if line else None
+    return " · ".join(part for part in parts if part)
 
 
 def when(at_s: float | None) -> str:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import logging
+import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.datastructures import Headers
 
+from memqa.chats import EVERYTHING, Asked
+from memqa.store.schema import Memory
 from memqa.ui.asking import Asking
-from memqa.ui.chat import Talk
 from memqa.ui.desk import Desk
 from memqa.ui.guard import is_loopback, is_welcome
 from memqa.ui.server import _pair
+from memqa.ui.talk import Talk, scope_of
 from memqa.ui.turns import ShownTurn
 from memqa.values import Answer, Media, Step, Token
 from models.errors import InputError, SetupError
+from models.values import PageSpan, TimeSpan
 from tests.ui_fakes import FakeLibrary
 
 ANSWER = Answer("It was a dog.", "grounded")
@@ -40,7 +46,7 @@ def finished(asking: Asking, chat: str) -> ShownTurn:
 
 def test_an_answer_is_finished_though_nobody_watches(library: FakeLibrary) -> None:
     asking = Asking(library)  # type: ignore[arg-type]
-    asking.start("chat", " what was it? ", media=None)
+    asking.start("chat", " what was it? ", EVERYTHING)
     turn = finished(asking, "chat")
     assert turn.answer == ANSWER
     assert [step.name for step in turn.steps] == ["looking"]
@@ -50,16 +56,16 @@ def test_an_answer_is_finished_though_nobody_watches(library: FakeLibrary) -> No
 def test_a_stopped_answer_keeps_its_words_and_frees_the_chat(library: FakeLibrary) -> None:
     library.gate.clear()
     asking = Asking(library)  # type: ignore[arg-type]
-    asking.start("chat", "what?", media=None)
+    asking.start("chat", "what?", EVERYTHING)
     version = 0
     while (turn := asking.follow(chat="chat", version=version)[0]) and "dog" not in turn.text:
         version += 1
     with pytest.raises(InputError, match="still being answered"):
-        asking.start("chat", "and then?", media=None)
+        asking.start("chat", "and then?", EVERYTHING)
     asking.stop("chat")
     turn = finished(asking, "chat")
     assert (turn.stopped, turn.answer, turn.text) == (True, None, "It was a dog.")
-    asking.start("chat", "and then?", media=None)
+    asking.start("chat", "and then?", EVERYTHING)
     library.gate.set()
     assert finished(asking, "chat").answer == ANSWER
 
@@ -72,10 +78,10 @@ def test_what_goes_wrong_is_said_in_the_turn(
 
     monkeypatch.setattr(library, "stream", broken)
     asking = Asking(library)  # type: ignore[arg-type]
-    asking.start("chat", "what?", media=None)
+    asking.start("chat", "what?", EVERYTHING)
     assert finished(asking, "chat").error == "nothing is known of this media"
     monkeypatch.setattr(library, "stream", lambda *_, **__: 1 / 0)
-    asking.start("chat", "what?", media=None)
+    asking.start("chat", "what?", EVERYTHING)
     assert "log" in (finished(asking, "chat").error or "")
     assert len(error_log) == 1
     error_log.clear()
@@ -107,6 +113,115 @@ def test_a_reload_in_mid_answer_finds_it_running(library: FakeLibrary) -> None:
     library.gate.set()
     while page.follow(begun)["running"]:
         pass
+
+
+def answered(page: Talk, begun: dict[str, Any]) -> dict[str, Any]:
+    while (news := page.follow(begun))["running"]:
+        pass
+    return news
+
+
+def test_a_turn_keeps_one_name_from_then_on(library: FakeLibrary) -> None:
+    library.gate.clear()
+    page = talk(library)
+    begun = page.ask({"question": "what was it?"})
+    library.gate.set()
+    news = answered(page, begun)
+    first = re.search(r'data-key="(\w+)"', begun["html"])
+    assert first is not None
+    assert f'data-key="turn0" data-was="{first[1]}"' in news["html"]
+    assert 'data-key="turn0"' in page.talk({})["html"]
+
+
+def test_what_was_asked_of_is_told_and_kept(library: FakeLibrary) -> None:
+    other = replace(VIDEO, id="w" * 64, path="/home/me/other.mp4")
+    library.kept[other.id] = other
+    Desk(library.home / "desk.json").tick(other.id, False)
+    page = talk(library)
+    begun = page.ask({"question": "what was it?", "at": 12})
+    assert "asked of talk.mp4, at 0:12" in begun["html"]
+    answered(page, begun)
+    assert "asked of talk.mp4, at 0:12" in talk(library).talk({"chat": begun["chat"]})["html"]
+
+
+def test_a_branch_is_picked_in_its_own_media(library: FakeLibrary) -> None:
+    page = talk(library)
+    begun = page.steer({"question": "what?", "media": VIDEO.id, "node": "n1-2", "at": None})
+    answered(page, begun)
+    assert library.asked[-1] == {
+        "question": "what?",
+        "media": [VIDEO.id],
+        "at_s": None,
+        "chat": begun["chat"],
+        "resume": "n1-2",
+    }
+    assert "from a branch of talk.mp4" in begun["html"]
+
+
+def test_a_branch_is_named_by_its_pages_and_headings() -> None:
+    text = "A paper › 2 Rope, 3 Knots\nRopes are made of hemp."
+    node = Memory(
+        "d" * 16 + ".n1-2", "d" * 64, 0, "summary", "summary", PageSpan(2, 4, 0, 9), text, 0
+    )
+    wanted = Asked(("d" * 64,), resume="n1-2")
+    told = scope_of(wanted, {"d" * 64: "paper.pdf"}, {node.id: node})
+    assert told == "from pp. 2–4 of paper.pdf (“2 Rope, 3 Knots”)"
+    assert scope_of(EVERYTHING, {}, {}) == ""
+    assert scope_of(Asked(("a", "b")), {}, {}) == "asked of 2 media"
+
+
+def test_other_tabs_are_told_that_something_was_asked(library: FakeLibrary) -> None:
+    library.gate.clear()
+    page = talk(library)
+    seen = [page.pulse({})["stamp"]]
+    begun = page.ask({"question": "what was it?"})
+    seen.append(page.pulse({})["stamp"])
+    library.gate.set()
+    answered(page, begun)
+    seen.append(page.pulse({})["stamp"])
+    assert len(set(seen)) == 3
+    assert page.talk({"chat": begun["chat"], "quiet": True})["stamp"] == seen[-1]
+
+
+def test_a_deleted_chat_is_gone_and_the_last_one_opens(library: FakeLibrary) -> None:
+    page = talk(library)
+    first = page.ask({"question": "what was it?"})
+    answered(page, first)
+    second = page.ask({"question": "and then?", "chat": "new"})
+    answered(page, second)
+    left = page.drop({"chat": second["chat"]})
+    assert left["chat"] == first["chat"]
+    assert "what was it?" in left["html"]
+    assert "and then?" not in page.talk({"chat": second["chat"]})["html"]
+    assert not page.drop({"chat": first["chat"]})["kept"]
+
+
+def test_a_chat_is_taken_along_with_links(library: FakeLibrary) -> None:
+    page = talk(library)
+    with pytest.raises(InputError, match="no answer in this chat"):
+        page.export({"chat": "none", "address": "http://here/"})
+    begun = page.ask({"question": "what *was* it?"})
+    answered(page, begun)
+    found = page.export({"chat": begun["chat"], "address": "http://here/"})
+    assert found["name"] == "2026-01-01-what-was-it.md"
+    assert found["text"].startswith("# what \\*was\\* it?\n\n1 January 2026, 00:00 UTC")
+
+
+def test_an_empty_chat_offers_questions_about_what_is_ticked(library: FakeLibrary) -> None:
+    span = TimeSpan(0.0, 1.0)
+    library.memories = [Memory("v.e0", VIDEO.id, 0, "event", "seen", span, "Seen: owl", 0)]
+    html = talk(library).talk({})["html"]
+    assert 'data-question="When is an owl seen?"' in html
+
+
+def test_how_it_was_found_is_drawn_when_wanted(library: FakeLibrary) -> None:
+    library.script = [Step("found", "2 places"), replace(ANSWER, walk=(Step("found", "2 places"),))]
+    page = talk(library)
+    begun = page.ask({"question": "what was it?"})
+    answered(page, begun)
+    assert "2 places" in page.way({"chat": begun["chat"], "turn": "turn0"})["html"]
+    with pytest.raises(InputError, match="not kept any more"):
+        page.way({"chat": begun["chat"], "turn": "gone"})
 
 
 def test_a_question_to_an_empty_library_is_refused(tmp_path: Path) -> None:

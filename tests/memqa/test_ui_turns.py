@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from memqa.ui.turns import ShownTurn, answer_html, option_ids, short_names, state_html, turn_html
+from memqa.chats import Asked
+from memqa.ui.turns import ShownTurn, answer_html, short_names, state_html, turn_html
 from memqa.values import Answer, Citation, Evidence, Step
 from models.values import Box, Locator, PageSpan, TimeSpan
 
@@ -53,7 +54,7 @@ def test_over_one_media_chips_need_no_name() -> None:
 def test_each_state_is_a_dot_and_a_word(state: str, word: str) -> None:
     html = state_html(state)
     assert 'class="dot"' in html
-    assert text_of(html) == word
+    assert text_of(html).partition(" · ")[0] == word
 
 
 def test_an_unanswered_question_shows_the_closest_places() -> None:
@@ -69,7 +70,7 @@ def test_a_citation_of_unknown_evidence_or_beyond_the_text_does_no_harm() -> Non
 
 def test_while_running_the_step_is_named_and_then_the_words_come() -> None:
     looking = ShownTurn("t", "q", steps=(Step("found", "12 places"),), running=True)
-    assert "looking… found" in turn_html(looking)
+    assert "looking… found: 12 places" in turn_html(looking)
     assert 'aria-busy="true"' in turn_html(looking)
     writing = ShownTurn("t", "q", text="It was", running=True)
     assert "It was" in turn_html(writing)
@@ -81,13 +82,31 @@ def test_a_stopped_turn_keeps_what_was_written() -> None:
     assert "stopped" in html
 
 
-def test_local_names_in_a_walk_belong_to_the_media_named_last() -> None:
-    steps = (
-        Step("found", scores={"aa.e4": 1.0}),
-        Step("walk n2-0", scores={"n1-0": 1.0, "p4": 0.5}),
-    )
-    assert option_ids(steps) == {
-        "aa.e4": ("aa.e4",),
-        "n1-0": ("aa.n1-0", "aa.e1-0"),
-        "p4": ("aa.p4", "aa.e4"),
-    }
+def test_what_was_not_cited_is_folded() -> None:
+    answer = Answer("One.", "grounded", (MOMENT, PAGE), (Citation(0, 4, ("m.u1",)),))
+    html = turn_html(ShownTurn("t", "q", answer=answer))
+    assert "See also 1\u00a0more place<" in html
+    cited, folded = html.split("See also")
+    assert 'data-evidence="d.p1"' not in cited
+    assert 'data-evidence="d.p1"' in folded
+
+
+def test_a_finished_turn_can_be_copied_and_asked_again() -> None:
+    answer = Answer("One.", "grounded", (MOMENT,), (Citation(0, 4, ("m.u1",)),))
+    html = turn_html(ShownTurn("t", "q?", answer=answer, asked=Asked(at_s=12.5)))
+    assert 'data-text="One. [1]\n\n[1] talk.mp4, 12:04–12:06"' in html
+    assert 'data-question="q?" data-at="12.5"' in html
+    assert "Ask again" in turn_html(ShownTurn("t", "q", stopped=True))
+    assert "Ask again" not in turn_html(ShownTurn("t", "q", running=True))
+
+
+def test_files_of_one_name_keep_their_endings() -> None:
+    other = evidence("d.p1", PageSpan(1, 1, 0, 1), media="d", path="/b/talk.pdf")
+    assert short_names([MOMENT, other]) == {"m": "talk.mp4", "d": "talk.pdf"}
+
+
+def test_what_could_not_be_done_is_a_quiet_note() -> None:
+    steps = (Step("no language model", "It is not there.", fallback=True), Step("told", "quoted"))
+    html = turn_html(ShownTurn("t", "q", answer=Answer("One.", "ungrounded", walk=steps)))
+    assert '<p class="note">It is not there.</p>' in html
+    assert "quoted" in html

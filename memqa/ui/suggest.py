@@ -1,0 +1,125 @@
+"""Questions for an empty chat, made from what is known of the media: no model is asked.
+
+Each takes a form that the program can answer from its memory: when something is seen or said, what
+stands on a sign, what a document says under one of its headings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+
+from memqa.findings import parts_of
+from memqa.store.schema import Memory
+from memqa.values import Level, Media
+
+LEVELS: tuple[Level, ...] = ("event", "passage")
+MOST = 3
+_PLAIN = frozenset(
+    "abstract introduction references contents appendix acknowledgements acknowledgments index "
+    "bibliography notes preface foreword copyright cover summary".split()
+)
+_NUMBER = re.compile(r"^(?:chapter|section|part)?\s*(?:\d+(?:\.\d+)*|[ivxlc]+)[.):]?\s+", re.I)
+_SENTENCE = re.compile(r"[^.?!…]+")
+_FEWEST_SAID, _MOST_SAID = 4, 7  # words
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What of a media may be asked about: words said, read and seen, headings it stands under."""
+
+    name: str
+    is_document: bool
+    said: tuple[str, ...] = ()
+    read: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
+    headings: tuple[str, ...] = ()
+
+
+def known_of(media: Media, memories: Iterable[Memory]) -> Known:
+    """Gather what a media's events and passages, in their order, offer to ask about."""
+    if media.kind == "document":
+        paths = [memory.heading.split(" › ") for memory in memories if memory.heading]
+        title = paths[0][0] if paths and all(path[0] == paths[0][0] for path in paths) else ""
+        found = (_heading(path[-1]) for path in paths if path[-1] != title)
+        return Known(media.name, True, headings=_once(found))
+    parts = [parts_of(memory.text) for memory in memories]
+    return Known(
+        media.name,
+        False,
+        said=_once(chain.from_iterable(_sentences(one.get("said", "")) for one in parts)),
+        read=_once(_sign(one.get("read", "")) for one in parts),
+        seen=_once(_label(one.get("seen", "")) for one in parts),
+    )
+
+
+def suggestions(known: Sequence[Known]) -> list[str]:
+    """Give up to three questions, of as many media as there are, each of another sort."""
+    alone = len(known) == 1
+    asked = [list(_questions(one, alone=alone, turn=turn)) for turn, one in enumerate(known)]
+    mixed = chain.from_iterable(zip_longest(*asked))
+    return list(dict.fromkeys(one for one in mixed if one))[:MOST]
+
+
+def _questions(known: Known, *, alone: bool, turn: int) -> Iterator[str]:
+    if known.is_document:
+        yield f"Summarise {known.name}."
+        for heading in _spread(known.headings, 2):
+            yield f"What does {'it' if alone else known.name} say about {heading}?"
+        return
+    timed = [
+        *(f"When is “{one}” said?" for one in _spread(known.said, 1)),
+        *(_when_seen(one) for one in _spread(known.seen, 1)),
+        *(f"Where does it say “{one}”?" for one in _spread(known.read, 1)),
+    ]
+    # A second video is asked for something else than the first.
+    yield from (*timed[turn % 3 :], *timed[: turn % 3])
+
+
+def _when_seen(label: str) -> str:
+    if label.endswith("s") and not label.endswith("ss"):
+        return f"When are {label} seen?"
+    return f"When is {'an' if label[0] in 'aeiou' else 'a'} {label} seen?"
+
+
+def _spread(found: Sequence[str], many: int) -> list[str]:
+    """Take some from the middle parts, since beginnings and ends are seldom what a thing is about.
+
+    Of two, the one at a third and the one at two thirds.
+    """
+    if not found:
+        return []
+    places = (len(found) * one // (many + 1) for one in range(1, many + 1))
+    return list(dict.fromkeys(found[place] for place in places))
+
+
+def _heading(path: str) -> str:
+    text = _NUMBER.sub("", " ".join(path.split()))
+    words = text.split()
+    is_fit = 1 <= len(words) <= 6 and 5 <= len(text) <= 48 and len(words[0]) > 1
+    is_plain = words and words[0].lower() in {*_PLAIN, "figure", "table"}
+    return text if is_fit and not is_plain and re.fullmatch(r"[^\d?!:;@/|“”\"]+", text) else ""
+
+
+def _sentences(said: str) -> Iterator[str]:
+    for found in _SENTENCE.findall(said):
+        words = found.split()
+        if len(words) >= _FEWEST_SAID and "“" not in found:
+            yield " ".join(words[:_MOST_SAID]).rstrip(",;:-–")
+
+
+def _sign(read: str) -> str:
+    text = " ".join(read.split())
+    is_fit = 4 <= len(text) <= 32 and sum(map(str.isalpha, text)) >= 0.7 * len(text)
+    return text if is_fit and "“" not in text else ""
+
+
+def _label(seen: str) -> str:
+    text = re.split(r",| or |\(", seen)[0].strip().lower()
+    return text if re.fullmatch(r"[a-z][a-z' -]{2,24}", text) else ""
+
+
+def _once(found: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one for one in found if one))
