@@ -8,7 +8,7 @@ from memqa.doctor import Check, Finding
 from memqa.model_choice import ModelRow
 from memqa.settings_file import Setting
 from memqa.ui.choices import GROUPS, Field, Port, Preset, cost
-from memqa.ui.markup import Safe, el
+from memqa.ui.markup import Safe, el, join
 from models.specs import forms
 
 _FINDINGS: dict[Finding, str] = {"ok": "fine", "note": "note", "problem": "problem"}
@@ -51,7 +51,7 @@ def _preset(one: Preset, *, may_choose: bool) -> Safe:
 
 def _port(port: Port, *, can_change: bool) -> Safe:
     used = port.used
-    name = used.name or used.good_for if used else "none"
+    name = " · ".join(part for part in (used.name, used.good_for) if part) if used else "none"
     missing = used is not None and used.state == "absent"
     return el(
         "details",
@@ -61,7 +61,7 @@ def _port(port: Port, *, can_change: bool) -> Safe:
             el("span", name, class_="name"),
             el("span", "not here", class_="missing") if missing else None,
         ),
-        el("p", port.gives, class_="gives"),
+        el("p", _told(port.gives), class_="gives"),
         _fixed(port.fixed_by),
         el("ul", [_model(row, can_change and not port.fixed_by) for row in port.rows]),
         _other(port) if can_change and not port.fixed_by else None,
@@ -207,7 +207,7 @@ def _messages(of: str) -> Safe:
 def doctor_html(checks: Sequence[Check], tier: str) -> Safe:
     """Write the doctor's lines, below what the language model may decide."""
     lines = el("ul", [_check(one) for one in checks], aria_label="What was looked at")
-    return Safe(el("p", tier, class_="tier") + lines)
+    return Safe(el("p", _told(tier), class_="tier") + lines)
 
 
 def _check(one: Check) -> Safe:
@@ -219,10 +219,16 @@ def _check(one: Check) -> Safe:
             "div",
             el("b", one.name),
             " ",
-            one.detail,
+            _told(one.detail),
             el("p", one.remedy, class_="remedy") if one.remedy else None,
             class_="what",
         ),
         class_=f"check {one.finding}",
         data_key=f"check-{one.name}",
     )
+
+
+def _told(text: str) -> list[Safe]:
+    """Write a sentence in which `commands` stand between backticks."""
+    parts = text.split("`")
+    return [el("code", part) if n % 2 else join(part) for n, part in enumerate(parts)]

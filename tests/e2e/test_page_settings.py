@@ -63,6 +63,7 @@ def test_the_settings_open_and_close_by_keyboard(page: Page) -> None:
         page.keyboard.press("Shift+Tab")
         inside = "document.activeElement.closest('#memqa-choices, body') !== null"
         assert page.evaluate(inside)
+    page.evaluate("document.querySelector('.settings-scroll').scrollTop = 0")
     look_everywhere(page, "settings")
     page.keyboard.press("Escape")
     page.wait_for_selector("#memqa-choices", state="hidden")
@@ -79,9 +80,7 @@ def test_a_wrong_number_is_refused_beside_its_field(page: Page, config: Path) ->
     assert config.read_text(encoding="utf-8") == before
 
 
-def test_a_number_is_kept_and_used_after_a_reload(
-    page: Page, config: Path, tmp_path: Path
-) -> None:
+def test_a_number_is_kept_and_used_after_a_reload(page: Page, config: Path, tmp_path: Path) -> None:
     first = video(tmp_path / "first.mp4", shots=(20, 20), size=(128, 96))
     page.keyboard.press("Escape")
     index(page, first)  # a worker lives now, with the settings of before
