@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -366,17 +366,33 @@ class Ingest:
         ]
 
 
-def settle_abandoned(store: Store) -> None:
-    """Keep what was seen of live sources whose watcher died; they cannot be taken up again."""
+def settle_abandoned(store: Store, waiting: Collection[str] = ()) -> None:
+    """Settle media whose process died while it took them in, so that they can be gone on with.
+
+    Those with an id or a path in ``waiting`` are left to the worker, which takes them up itself. A
+    live source cannot be taken up again: what was seen of it is kept as it is.
+    """
     for row in store.read.media_rows():
-        if LIVE not in row.signatures or row.media.status != "indexing" or row.forgetting:
-            continue
-        with suppress(StoreConflict), leased(store.home, row.media.id):
-            if row.committed_segment == NOTHING_COMMITTED:
-                store.upkeep.forget(row.media.id)
-            else:
-                notes = (*row.media.notes, "Watching was cut short.")
-                store.write.settle(replace(row.media, status="partial", notes=notes))
+        if _is_left(row) and not {row.media.id, row.media.path} & set(waiting):
+            with suppress(StoreConflict), leased(store.home, row.media.id):
+                # It may have come to its end between our look and our lease.
+                last = store.read.media_row(row.media.id)
+                if last is not None and _is_left(last):
+                    _settle(store, last)
+
+
+def _is_left(row: MediaRow) -> bool:
+    return row.media.status == "indexing" and not row.forgetting
+
+
+def _settle(store: Store, row: MediaRow) -> None:
+    if LIVE not in row.signatures:
+        store.write.settle(replace(row.media, status="cancelled"))
+    elif row.committed_segment == NOTHING_COMMITTED:
+        store.upkeep.forget(row.media.id)
+    else:
+        notes = (*row.media.notes, "Watching was cut short.")
+        store.write.settle(replace(row.media, status="partial", notes=notes))
 
 
 def files_of(path: Path, *, recursive: bool) -> list[Path]:

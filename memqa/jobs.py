@@ -23,6 +23,7 @@ from models.values import Progress
 
 JobState: TypeAlias = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
 Wish: TypeAlias = Literal["", "pause", "cancel"]
+JobTask: TypeAlias = Literal["index", "reindex", "live"]
 
 _BUSY_S = 30.0
 _KEEP_FINISHED = 200
@@ -33,14 +34,15 @@ CREATE TABLE IF NOT EXISTS jobs (
     media_id TEXT, kind TEXT, state TEXT NOT NULL, wish TEXT NOT NULL DEFAULT '',
     stage TEXT, done REAL, total REAL, unit TEXT, stage_at REAL, stage_from REAL, updated_at REAL,
     error TEXT, notes TEXT NOT NULL DEFAULT '[]', attempts INTEGER NOT NULL DEFAULT 0,
-    started_at REAL
+    started_at REAL, task TEXT NOT NULL DEFAULT 'index'
 )
 """
+_OPEN = "state IN ('queued', 'running', 'paused')"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One file to be indexed in the background.
+    """One file to be worked on in the background: to be indexed, or brought up to date.
 
     ``started_at`` is in seconds since the epoch; ``eta_s`` is how long the stage that ``progress``
     names will still take at its pace so far, None where that cannot be told yet.
@@ -58,6 +60,12 @@ class Job:
     eta_s: float | None = None
     method: str = "auto"
     attempts: int = 0
+    task: JobTask = "index"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it runs, or is to run."""
+        return self.state in ("queued", "running", "paused")
 
 
 class Queue:
@@ -73,6 +81,9 @@ class Queue:
             home.mkdir(parents=True, exist_ok=True)
             with self._open() as db:
                 db.execute(_TABLE)
+                columns = {row["name"] for row in db.execute("PRAGMA table_info(jobs)")}
+                if "task" not in columns:  # a queue from before there was more than one task
+                    db.execute("ALTER TABLE jobs ADD COLUMN task TEXT NOT NULL DEFAULT 'index'")
         except (OSError, sqlite3.Error) as exc:
             raise SetupError(
                 f"the library {home} cannot be opened: {exc}; choose another folder: "
@@ -81,18 +92,29 @@ class Queue:
 
     # For whoever wants something done
 
-    def submit(self, path: str, *, method: str = "auto") -> Job:
-        """Queue a file; a job of the same path that is still open is given back instead."""
+    def submit(
+        self,
+        path: str,
+        *,
+        method: str = "auto",
+        task: JobTask = "index",
+        media: Media | None = None,
+    ) -> Job:
+        """Queue a file; a job of the same path and task that is open is given back instead.
+
+        ``media`` is what the file is known as already.
+        """
         with self._open() as db:
             row = db.execute(
-                "SELECT * FROM jobs WHERE path = ? AND state IN ('queued', 'running', 'paused')",
-                (path,),
+                f"SELECT * FROM jobs WHERE path = ? AND task = ? AND {_OPEN}", (path, task)
             ).fetchone()
             if row is None:
                 job_id = uuid4().hex[:12]
+                known = (media.id, media.kind) if media is not None else (None, None)
                 db.execute(
-                    "INSERT INTO jobs (id, path, method, state) VALUES (?, ?, ?, 'queued')",
-                    (job_id, path, method),
+                    "INSERT INTO jobs (id, path, method, task, media_id, kind, state) "
+                    "VALUES (?, ?, ?, ?, ?, ?, 'queued')",
+                    (job_id, path, method, task, *known),
                 )
                 row = db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
                 self._prune(db)
@@ -257,6 +279,7 @@ def _job(row: sqlite3.Row) -> Job:
         eta_s=_eta_s(row) if progress is not None and row["state"] == "running" else None,
         method=row["method"],
         attempts=row["attempts"],
+        task=row["task"],
     )
 
 

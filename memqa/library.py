@@ -100,12 +100,11 @@ class Library:
         """The library's store, opened on first use."""
         with self._opening:
             if self._opened is None:
-                from memqa.ingest import settle_abandoned
                 from memqa.store.store import Store
 
                 self._opened = Store(self.home)
                 self._opened.upkeep.repair()
-                settle_abandoned(self._opened)
+                self._settle(self._opened)
             return self._opened
 
     def close(self) -> None:
@@ -301,6 +300,21 @@ class Library:
         chosen = reindex.chosen(self, media)
         return reindex.reindex(self, chosen, on_progress=on_progress, should_stop=should_stop)
 
+    def reindex_later(self, media: str) -> Job:
+        """Bring one media up to date as a job in the background; see ``reindex``.
+
+        Raises:
+            InputError: no such media, or it is not indexed to its end.
+        """
+        from memqa.stale import FINISHED
+
+        found = self.show(media)
+        if found.status not in FINISHED:
+            raise InputError(f"{found.name} is not indexed to its end; go on with it first")
+        job = self._queue.submit(found.path, task="reindex", media=found)
+        self._start_worker()
+        return job
+
     # Jobs in the background
 
     def jobs(self) -> list[Job]:
@@ -322,6 +336,29 @@ class Library:
         """Go on with a paused job, or try a failed or cancelled one again."""
         self._queue.resume(job_id)
         self._start_worker()
+
+    def settle(self) -> None:
+        """Note of media whose process was killed that nobody works on them any more."""
+        self._settle(self.store)
+
+    def take_settings(self) -> Settings:
+        """Take the settings as they are now in their file and the environment, and give them.
+
+        What runs goes on with those it began with. The worker goes once it is done, and the next
+        one has the new settings.
+
+        Raises:
+            SetupError: the settings are wrong; then nothing changes.
+        """
+        from memqa.worker import relieve_worker
+
+        found = settings_.load(home=self.home)
+        self.settings = found
+        self.engines = CatalogEngines(
+            found.models, found.language.options(), found.caption.options()
+        )
+        relieve_worker(self.home)
+        return found
 
     # What there is
 
@@ -665,6 +702,13 @@ class Library:
         except Exception as exc:  # one file must never stop the batch
             log.exception("unexpected while indexing")
             return Outcome(path, "failed", error=exc, elapsed_s=time.monotonic() - started)
+
+    def _settle(self, store: Store) -> None:
+        from memqa.ingest import settle_abandoned
+
+        open_ = [job for job in self._queue.all() if job.is_open]
+        waiting = {name for job in open_ for name in (job.media_id, job.path) if name}
+        settle_abandoned(store, waiting)
 
     def _start_worker(self) -> None:
         from memqa.worker import start_worker

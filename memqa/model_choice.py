@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from memqa import settings
+from memqa import settings, settings_file
 from models import catalog, fetch, shelf
 from models.embedded import EMBEDDED_MODELS
 from models.errors import SetupError
@@ -161,7 +159,7 @@ def use(models: Mapping[str, str]) -> Chosen:
             raise SetupError(f"{port} {name!r} cannot be used: {problem}")
     wanted = {port: settled(port, name) if name else "" for port, name in wanted.items()}
     before = in_use(settings.load().models)
-    path = _write(wanted)
+    path = settings_file.write({"models": wanted})
     after = in_use(settings.load().models)
     return Chosen(wanted, path, tuple(_notes(wanted, before, after)))
 
@@ -193,44 +191,3 @@ def _notes(
 def _is_here(port: str, name: str) -> bool:
     source, _ = catalog.source_of(port, name)
     return isinstance(source, Server) and source.is_here
-
-
-def _write(models: Mapping[str, str]) -> Path:
-    """Set names in the table ``[models]`` of the settings file; all else stays as it is."""
-    import tomlkit
-    from tomlkit.exceptions import TOMLKitError
-
-    path = settings.config_path()
-    try:
-        place = path.resolve()  # it may be a link, which stays one
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        file = tomlkit.parse(text)
-        table = file.setdefault("models", tomlkit.table())
-        for port, name in models.items():
-            table[port] = name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        _replace(place, tomlkit.dumps(file))
-    except (OSError, ValueError, TypeError, TOMLKitError) as exc:
-        raise SetupError(f"the settings file {path} cannot be changed: {exc}") from exc
-    return path
-
-
-def _replace(place: Path, text: str) -> None:
-    """Put a file in its place at once; only its owner ever gets to read its draft.
-
-    It may hold a key. What stood there before hands on its mode.
-    """
-    mode = stat.S_IMODE(place.stat().st_mode) if place.exists() else 0o600
-    draft = place.with_name(f"{place.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
-    try:
-        with open(draft, "x", encoding="utf-8", opener=_privately) as file:
-            file.write(text)
-        draft.chmod(mode)
-        draft.replace(place)
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _privately(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

@@ -14,17 +14,21 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 from memqa import settings as settings_
 from memqa.engines import CatalogEngines, Engines
 from memqa.jobs import Job, JobState, Queue, Wish
 from memqa.listening import Listener
 from memqa.settings import Settings
+from memqa.stale import FINISHED
 from memqa.store.lock import is_held, locked
 from models.errors import IngestCancelled, MemqaError
 from models.values import Progress
 
 log = logging.getLogger(__name__)
+
+_Ended: TypeAlias = tuple[JobState, str | None, tuple[str, ...]]
 
 _LOOK_S = 0.5
 _TELL_S = 0.25
@@ -41,9 +45,11 @@ def start_worker(settings: Settings) -> None:
         return
     log_path = home / "worker.log"
     too_long = log_path.exists() and log_path.stat().st_size > _MOST_LOG_BYTES
+    command = [sys.executable, "-m", "memqa.jobs", "--home", str(home), "--settings-from-stdin"]
     with log_path.open("wb" if too_long else "ab") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "memqa.jobs", "--home", str(home), "--settings-from-stdin"],
+            # Settings that are changed later than this are not its own.
+            [*command, "--since", repr(time.time())],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=errors,
@@ -62,12 +68,18 @@ def start_worker(settings: Settings) -> None:
 
 
 class Worker:
-    """Works through a library's queue; only one at a time gets to."""
+    """Works through a library's queue; only one at a time gets to.
 
-    def __init__(self, settings: Settings, *, engines: Engines | None = None) -> None:
+    ``since`` is when its settings were read, in seconds since the epoch.
+    """
+
+    def __init__(
+        self, settings: Settings, *, engines: Engines | None = None, since: float | None = None
+    ) -> None:
         self._settings = settings
         self._engines = engines or CatalogEngines(settings.models)
         self._queue = Queue(settings.home)
+        self._since = time.time() if since is None else since
 
     def run(self) -> None:
         """Work until nothing was queued for a while; gives up at once where another works."""
@@ -78,13 +90,15 @@ class Worker:
                     return
                 self._queue.recover(max_attempts=self._settings.jobs.max_attempts)
                 self._work_until_idle()
+            if self._is_relieved():
+                return
             # A job queued while we let go of the lock found a worker alive, and nobody else.
             if not any(job.state == "queued" for job in self._queue.all()):
                 return
 
     def _work_until_idle(self) -> None:
         idle_since = time.monotonic()
-        while True:
+        while not self._is_relieved():
             if (job := self._queue.claim()) is not None:
                 self._work(job)
                 idle_since = time.monotonic()
@@ -93,19 +107,38 @@ class Worker:
             else:
                 time.sleep(_LOOK_S)
 
+    def _is_relieved(self) -> bool:
+        """Whether the settings were changed since, so that a new worker has to follow."""
+        try:
+            return float(_relief(self._settings.home).read_text(encoding="utf-8")) > self._since
+        except FileNotFoundError:
+            return False
+
     def _work(self, job: Job) -> None:
         state, error, notes = self._ended(job)
         self._queue.finish(job.id, state, error=error, notes=notes)
 
-    def _ended(self, job: Job) -> tuple[JobState, str | None, tuple[str, ...]]:
-        from memqa.ingest import Ingest
-        from memqa.store.store import Store
-
+    def _ended(self, job: Job) -> _Ended:
         watch = _Watch(self._queue, job)
         listener = Listener(watch.told, watch.stops, lambda m: self._queue.identify(job.id, m))
         try:
-            store = Store(self._settings.home)
-            ingest = Ingest(store, self._engines, self._settings)
+            if job.task == "reindex":
+                return self._reindexed(job, watch, listener)
+            return self._indexed(job, watch, listener)
+        except MemqaError as exc:
+            return "failed", str(exc), ()
+        except Exception as exc:  # a bug in one file's path must not take the queue down
+            log.exception("unexpected while working on job %s", job.id)
+            said = f"{type(exc).__name__}: {exc}".rstrip(": ")
+            return "failed", f"something unexpected happened ({said}); see worker.log", ()
+
+    def _indexed(self, job: Job, watch: _Watch, listener: Listener) -> _Ended:
+        from memqa.ingest import Ingest
+        from memqa.store.store import Store
+
+        store = Store(self._settings.home)
+        ingest = Ingest(store, self._engines, self._settings)
+        try:
             outcome = ingest.take(Path(job.path), method=job.method, listener=listener)
         except IngestCancelled:
             if watch.wish != "pause":
@@ -114,13 +147,23 @@ class Worker:
             if media is not None:
                 store.write.settle(replace(media, status="queued"))
             return "paused", None, ()
-        except MemqaError as exc:
-            return "failed", str(exc), ()
-        except Exception as exc:  # a bug in one file's path must not take the queue down
-            log.exception("unexpected while working on job %s", job.id)
-            said = f"{type(exc).__name__}: {exc}".rstrip(": ")
-            return "failed", f"something unexpected happened ({said}); see worker.log", ()
         return "done", None, outcome.media.notes if outcome.media else ()
+
+    def _reindexed(self, job: Job, watch: _Watch, listener: Listener) -> _Ended:
+        from memqa.library import Library
+
+        with Library(self._settings.home, self._settings, engines=self._engines) as library:
+            if library.show(job.media_id or job.path).status not in FINISHED:
+                # It was being taken in again as a whole, and stopped: that goes on as indexing.
+                return self._indexed(job, watch, listener)
+            (outcome,) = library.reindex(
+                job.media_id, on_progress=watch.told, should_stop=watch.stops
+            )
+        if outcome.status == "cancelled":
+            return "paused" if watch.wish == "pause" else "cancelled", None, outcome.notes
+        if outcome.error is not None:
+            return "failed", str(outcome.error), outcome.notes
+        return "done", None, outcome.notes
 
 
 class _Watch:
@@ -153,14 +196,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="memqa.jobs", description=main.__doc__)
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--settings-from-stdin", action="store_true")
+    parser.add_argument("--since", type=float)
     given = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     if given.settings_from_stdin:
         settings = Settings.model_validate_json(sys.stdin.buffer.read())
     else:
         settings = settings_.load(home=given.home)
-    Worker(settings).run()
+    Worker(settings, since=given.since).run()
+
+
+def relieve_worker(home: Path) -> None:
+    """Let a worker that lives go once it is done; the next one has the settings of now."""
+    if is_held(_lock(home)):
+        draft = _relief(home).with_suffix(".part")
+        draft.write_text(repr(time.time()), encoding="utf-8")
+        draft.replace(_relief(home))
 
 
 def _lock(home: Path) -> Path:
     return home / "locks" / "worker.lock"
+
+
+def _relief(home: Path) -> Path:
+    return home / "locks" / "worker.relieved"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ from memqa.chats import Asked, Chat, Turn, chats_of
 from memqa.jobs import Job
 from memqa.library import Stats
 from memqa.store.schema import Memory
-from memqa.values import Answer, Evidence, Media, Step, Token
+from memqa.values import Answer, Collection, Evidence, Media, Step, Token
 from models.errors import InputError
 
 
@@ -28,6 +28,7 @@ class FakeLibrary:
         self.settings = SimpleNamespace(limits=SimpleNamespace(max_upload_bytes=50_000_000))
         self.kept = {item.id: item for item in media}
         self.queue = {job.id: job for job in jobs}
+        self.sets: dict[str, Collection] = {}
         self.memories: list[Memory] = []
         self.script: list[Step | Token | Answer] = []
         self.asked: list[dict[str, Any]] = []
@@ -85,6 +86,26 @@ class FakeLibrary:
 
     def forget(self, media: str) -> Media:
         return self.kept.pop(media)
+
+    def settle(self) -> None:
+        self.told.append("settled")
+
+    def reindex_later(self, media: str) -> Job:
+        found = self.show(media)
+        job = Job(f"job{len(self.queue)}", found.path, "queued", found.id, task="reindex")
+        self.queue[job.id] = job
+        return job
+
+    def collections(self) -> list[Collection]:
+        return sorted(self.sets.values(), key=lambda one: one.name)
+
+    def collect(self, name: str, media: Sequence[str]) -> Collection:
+        self.sets[name] = Collection(name, tuple(media))
+        return self.sets[name]
+
+    def uncollect(self, name: str) -> Collection:
+        del self.sets[name]
+        return Collection(name)
 
     def stats(self) -> Stats:
         return Stats(str(self.home), len(self.kept), 0, 0, 0.0, 0, 0, 1_200_000, 0)

@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from memqa.stale import FINISHED, models_of
 from memqa.ui import words
 from memqa.ui.markup import Child, Safe, el, icon
 from memqa.values import Kind, Media
@@ -35,7 +37,7 @@ _ORDER: dict[CardState, int] = {"working": 0, "waiting": 1, "paused": 2}
 _OF_JOB: dict[str, CardState] = {"queued": "waiting", "running": "working", "paused": "paused"}
 _OF_MEDIA: dict[str, CardState] = {
     "queued": "waiting",
-    "indexing": "cancelled",
+    "indexing": "working",
     "indexed": "ready",
     "partial": "partial",
     "failed": "failed",
@@ -50,6 +52,7 @@ class Card:
 
     ``key`` stays the same while a job finds out which media its file is. ``share`` is None where a
     stage does not know its end; ``reach`` says how far a half-indexed media can be asked already.
+    ``stale`` names the models in use that did not make it, ``kept`` what it takes.
     """
 
     key: str
@@ -67,11 +70,19 @@ class Card:
     notes: tuple[str, ...] = ()
     error: str | None = None
     can_retry: bool = True
+    is_whole: bool = False
+    stale: str = ""
+    kept: str = ""
 
     @property
     def can_be_asked(self) -> bool:
         """Whether something of it is in memory."""
-        return self.state in ("ready", "partial") or bool(self.reach)
+        return self.is_whole or bool(self.reach)
+
+    @property
+    def can_be_renewed(self) -> bool:
+        """Whether it can be brought up to date, and nobody is at it."""
+        return bool(self.stale) and self.state in ("ready", "partial")
 
 
 def cards(
@@ -87,10 +98,12 @@ def cards(
     Jobs come in the order they were queued. One belongs to a media by its id or, before that is
     known, by its path; the last one counts.
     Jobs that failed or were stopped before anything was remembered stay until they are dismissed;
-    those whose path is ``gone``, as a refused upload is, cannot be tried again.
+    those whose path is ``gone``, as a refused upload is, cannot be tried again. A media that is
+    "indexing" without a job is in the hands of another process.
     """
     known = list(media)
     last = _last_jobs(known, jobs)
+    last = {key: job for key, job in last.items() if not _is_told(job, dismissed)}
     shelf = [_of_media(item, last.pop(item.id, None), item.id not in unticked) for item in known]
     strays = [_of_job(job) for job in last.values() if job.state != "done"]
     shown = [card for card in strays + shelf if not _is_dismissed(card, dismissed)]
@@ -100,6 +113,11 @@ def cards(
 
 def _is_dismissed(card: Card, dismissed: Collection[str]) -> bool:
     return card.state in ("failed", "cancelled") and card.key in dismissed
+
+
+def _is_told(job: Job, dismissed: Collection[str]) -> bool:
+    """Whether this is a media's failed job that was read and dismissed; its card stays."""
+    return job.media_id is not None and job.state == "failed" and job.id in dismissed
 
 
 def _last_jobs(media: Sequence[Media], jobs: Iterable[Job]) -> dict[str, Job]:
@@ -116,20 +134,29 @@ def _of_media(media: Media, job: Job | None, ticked: bool) -> Card:
     state = _OF_MEDIA.get(media.status, "ready")
     if job is not None and job.state in _OF_JOB:
         state = _OF_JOB[job.state]
+    reach = _reach(media)
+    notes = media.notes
+    if state == "partial" and notes:
+        line, notes = notes[0], notes[1:]
+    else:
+        line = _line_of_media(media, state, job)
     return Card(
         key=media.id,
         media_id=media.id,
-        job_id=job.id if job is not None else None,
+        job_id=_job_id(media, job),
         path=media.path,
         name=media.name,
         kind=media.kind,
         state=state,
         length=words.length(media),
-        line=media.notes[0] if state == "partial" and media.notes else _line(state, job),
+        line=line,
         share=_share(state, job),
-        reach=_reach(media, state),
+        reach=reach,
         ticked=ticked,
-        notes=media.notes[1:] if state == "partial" else media.notes,
+        notes=notes,
+        is_whole=media.status in FINISHED,
+        stale=models_of(media.stale),
+        kept=words.kept(media),
         error=media.error or (job.error if job is not None and job.state == "failed" else None),
     )
 
@@ -162,8 +189,31 @@ def _share(state: CardState, job: Job | None) -> float | None:
     return words.share(job.progress)
 
 
-def _reach(media: Media, state: CardState) -> str:
-    if state in ("ready", "partial"):
+def _job_id(media: Media, job: Job | None) -> str | None:
+    """Name the job to go on with: one that ended is of no use to a media that stopped elsewhere."""
+    if job is None or (media.status == "cancelled" and job.state == "done"):
+        return None
+    return job.id
+
+
+def _line_of_media(media: Media, state: CardState, job: Job | None) -> str:
+    if state == "working" and (job is None or not job.is_open):
+        return "another program is reading it"
+    if state in ("cancelled", "paused") and media.status not in FINISHED:
+        return f"{_WORDS[state]} at {where}" if (where := _end(media)) else _WORDS[state]
+    return _line(state, job)
+
+
+def _end(media: Media) -> str:
+    """Say how far a media is remembered."""
+    if media.remembered_s:
+        return clock(media.remembered_s)
+    return f"page {media.remembered_pages}" if media.remembered_pages else ""
+
+
+def _reach(media: Media) -> str:
+    """Say how far a media that is not remembered whole can be asked."""
+    if media.status in FINISHED:
         return ""
     if media.remembered_s:
         return f"can be asked up to {clock(media.remembered_s)}"
@@ -172,11 +222,7 @@ def _reach(media: Media, state: CardState) -> str:
     return ""
 
 
-def shelf_html(shelf: Sequence[Card]) -> Safe:
-    """Write the cards as list items."""
-    return Safe("".join(card_html(card) for card in shelf))
-
-
+@lru_cache(maxsize=4096)  # a shelf is looked at every second, and few of its cards change
 def card_html(card: Card) -> Safe:
     """Write one card: tick, picture, name, facts, where it stands, and what can be done."""
     moving = card.state in ("working", "paused")
@@ -188,11 +234,18 @@ def card_html(card: Card) -> Safe:
         _bar(card) if moving else None,
         el("p", card.reach, class_="reach") if card.reach else None,
         el("p", card.error, class_="error", role="alert") if card.error else None,
+        _badge(card) if card.can_be_renewed else None,
         el("div", _actions(card), class_="actions"),
         class_=f"card {card.state}",
         data_key=card.key,
         data_media=card.media_id,
+        data_name=card.name,
     )
+
+
+def _badge(card: Card) -> Safe:
+    title = f"Its {card.stale} was another one, so that not all of it is found."
+    return el("p", "indexed with other models", class_="badge", title=title)
 
 
 def _tick(card: Card) -> Safe | None:
@@ -230,11 +283,17 @@ def _bar(card: Card) -> Safe:
 
 
 def _actions(card: Card) -> list[Safe]:
+    if card.state == "working" and card.job_id is None:
+        return []
     if card.state in ("working", "waiting"):
         return [_button("Pause", "pause", card), _button("Cancel", "cancel", card)]
     if card.state == "paused":
         return [_button("Go on", "retry", card), _button("Cancel", "cancel", card)]
     actions = []
+    if card.can_be_renewed:
+        actions.append(_button("Bring up to date", "renew", card))
+    if card.error and card.is_whole and card.state not in ("failed", "cancelled"):
+        actions.append(_button("Dismiss", "dismiss", replace(card, key=card.job_id or card.key)))
     if card.state in ("failed", "cancelled"):
         if card.can_retry:
             actions.append(
@@ -283,6 +342,7 @@ def _more(card: Card) -> Safe:
         el(
             "div",
             el("p", card.path, class_="path"),
+            el("p", card.kept, class_="kept") if card.kept else None,
             notes,
             el(
                 "details",

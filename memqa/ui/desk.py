@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import threading
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -43,6 +44,11 @@ class Desk:
         with self._lock:
             unticked = tuple(one for one in self._state.unticked if one != media_id)
             self._keep(replace(self._state, unticked=unticked if ticked else (*unticked, media_id)))
+
+    def untick(self, media_ids: Collection[str]) -> None:
+        """Let all media count for questions but these."""
+        with self._lock:
+            self._keep(replace(self._state, unticked=tuple(media_ids)))
 
     def dismiss(self, key: str) -> None:
         """Do not show a failed or stopped card again."""

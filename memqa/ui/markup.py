@@ -84,5 +84,8 @@ _DRAWINGS = {
     "shelf": '<path d="M3 3v10M6 3v10M9 3v10M11 3.5l2.5 9.5"/>',
     "film": '<rect x="2.5" y="3.5" width="11" height="9" rx="1"/>'
     '<path d="M5.5 3.5v9M10.5 3.5v9M2.5 8h3M10.5 8h3"/>',
+    "gear": '<circle cx="8" cy="8" r="2"/><path d="M8 2v1.6M8 12.4V14M2 8h1.6M12.4 8H14'
+    'M3.8 3.8l1.1 1.1M11.1 11.1l1.1 1.1M3.8 12.2l1.1-1.1M11.1 4.9l1.1-1.1"/>'
+    '<circle cx="8" cy="8" r="4.4"/>',
     "speech": '<path d="M3 3.5h10v7H8L5 13v-2.5H3z"/>',
 }

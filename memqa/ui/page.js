@@ -206,5 +206,5 @@
     }
   };
 
-  window.memqa = { call, tell, hear, morph, clock, placeOf, openTab, thumb: null };
+  window.memqa = { call, tell, hear, morph, morphNode, clock, placeOf, openTab, thumb: null };
 })();

@@ -10,11 +10,14 @@ import gradio as gr
 
 from memqa.ui.asking import Asking
 from memqa.ui.chat import chat_part
+from memqa.ui.collections import Collections
 from memqa.ui.desk import Desk
 from memqa.ui.markup import Safe, el, icon
 from memqa.ui.parts import part
 from memqa.ui.places import Places
-from memqa.ui.shelf import Shelf, shelf_part
+from memqa.ui.settings import SettingsDesk, settings_part
+from memqa.ui.shelf import Shelf
+from memqa.ui.shelf_frame import shelf_part
 from memqa.ui.stage import Stage, stage_part
 from memqa.ui.talk import Talk
 
@@ -33,10 +36,11 @@ def build(
     page = gr.Blocks(title="memqa", fill_width=True, fill_height=True, analytics_enabled=False)
     with page, gr.Column(elem_id="memqa-desk"):
         shelf = Shelf(library, desk, places, cache=cache, on_ready=on_ready)
-        shelf_part(shelf, with_paths=places.local)
+        shelf_part(shelf, Collections(library, desk), with_paths=places.local)
         stage_part(Stage(library, places))
         chat_part(Talk(library, desk, Asking(library)))
         part("tabs", _tabs(), {})
+        settings_part(SettingsDesk(library, places))
     places.serve_by(page)
     return page
 

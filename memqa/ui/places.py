@@ -49,6 +49,11 @@ class Places:
         """Tell which running page serves the files."""
         self._page = page
 
+    def take_uploads(self, most_bytes: int) -> None:
+        """Take uploads of up to so many bytes from now on."""
+        if self._page is not None:
+            self._page.max_file_size = most_bytes
+
     def open(self, media: Media) -> str | None:
         """Let the browser read this one file, and give its address; None if it is no player's file.
 

@@ -1,6 +1,6 @@
 // The shelf: adding files, the cards and what their buttons do. Cards are written by Python and
 // asked for anew while something is going on; only what changed is redrawn.
-const { call, morph, tell, hear } = window.memqa;
+const { call, morph, morphNode, tell, hear } = window.memqa;
 const one = (selector) => element.querySelector(selector);
 const list = one(".cards");
 const sending = one(".sending");
@@ -12,8 +12,11 @@ let timer = 0;
 const look = async () => {
   clearTimeout(timer);
   try {
+    const before = version;
     const found = await call(server, "look", { version });
-    if (!found.same) draw(found);
+    // What changed is told from one version on; another look was drawn meanwhile.
+    if (version !== before) version = "";
+    else if (!found.same) draw(found);
   } catch (error) {
     console.warn(error);
   }
@@ -22,19 +25,94 @@ const look = async () => {
 };
 
 const draw = (found) => {
-  version = found.version;
   busy = found.busy;
-  morph(list, found.html);
-  morph(one(".shelf-foot"), found.foot);
+  version = drawCards(found.keys, found.cards) ? found.version : "";
+  morph(one(".above"), found.above);
+  morph(one(".disk"), found.foot);
+  if (found.said) say(found.said);
   element.querySelector(".shelf").classList.toggle("empty", found.empty && !sending.children.length);
-  fillPosters();
+  searching.hidden = !found.many;
+  if (!found.many) searchBox.value = "";
+  filter();
+  for (const frame of list.querySelectorAll("[data-poster]:not([data-filled])")) seen.observe(frame);
   tell("shelf", found.scope);
 };
 
-// Posters are asked for one after another, so that a long shelf does not crowd out an answer.
+// Python sends the order of the cards, and those that changed; says whether all were at hand.
+const drawCards = (keys, changed) => {
+  const there = new Map([...list.children].map((card) => [card.dataset.key, card]));
+  let at = list.firstElementChild;
+  let complete = true;
+  for (const key of keys) {
+    let card = there.get(key);
+    there.delete(key);
+    const html = changed[key];
+    if (!card && !html) {
+      complete = false;
+      continue;
+    }
+    if (html) {
+      const wanted = document.createElement("template");
+      wanted.innerHTML = html;
+      const next = wanted.content.firstElementChild;
+      if (card) morphNode(card, next);
+      else card = next;
+    }
+    if (card === at) at = at.nextElementSibling;
+    else list.insertBefore(card, at);
+  }
+  for (const gone of there.values()) gone.remove();
+  return complete;
+};
+
+// Searching hides the other cards as one types; nothing is asked of Python.
+const searching = one(".searching");
+const searchBox = one(".search-box");
+const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+const matching = () => [...list.children].filter((card) => !card.hidden);
+const filter = () => {
+  const words = plain(searchBox.value).split(/\s+/).filter(Boolean);
+  for (const card of list.children) {
+    const name = plain(card.dataset.name ?? "");
+    card.hidden = !words.every((word) => name.includes(word));
+  }
+  const shown = matching();
+  const able = shown.filter((card) => card.querySelector("[data-tick]"));
+  one(".found-line").hidden = !words.length;
+  const told = `${shown.length} of ${list.children.length} shown`;
+  if (one(".found").textContent !== told) one(".found").textContent = told;
+  one(".only-these").hidden = !able.length;
+  one(".no-match").hidden = !words.length || shown.length > 0;
+};
+searchBox.addEventListener("input", filter);
+searchBox.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || !searchBox.value) return;
+  event.preventDefault();
+  searchBox.value = "";
+  filter();
+});
+one(".only-these").addEventListener("click", () => {
+  const media = matching().filter((card) => card.querySelector("[data-tick]")).map((card) => card.dataset.media);
+  attempt("tick_only", { media });
+});
+
+// Posters are asked for as they come into sight, one after another, so that a long shelf does not
+// crowd out an answer.
 const posters = new Map();
+const wanted = new Set();
+let isFilling = false;
+const seen = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) {
+    if (isIntersecting) wanted.add(target);
+    else wanted.delete(target);
+  }
+  if (!isFilling) fillPosters();
+}, { rootMargin: "200px" });
 const fillPosters = async () => {
-  for (const frame of list.querySelectorAll("[data-poster]:not([data-filled])")) {
+  isFilling = true;
+  for (const frame of wanted) {
+    wanted.delete(frame);
+    if (!frame.isConnected || frame.hasAttribute("data-filled")) continue;
     const id = frame.dataset.poster;
     if (!posters.has(id)) {
       posters.set(id, null);
@@ -48,7 +126,9 @@ const fillPosters = async () => {
     picture.src = posters.get(id);
     frame.replaceChildren(picture);
     frame.setAttribute("data-filled", "");
+    seen.unobserve(frame);
   }
+  isFilling = false;
 };
 
 const say = (text, isError = false) => {
@@ -62,9 +142,9 @@ const attempt = async (name, data) => {
     return done;
   } catch (error) {
     say(error.message, true);
+    version = "";
     return null;
   } finally {
-    version = "";
     look();
   }
 };
@@ -130,7 +210,6 @@ const sendOne = (file, { card, line, bar, button }) =>
       try {
         const done = await call(server, "add_upload", { path, name: file.name });
         say(done.said ?? "");
-        version = "";
         await look();
         end();
       } catch (error) {
@@ -199,6 +278,15 @@ element.addEventListener("click", (event) => {
     event.target.closest(".forget").open = false;
     event.target.closest(".more").open = false;
   }
+  const { collection, remove, ticks } = event.target.closest("[data-collection], [data-remove], [data-ticks]")?.dataset ?? {};
+  if (collection) {
+    const isAsked = event.target.closest("[data-collection]").getAttribute("aria-pressed") === "true";
+    if (isAsked) attempt("tick_only");
+    else attempt("ask_collection", { name: collection });
+  }
+  if (remove) attempt("remove_collection", { name: remove });
+  if (ticks) attempt("tick_only", ticks === "none" ? { media: [] } : {});
+  if (event.target.closest(".open-settings")) tell("settings");
   if (event.target.closest(".unfold-shelf")) {
     const unfolded = one(".shelf").classList.toggle("unfolded");
     one(".unfold-shelf").setAttribute("aria-expanded", String(unfolded));
@@ -207,10 +295,20 @@ element.addEventListener("click", (event) => {
     one(".shelf").classList.remove("unfolded");
   }
 });
+element.addEventListener("submit", async (event) => {
+  if (!event.target.matches(".keep-form")) return;
+  event.preventDefault();
+  const input = event.target.elements.name;
+  if (await attempt("keep_collection", { name: input.value })) input.value = "";
+});
+element.addEventListener("toggle", (event) => {
+  if (event.target.matches(".keep-as[open]")) event.target.querySelector("input").focus();
+}, true);
 element.addEventListener("change", (event) => {
   const { tick } = event.target.dataset;
   if (tick) attempt("tick", { media: tick, ticked: event.target.checked });
 });
+hear("settled", () => look());
 hear("sample", () => { memqaOpenLibrary(); attempt("sample"); });
 document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
 look();

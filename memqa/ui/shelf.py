@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import gradio as gr
 
 from memqa import examples
 from memqa.kinds import may_be_media
 from memqa.ui import pictures, words
-from memqa.ui.cards import Card, cards, shelf_html
+from memqa.ui.cards import Card, card_html, cards
+from memqa.ui.collections import above_html, asked_collection
 from memqa.ui.desk import Desk
-from memqa.ui.markup import Safe, el, icon
-from memqa.ui.parts import part
+from memqa.ui.markup import Safe, el
 from memqa.ui.places import Places
 from memqa.ui.uploads import arrived, file_name
+from memqa.values import Collection, Media
 from models.errors import InputError
 
 if TYPE_CHECKING:
+    from memqa.jobs import Job
     from memqa.library import Library
 
 _FOOT_EVERY_S = 10.0
-TAKES = "Video, audio, PDF, Word, PowerPoint, EPUB, subtitles, text, Markdown, HTML"
+_MOST_SENT = 16
+_SEARCHED_FROM = 6
 
 
 class Shelf:
@@ -46,26 +47,41 @@ class Shelf:
         self._places = places
         self._cache = cache
         self._foot: tuple[float, Safe] = (-_FOOT_EVERY_S, Safe(""))
+        self._sent: dict[str, dict[str, Safe]] = {}
+        self._added: set[str] = set()
 
     def look(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Tell how the shelf looks, unless the browser has that ``version`` already."""
-        found = self._cards()
+        """Tell how the shelf looks: of a ``version`` that the browser has, only what changed."""
+        found, said = self._cards(), self._said()
         if self._on_ready is not None and any(card.can_be_asked for card in found):
             on_ready, self._on_ready = self._on_ready, None
             on_ready()
-        busy = any(card.state in ("working", "waiting") for card in found)
-        html, foot = shelf_html(found), self._foot_html()
-        version = hashlib.sha256((html + foot).encode()).hexdigest()[:16]
-        if data.get("version") == version:
+        written = {card.key: card_html(card) for card in found}
+        collections, foot = self._library.collections(), self._foot_html()
+        above = above_html(found, collections, asked(found))
+        version = f"{hash((*written.items(), above, foot)):x}"
+        seen = str(data.get("version", ""))
+        if seen == version and not said:
             return {"same": True}
-        empty = not found
+        known = self._sent.get(seen, {})
+        self._sent[version] = written
+        for old in list(self._sent)[:-_MOST_SENT]:
+            self._sent.pop(old, None)
         return {
             "version": version,
-            "html": html,
+            "keys": list(written),
+            "cards": {key: html for key, html in written.items() if known.get(key) != html},
+            "above": above,
             "foot": foot,
-            "busy": busy,
-            "empty": empty,
-            "scope": {**scope(found), "empty": empty, "reach": _reach(found)},
+            "said": said,
+            "busy": any(card.state in ("working", "waiting") for card in found),
+            "empty": not found,
+            "many": len(found) >= _SEARCHED_FROM,
+            "scope": {
+                **scope(found, collections),
+                "empty": not found,
+                "reach": _reach(found),
+            },
         }
 
     def add_upload(self, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,6 +114,18 @@ class Shelf:
         if path not in {card.path for card in self._cards()}:
             raise InputError("This file is not on the shelf any more.")
         return self._add(Path(path))
+
+    def renew(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Bring a media up to date with the models in use, in the background."""
+        self._library.reindex_later(str(data.get("key", "")))
+        return {}
+
+    def renew_all(self, _data: Mapping[str, Any]) -> dict[str, Any]:
+        """Bring every media up to date that is not."""
+        for card in self._cards():
+            if card.can_be_renewed and card.media_id:
+                self._library.reindex_later(card.media_id)
+        return {}
 
     def pause(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Put a file aside; it goes on where it stopped."""
@@ -146,8 +174,13 @@ class Shelf:
     def _cards(self) -> list[Card]:
         state, jobs = self._desk.state, self._library.jobs()
         ended = {job.path for job in jobs if job.state in ("failed", "cancelled")}
+        media = self._library.media()
+        if _without_job(media, jobs):
+            # Another program is at it, or was killed, which only this tells.
+            self._library.settle()
+            media = self._library.media()
         return cards(
-            self._library.media(),
+            media,
             jobs,
             gone={path for path in ended if not Path(path).exists()},
             unticked=state.unticked,
@@ -155,12 +188,27 @@ class Shelf:
         )
 
     def _add(self, path: Path) -> dict[str, Any]:
-        known = {media.path: media for media in self._library.media()}
-        media = known.get(str(path))
-        self._library.add(path, wait=False)
-        if media is not None and media.status == "indexed":
-            return {"said": f"{media.name} is in the library already."}
+        self._added.add(self._library.add(path, wait=False).id)
         return {"said": ""}
+
+    def _said(self) -> str:
+        """Say of the files just added that they were in the library already; each once."""
+        if not self._added:
+            return ""
+        jobs = {job.id: job for job in self._library.jobs()}
+        ended = {one for one in self._added if one not in jobs or not jobs[one].is_open}
+        self._added -= ended
+        known = {one.id: one for one in self._library.media()} if ended else {}
+        names = [
+            known[job.media_id].name
+            for job in (jobs[one] for one in ended if one in jobs)
+            if job.state == "done"
+            and job.media_id in known
+            and _was_there(known[job.media_id], job)
+        ]
+        if len(names) > 1:
+            return f"{len(names)} files are in the library already."
+        return f"{names[0]} is in the library already." if names else ""
 
     def _add_folder(self, folder: Path) -> dict[str, Any]:
         found = sorted(one for one in folder.iterdir() if one.is_file() and one.name[0] != ".")
@@ -170,7 +218,7 @@ class Shelf:
         if not media:
             raise InputError(f"There are no documents, videos or recordings in {folder}.")
         for path in media:
-            self._library.add(path, wait=False)
+            self._add(path)
         said = f"Adding {words.counted(len(media), 'file', 'files')} of {folder.name}."
         if skipped := len(found) - len(media):
             said += f" {words.counted(skipped, 'other file is', 'other files are')} no media."
@@ -180,8 +228,11 @@ class Shelf:
         made_at, foot = self._foot
         if time.monotonic() - made_at >= _FOOT_EVERY_S:
             stats = self._library.stats()
-            taken = words.size(stats.tables_bytes + stats.uploads_bytes)
-            foot = el("p", f"{taken} on disk", title=stats.home) if stats.media else Safe("")
+            parts = [f"{words.size(stats.tables_bytes)} of memory"]
+            if stats.uploads_bytes:
+                parts.append(f"{words.size(stats.uploads_bytes)} of uploads")
+            said = f"{' and '.join(parts)} on disk"
+            foot = el("p", said, title=stats.home) if stats.media else Safe("")
             self._foot = (time.monotonic(), foot)
         return foot
 
@@ -196,13 +247,16 @@ def asked(shelf: Sequence[Card]) -> list[str] | None:
     return ticked if ticked and len(ticked) < len(able) else None
 
 
-def scope(shelf: Sequence[Card]) -> dict[str, Any]:
+def scope(shelf: Sequence[Card], collections: Sequence[Collection] = ()) -> dict[str, Any]:
     """Word what the next question is asked of."""
     able = [card for card in shelf if card.can_be_asked]
     chosen = asked(shelf)
+    collection = asked_collection(collections, chosen)
     count = len(able) if chosen is None else len(chosen)
     if not able:
         line, placeholder = "", "Add a video or a document, then ask"
+    elif collection is not None:
+        line, placeholder = f"asks {collection.name} ({count} media)", "Ask about these media"
     elif count == 1:
         card = able[0] if chosen is None else next(one for one in able if one.media_id == chosen[0])
         line, placeholder = f"asks {card.name}", "Ask about it"
@@ -212,84 +266,17 @@ def scope(shelf: Sequence[Card]) -> dict[str, Any]:
     return {"line": line, "placeholder": placeholder, "ready": len(able)}
 
 
+def _without_job(media: Sequence[Media], jobs: Sequence[Job]) -> bool:
+    """Whether a media is being indexed, by what is stored, of which no job in the queue is open."""
+    at_work = {name for job in jobs if job.is_open for name in (job.media_id, job.path)}
+    return any(one.status == "indexing" and not {one.id, one.path} & at_work for one in media)
+
+
+def _was_there(media: Media, job: Job) -> bool:
+    if not media.added_at or job.started_at is None:
+        return False
+    return datetime.fromisoformat(media.added_at).timestamp() < job.started_at
+
+
 def _reach(shelf: Sequence[Card]) -> dict[str, str]:
     return {card.media_id: card.reach or card.state for card in shelf if card.media_id}
-
-
-def shelf_part(shelf: Shelf, *, with_paths: bool) -> gr.HTML:
-    """Make the shelf."""
-    names = (
-        "look",
-        "add_upload",
-        "add_path",
-        "retry",
-        "pause",
-        "cancel",
-        "dismiss",
-        "forget",
-        "tick",
-        "poster",
-        "sample",
-    )
-    return part("shelf", _skeleton(with_paths), {name: getattr(shelf, name) for name in names})
-
-
-def _skeleton(with_paths: bool) -> Safe:
-    picker = el(
-        "label",
-        icon("add"),
-        el("span", "Add media"),
-        el(
-            "input",
-            type="file",
-            multiple=True,
-            class_="sr",
-            aria_label="Add media from your device",
-        ),
-        class_="button add",
-    )
-    path_box = el(
-        "details",
-        el("summary", "or a path on this machine"),
-        el(
-            "form",
-            el(
-                "input",
-                type="text",
-                name="path",
-                aria_label="Path of a file or folder",
-                placeholder="/home/me/talk.mp4",
-                autocomplete="off",
-                spellcheck="false",
-            ),
-            el("button", "Add", type="submit"),
-            class_="path-box",
-        ),
-        class_="paths",
-    )
-    unfold = el(
-        "button",
-        icon("shelf"),
-        type="button",
-        class_="unfold-shelf icon-button",
-        aria_label="Show the whole shelf",
-        aria_expanded="false",
-        title="Shelf",
-    )
-    return el(
-        "nav",
-        el("header", el("h1", "memqa"), unfold),
-        el(
-            "div",
-            picker,
-            el("p", f"or drop files anywhere. {TAKES}.", class_="hint"),
-            path_box if with_paths else None,
-            class_="adding",
-        ),
-        el("p", class_="shelf-status", role="status"),
-        el("ul", class_="sending", aria_label="Files being copied"),
-        el("ul", class_="cards", aria_label="Media"),
-        el("footer", class_="shelf-foot"),
-        class_="shelf empty",
-        aria_label="Library",
-    )

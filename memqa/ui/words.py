@@ -71,9 +71,17 @@ def size(count: int) -> str:
     value = float(count)
     for unit in ("bytes", "kB", "MB"):
         if value < 1000:
-            return f"{value:.0f}\u00a0{unit}"
+            digits = 1 if unit == "MB" and value < 10 else 0
+            return f"{value:.{digits}f}\u00a0{unit}"
         value /= 1000
     return f"{value:.1f}\u00a0GB"
+
+
+def kept(media: Media) -> str:
+    """Say what a media takes in memory: ``remembers 1.2 MB in 340 memories``."""
+    if not media.memories:
+        return ""
+    return f"remembers {size(media.bytes)} in {counted(media.memories, 'memory', 'memories')}"
 
 
 def counted(count: int, one: str, many: str) -> str:

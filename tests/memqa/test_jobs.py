@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from memqa import settings
-from memqa.jobs import Job, Queue
+from memqa.ingest import leased
+from memqa.jobs import _TABLE, Job, Queue
 from memqa.library import Library
 from memqa.listening import Listener
 from memqa.settings import JobSettings
@@ -22,6 +26,7 @@ from memqa.store.write import Writer
 from memqa.worker import Worker
 from models.errors import InputError
 from models.values import Progress
+from tests.memqa.others import Others
 from tests.memqa.parts import FakeEngines, write_document
 
 ROOT = Path(__file__).parents[2]
@@ -168,6 +173,78 @@ def test_a_killed_worker_is_followed_by_one_that_finishes(library: Library, tmp_
     assert work(library) == 0
     assert library._queue.get(job.id).state == "done"
     assert library.media()[0].status == "indexed"
+
+
+def test_a_queue_from_before_there_were_tasks_is_taken_over(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    with closing(sqlite3.connect(home / "jobs.sqlite")) as db, db:
+        db.execute(_TABLE.replace(", task TEXT NOT NULL DEFAULT 'index'", ""))
+        db.execute(
+            "INSERT INTO jobs (id, path, method, state) VALUES ('j', '/a', 'auto', 'queued')"
+        )
+    assert [(job.id, job.task) for job in Queue(home).all()] == [("j", "index")]
+    assert Queue(home).submit("/a", task="reindex").id != "j", "another task of the same file"
+    assert Queue(home).submit("/a").id == "j"
+
+
+def test_a_media_is_brought_up_to_date_in_the_background(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memqa.worker.start_worker", lambda _: None)
+    home = tmp_path / "home"
+    with Library(home, engines=FakeEngines()) as library:
+        story = library.add(write_document(tmp_path / "story.md", chapters=1))
+    with Library(home, engines=Others(("text",))) as library:
+        assert library.show(story.id).stale == ("text",)
+        job = library.reindex_later(story.name)
+        assert (job.task, job.media_id, job.kind) == ("reindex", story.id, "document")
+        assert library.reindex_later(story.id).id == job.id
+        quick = settings.load(home=home).model_copy(update={"jobs": JobSettings(idle_exit_s=0)})
+        Worker(quick, engines=Others(("text",))).run()
+        (done,) = library.jobs()
+        assert (done.state, done.error) == ("done", None)
+        assert library.show(story.id).stale == ()
+        assert library.search("zebrafinch clocktower sentence")
+
+
+def test_a_killed_media_is_settled_unless_somebody_is_at_it(
+    library: Library, tmp_path: Path
+) -> None:
+    story = write_document(tmp_path / "story.md", chapters=4)
+    job = library.add(story, wait=False)
+    assert work(library, die="_write_vectors") == -signal.SIGKILL
+    library.settle()
+    (media,) = library.media()
+    assert media.status == "indexing", "the queue still has it"
+    library.cancel(job.id)
+    library._queue.finish(job.id, "cancelled")
+    with leased(library.home, media.id):
+        library.settle()
+        assert library.media()[0].status == "indexing", "somebody is at it"
+    library.settle()
+    (media,) = library.media()
+    assert media.status == "cancelled"
+    assert library.add(story).status == "indexed"
+
+
+def test_a_worker_goes_once_the_settings_were_changed(
+    own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memqa.worker.start_worker", lambda _: None)
+    with Library(tmp_path / "home", engines=FakeEngines()) as library:
+        patient = settings.load(home=library.home)
+        assert patient.jobs.idle_exit_s > 60
+        worker = Thread(target=Worker(patient, engines=FakeEngines()).run)
+        worker.start()
+        lock = library.home / "locks" / "worker.lock"
+        wait_until(lambda: is_held(lock))
+        library.take_settings()
+        worker.join(20)
+        assert not worker.is_alive()
+        library.add(write_document(tmp_path / "story.md", chapters=1), wait=False)
+        Worker(patient, engines=FakeEngines(), since=time.time() - 60).run()
+        assert library.jobs()[0].state == "queued", "its settings are of before"
 
 
 def test_a_file_that_kills_the_worker_is_given_up(library: Library, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_killed_document_is_finished_by_the_next_run(
     with Library(tmp_path / "home", engines=FakeEngines()) as library:
         killed_at(library, document, step, segment)
         (media,) = library.media()
-        assert media.status == "indexing"
+        assert media.status == "cancelled"
         row = library.store.read.media_row(media.id)
         assert row is not None
         seen = library.store.read.memories(media.id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from memqa.jobs import Job
@@ -64,9 +66,48 @@ def test_what_is_being_indexed_stands_first() -> None:
     assert [card.name for card in cards([VIDEO], [running])] == ["new.mp4", "talk.mp4"]
 
 
-def test_a_media_left_by_a_dead_worker_can_be_gone_on_with() -> None:
+def test_a_media_left_by_a_killed_process_can_be_gone_on_with() -> None:
+    half = Media(VIDEO.id, VIDEO.path, "video", "cancelled", remembered_s=840)
+    (card,) = cards([half], [])
+    assert card.line == "stopped at 14:00"
+    assert card.reach == "can be asked up to 14:00"
+    assert 'data-do="retry"' in card_html(card)
+    book = Media(REPORT.id, REPORT.path, "document", "cancelled", remembered_pages=12)
+    assert cards([book], [])[0].line == "stopped at page 12"
+
+
+def test_a_media_that_another_process_works_on_is_left_to_it() -> None:
     half = Media(VIDEO.id, VIDEO.path, "video", "indexing", remembered_s=60)
-    assert 'data-do="retry"' in card_html(cards([half], [])[0])
+    (card,) = cards([half], [])
+    assert (card.state, card.line) == ("working", "another program is reading it")
+    assert "data-do" not in card_html(card)
+
+
+def test_a_media_of_other_models_can_be_brought_up_to_date() -> None:
+    old = replace(VIDEO, stale=("text", "image"))
+    (card,) = cards([old], [])
+    assert "text encoder and picture encoder" in card_html(card)
+    assert 'data-do="renew"' in card_html(card)
+    job = Job("j", old.path, "running", old.id, "video", Progress("Texts", 1, 4), task="reindex")
+    (card,) = cards([old], [job])
+    assert (card.state, card.share, card.can_be_asked) == ("working", 0.25, True)
+    assert "indexed with other models" not in card_html(card)
+
+
+def test_what_could_not_be_brought_up_to_date_is_said_until_dismissed() -> None:
+    old = replace(VIDEO, stale=("image",))
+    job = Job("j", old.path, "failed", old.id, error="the file is missing", task="reindex")
+    (card,) = cards([old], [job])
+    assert card.error == "the file is missing"
+    assert 'data-of="j"' in card_html(card)
+    (card,) = cards([old], [job], dismissed={"j"})
+    assert card.error is None
+    assert card.can_be_renewed
+
+
+def test_a_media_says_what_it_takes() -> None:
+    (card,) = cards([replace(VIDEO, memories=340, bytes=1_230_000)], [])
+    assert "remembers 1.2\u00a0MB in 340\u00a0memories" in card_html(card)
 
 
 def test_a_partly_read_media_says_first_what_is_missing_of_it() -> None:
@@ -112,7 +153,12 @@ def test_time_left_is_no_finer_than_it_is_known(seconds: float, said: str) -> No
 
 @pytest.mark.parametrize(
     ("count", "said"),
-    [(12, "12\u00a0bytes"), (1_200_000, "1\u00a0MB"), (1_234_000_000, "1.2\u00a0GB")],
+    [
+        (12, "12\u00a0bytes"),
+        (1_200_000, "1.2\u00a0MB"),
+        (31_200_000, "31\u00a0MB"),
+        (1_234_000_000, "1.2\u00a0GB"),
+    ],
 )
 def test_sizes_are_in_the_unit_a_person_would_use(count: int, said: str) -> None:
     assert words.size(count) == said

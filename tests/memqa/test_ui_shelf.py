@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from memqa.jobs import Job
+from memqa.ui.collections import Collections
 from memqa.ui.desk import Desk
 from memqa.ui.places import Places
 from memqa.ui.shelf import Shelf
 from memqa.ui.uploads import file_name
-from memqa.values import Media
+from memqa.values import Collection, Media
 from models.errors import InputError
 from tests.ui_fakes import FakeLibrary
 
 VIDEO = Media("v" * 64, "/home/me/talk.mp4", "video", "indexed", duration_s=20.0)
+REPORT = Media(
+    "d" * 64, "/home/me/report.pdf", "document", "indexed", added_at="2026-01-01T00:00:00Z"
+)
 
 
 @pytest.fixture
@@ -34,6 +40,10 @@ def shelf(library: FakeLibrary, *, local: bool = True) -> Shelf:
         cache=cache,
         on_ready=lambda: library.told.append("ready"),
     )
+
+
+def html_of(page: Shelf) -> str:
+    return "".join(page.look({})["cards"].values())
 
 
 def test_the_models_are_called_for_once_when_there_is_something_to_ask(tmp_path: Path) -> None:
@@ -120,6 +130,111 @@ def test_the_shelf_is_sent_only_when_it_changed(library: FakeLibrary) -> None:
     assert "same" not in page.look({"version": first["version"]})
 
 
+def test_only_cards_that_changed_are_sent(library: FakeLibrary) -> None:
+    library.kept[REPORT.id] = REPORT
+    page = shelf(library)
+    first = page.look({})
+    assert set(first["cards"]) == set(first["keys"]) == {VIDEO.id, REPORT.id}
+    page.tick({"media": VIDEO.id, "ticked": False})
+    second = page.look({"version": first["version"]})
+    assert (list(second["cards"]), second["keys"]) == ([VIDEO.id], first["keys"])
+    assert set(page.look({"version": "of another server"})["cards"]) == set(first["keys"])
+
+
+def test_a_file_that_was_there_already_is_said_once(library: FakeLibrary) -> None:
+    library.kept[REPORT.id] = REPORT
+    page = shelf(library)
+    page.add_path({"path": str(Path(__file__))})
+    version = page.look({})["version"]
+    (job,) = library.jobs()
+    ended = replace(job, state="done", media_id=REPORT.id, started_at=2e9)
+    library.queue[job.id] = ended
+    assert page.look({"version": version})["said"] == "report.pdf is in the library already."
+    assert not page.look({}).get("said")
+    page.add_path({"path": str(Path(__file__))})
+    library.queue["job1"] = replace(ended, id="job1", started_at=1e9)
+    assert not page.look({}).get("said"), "it was new"
+
+
+def test_what_nobody_works_on_any_more_is_settled(library: FakeLibrary) -> None:
+    page = shelf(library)
+    half = replace(VIDEO, status="indexing", remembered_s=840)
+    library.kept[VIDEO.id] = half
+    assert "another program is reading it" in html_of(page)
+    assert "settled" in library.told
+    library.told.clear()
+    library.queue["j"] = Job("j", half.path, "running", half.id)
+    page.look({})
+    assert "settled" not in library.told, "the worker is at it"
+
+
+def test_stale_media_are_brought_up_to_date_in_the_background(library: FakeLibrary) -> None:
+    library.kept = {one.id: replace(one, stale=("text",)) for one in (VIDEO, REPORT)}
+    page = shelf(library)
+    found = page.look({})
+    assert "2 media were indexed with other models" in found["above"]
+    assert "Bring up to date" in found["cards"][VIDEO.id]
+    page.renew({"key": VIDEO.id})
+    assert "waiting for its turn" in html_of(page)
+    page.renew_all({})
+    assert [(job.media_id, job.task) for job in library.jobs()] == [
+        (VIDEO.id, "reindex"),
+        (REPORT.id, "reindex"),
+    ]
+    assert "Bring" not in html_of(page)
+
+
+def groups(library: FakeLibrary) -> Collections:
+    return Collections(library, Desk(library.home / "page" / "desk.json"))  # type: ignore[arg-type]
+
+
+def test_ticked_media_are_kept_as_a_collection_and_asked_by_it(library: FakeLibrary) -> None:
+    library.kept[REPORT.id] = REPORT
+    page = shelf(library)
+    page.tick({"media": VIDEO.id, "ticked": False})
+    assert "Keep this one as a collection" in page.look({})["above"]
+    sets = Collections(library, page._desk)  # type: ignore[arg-type]
+    assert sets.keep_collection({"name": " reports "})["said"] == "1\u00a0media is kept as reports."
+    found = page.look({})
+    assert 'aria-pressed="true"' in found["above"]
+    assert "Keep" not in found["above"]
+    assert found["scope"]["line"] == "asks reports (1 media)"
+    sets.tick_only({})
+    assert page.look({})["scope"]["line"] == "asks all 2 media"
+    sets.ask_collection({"name": "reports"})
+    assert page.look({})["scope"]["line"] == "asks reports (1 media)"
+    with pytest.raises(InputError, match="already"):
+        sets.keep_collection({"name": "Reports"})
+    assert "media stay" in sets.remove_collection({"name": "reports"})["said"]
+    with pytest.raises(InputError, match="no collection"):
+        sets.ask_collection({"name": "reports"})
+
+
+def test_a_collection_without_media_cannot_be_asked(library: FakeLibrary) -> None:
+    library.sets["gone"] = Collection("gone", (), 2)
+    with pytest.raises(InputError, match="Nothing of gone"):
+        groups(library).ask_collection({"name": "gone"})
+
+
+def test_names_of_collections_are_never_markup(library: FakeLibrary) -> None:
+    library.kept[REPORT.id] = REPORT
+    library.sets["<b>"] = Collection("<b>", (VIDEO.id,))
+    assert "<b>" not in shelf(library).look({})["above"]
+
+
+def test_a_shelf_of_a_thousand_media_is_told_quickly(tmp_path: Path) -> None:
+    many = [replace(VIDEO, id=f"{n:064x}", path=f"/home/me/talk {n}.mp4") for n in range(1000)]
+    library = FakeLibrary(tmp_path / "home", many)
+    page = shelf(library)
+    version = page.look({})["version"]
+    library.queue["j"] = Job("j", many[7].path, "running", many[7].id, "video")
+    started = time.perf_counter()
+    changed = page.look({"version": version})
+    assert time.perf_counter() - started < 0.5
+    assert list(changed["cards"]) == [many[7].id]
+    assert len(changed["keys"]) == 1000
+
+
 def test_forgetting_takes_the_card_away(library: FakeLibrary) -> None:
     page = shelf(library)
     assert "forgotten" in page.forget({"key": VIDEO.id})["said"]
@@ -133,12 +248,12 @@ def test_cancelled_work_can_be_gone_on_with(library: FakeLibrary, tmp_path: Path
     job = library.add(film)
     page.cancel({"job": job.id})
     assert library.jobs()[0].state == "cancelled"
-    assert "Go on" in page.look({})["html"]
+    assert "Go on" in html_of(page)
     page.dismiss({"key": job.id})
-    assert "new.mp4" not in page.look({})["html"]
+    assert "new.mp4" not in html_of(page)
     assert film.exists()
     page.retry({"key": job.id, "job": job.id})
-    assert "new.mp4" in page.look({})["html"]
+    assert "new.mp4" in html_of(page)
 
 
 def test_a_dismissed_upload_leaves_the_disk(library: FakeLibrary) -> None:
@@ -156,7 +271,7 @@ def test_a_refused_upload_that_is_gone_cannot_be_tried_again(library: FakeLibrar
     page = shelf(library)
     job = library.add(library.home / "uploads" / "one" / "odd.mp4")
     library.queue[job.id] = replace(job, state="failed", error="odd.mp4 is no video")
-    html = page.look({})["html"]
+    html = html_of(page)
     assert "Dismiss" in html
     assert "Try again" not in html
 
