@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from uuid import uuid4
 
+from memqa.shown import Shown
 from memqa.values import Kind, Media
 from models.errors import InputError, SetupError
 from models.values import Progress
@@ -39,7 +40,7 @@ CREATE TABLE IF NOT EXISTS jobs (
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Job(Shown):
     """One file to be indexed in the background.
 
     ``started_at`` is in seconds since the epoch; ``eta_s`` is how long the stage that ``progress``
