@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from uuid import uuid4
 
+from memqa.shown import Shown
 from memqa.values import Kind, Media
 from models.errors import InputError, SetupError
 from models.values import Progress
@@ -41,7 +42,7 @@ _OPEN = "state IN ('queued', 'running', 'paused')"
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Job(Shown):
     """One file to be worked on in the background: to be indexed, or brought up to date.
 
     ``started_at`` is in seconds since the epoch; ``eta_s`` is how long the stage that ``progress``

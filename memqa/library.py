@@ -24,6 +24,8 @@ from memqa.engines import CatalogEngines, Engines
 from memqa.jobs import Job, Queue
 from memqa.listening import Listener
 from memqa.settings import Settings
+from memqa.shown import Bundle, Shown, bundle
+from memqa.shown.bar import watched
 from memqa.values import (
     Answer,
     AnswerMode,
@@ -53,7 +55,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Stats:
+class Stats(Shown):
     """What the library holds and takes on disk."""
 
     home: str
@@ -111,6 +113,12 @@ class Library:
         """Let go of the store; jobs in the background go on."""
         with self._opening:
             self._opened = None
+
+    def __repr__(self) -> str:
+        return f"<Library {self.home}>"
+
+    def _repr_mimebundle_(self, **_: object) -> Bundle:
+        return bundle(self)
 
     def __enter__(self) -> Library:
         return self
@@ -187,7 +195,8 @@ class Library:
         """
         file = Path(path).expanduser().resolve()
         if wait:
-            media = self._ingest(file, method, Listener(on_progress)).media
+            with watched(file.name, on_progress) as heard:
+                media = self._ingest(file, method, Listener(heard)).media
             assert media is not None, "a file that was taken in is a media"
             return media
         if not file.is_file():

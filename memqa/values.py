@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from memqa.shown import Shown
 from models.values import Box, Locator, PageSpan, TimeSpan, clock
 
 Kind: TypeAlias = Literal["video", "audio", "document"]
@@ -23,7 +24,7 @@ AnswerMode: TypeAlias = Literal["auto", "global", "moment"]
 
 
 @dataclass(frozen=True, slots=True)
-class Media:
+class Media(Shown):
     """One added file, known by the SHA-256 of its bytes; a live source by a random id.
 
     ``remembered_s`` (or ``remembered_pages``) says how far memory reaches while indexing runs.
@@ -57,7 +58,7 @@ class Media:
 
 
 @dataclass(frozen=True, slots=True)
-class Collection:
+class Collection(Shown):
     """A named set of media that are asked together, in the order they were added.
 
     ``missing`` counts those of it that are not in the library any more.
@@ -110,7 +111,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Shown):
     """A moment or a stretch of pages that an answer rests on, with what was found there.
 
     ``id`` is the id of the memory it was made from and fits into a URL fragment.
@@ -289,7 +290,7 @@ SET_BY_HAND = "Set by hand."
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Shown):
     """What was asked for: text, its state, and the evidence that each part of it rests on."""
 
     text: str

@@ -103,6 +103,23 @@ def windows_here(path: str, *, start_s: float, segment: int, segment_s: float) -
             segment += 1
 
 
+def sound_here(path: str, start_s: float, end_s: float) -> tuple[NDArray[np.float32], int]:
+    """Give the sound of ``[start_s, end_s)``, mono samples [n], and their rate in Hz.
+
+    It may end early, and is empty where there is none. Raises as ``video.probe``.
+    """
+    with open_media(path) as container:
+        stream = sound_stream(container)
+        if stream is None:
+            return np.zeros(0, np.float32), SOUND_RATE_HZ
+        rate, held = stream.codec_context.sample_rate, list[Piece]()
+        for piece in _pieces(container, stream, start_s, []):
+            if piece.start_s >= end_s:
+                break
+            held.append(piece)
+    return _join(held, start_s, end_s, rate)[: round((end_s - start_s) * rate)], rate
+
+
 def _pieces(
     container: InputContainer, stream: AudioStream, start_s: float, notes: list[str]
 ) -> Iterator[Piece]:

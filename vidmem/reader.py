@@ -47,6 +47,12 @@ def _stills(request: dict[str, Any]) -> Iterator[Answer]:
         yield {"kind": "still", "shape": picture.shape}, picture.tobytes()
 
 
+def _clip(request: dict[str, Any]) -> Iterator[Answer]:
+    from vidmem.clip import clip_here
+
+    yield {"kind": "clip"}, clip_here(*(request[key] for key in ("path", "start_s", "end_s")))
+
+
 def _subtitles(request: dict[str, Any]) -> Iterator[Answer]:
     found, note = subtitles_here(request["path"])
     said = [asdict(utterance) for utterance in found]
@@ -160,6 +166,7 @@ _ANSWERS = {
     "probe": _probe,
     "frame": _frame,
     "stills": _stills,
+    "clip": _clip,
     "subtitles": _subtitles,
     "sound": _sound,
     "frames": _frames,
