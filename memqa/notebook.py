@@ -11,12 +11,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.resources import files
 from typing import Any, Protocol
 from uuid import uuid4
 
 import anywidget
 
+from memqa.chats import Asked
 from memqa.library import Library
 from memqa.shown import Bundle
 from memqa.shown.places import place
@@ -156,14 +158,15 @@ class Cell:
         if not any(card.can_be_asked for card in shelf):
             raise InputError('There is nothing to ask yet; add a file with lib.add("talk.mp4").')
         media, worded = scope(shelf)
-        turn = self._asking.start(self._chat, question, media=media, scope=worded)
+        asked = Asked(None if media is None else tuple(media))
+        turn = self._asking.start(self._chat, question, asked)
         version = 0
-        self._tell_turn(turn)
+        self._tell_turn(replace(turn, scope=worded))
         while turn.running:
             latest, version = self._asking.follow(self._chat, version)
             assert latest is not None, "a turn that was started is there"
             turn = latest
-            self._tell_turn(turn)
+            self._tell_turn(replace(turn, scope=worded))
             time.sleep(_REDRAW_S)
 
     def _tell_turn(self, turn: ShownTurn) -> None:
