@@ -61,26 +61,62 @@ const growLine = async (before) => {
   fillEvents();
 };
 
-// Each event that is wide enough shows its picture, those in sight first.
+// Each event that is wide enough shows its picture, those in sight first. Where events are too
+// narrow, a film runs over them, a picture for every stretch of its width.
 const WIDE_PX = 30;
+const FILM_PX = 64;
+let filling = 0;
 const fillEvents = async () => {
+  const mine = ++filling;
   const bar = line();
-  if (!bar) return;
+  if (!bar?.clientWidth) return;
+  const events = [...bar.querySelectorAll(".event[data-thumbnail]")];
   const [left, right] = [bar.scrollLeft, bar.scrollLeft + bar.clientWidth];
-  const away = (event) => Math.max(left - event.offsetLeft, event.offsetLeft - right, 0);
-  const wide = [...bar.querySelectorAll(".event[data-thumbnail]:not(:has(img))")]
-    .filter((event) => event.clientWidth >= WIDE_PX)
-    .sort((a, b) => away(a) - away(b))
-    .slice(0, 60);
-  for (const event of wide) {
-    const url = await window.memqa.thumb(event.dataset.evidence).catch(() => null);
-    if (!url || !event.isConnected || event.querySelector("img")) continue;
+  const away = ({ at, wide }) => Math.max(left - at - wide, at - right, 0);
+  const wanted = [...wideEvents(events), ...film(bar, events)].sort((a, b) => away(a) - away(b));
+  for (const { holder, id } of wanted.slice(0, 60)) {
+    const url = await window.memqa.thumb(id).catch(() => null);
+    if (mine !== filling) return;
+    if (!url || !holder.isConnected || holder.querySelector("img")) continue;
     const picture = new Image();
     picture.alt = "";
     picture.src = url;
-    event.prepend(picture);
+    holder.prepend(picture);
   }
 };
+const wideEvents = (events) =>
+  events
+    .filter((event) => event.clientWidth >= WIDE_PX && !event.querySelector("img"))
+    .map((event) => ({ holder: event, id: event.dataset.evidence, at: event.offsetLeft, wide: event.clientWidth }));
+const film = (bar, events) => {
+  const lane = bar.querySelector(".row.events .lane");
+  const old = lane.querySelector(".film");
+  const wide = lane.clientWidth;
+  const key = `${events.length} ${wide}`;
+  if (old?.dataset.key === key) return unfilled(old);
+  old?.remove();
+  const narrow = events.filter((event) => event.clientWidth < WIDE_PX);
+  if (!narrow.length || wide > 20 * bar.clientWidth) return [];
+  const holder = document.createElement("div");
+  holder.className = "film";
+  holder.dataset.key = key;
+  for (let at = 0; at < wide; at += FILM_PX) {
+    const middle = at + FILM_PX / 2;
+    const event = events.find((one) => one.offsetLeft <= middle && middle < one.offsetLeft + one.offsetWidth);
+    if (!event || event.clientWidth >= WIDE_PX) continue;
+    const frame = document.createElement("span");
+    frame.style.left = `${(100 * at) / wide}%`;
+    frame.style.width = `${(100 * Math.min(FILM_PX, wide - at)) / wide}%`;
+    frame.dataset.of = event.dataset.evidence;
+    holder.append(frame);
+  }
+  lane.append(holder);
+  return unfilled(holder);
+};
+const unfilled = (holder) =>
+  [...holder.children]
+    .filter((frame) => !frame.firstChild)
+    .map((frame) => ({ holder: frame, id: frame.dataset.of, at: frame.offsetLeft, wide: FILM_PX }));
 new ResizeObserver(() => fillEvents()).observe(one(".time-panel"));
 one(".time-panel").addEventListener("scrollend", () => fillEvents(), true);
 

@@ -39,7 +39,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A stretch of time that is held as one; the more frames in it, the darker its ``shade``."""
+    """A stretch of time that is held as one; the more frames in it, the stronger its ``shade``."""
 
     start_s: float
     end_s: float
@@ -275,7 +275,7 @@ def _strip(view: MemoryView) -> Safe:
     ]
     ends = (
         el("span", "0:00"),
-        el("span", "darker: more frames in one"),
+        el("span", "stronger colour: more frames in one"),
         el("span", clock(length_s)),
     )
     return el(

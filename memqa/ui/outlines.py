@@ -94,4 +94,6 @@ def _common_heads(texts: Sequence[str]) -> str:
 
 def _gist(text: str) -> str:
     flat = " ".join(text.split())
+    if not flat:
+        return "nothing was recognised"
     return flat if len(flat) <= OUTLINE_CHARS else f"{flat[: OUTLINE_CHARS - 1].rstrip()}…"

@@ -52,7 +52,8 @@ const turnTo = async (wanted, mine) => {
   const page = wanted.page ?? 1;
   const current = wanted.boxes?.length || wanted.chars ? wanted : covering(page);
   // Of what was found by its words, only the words are marked on other places.
-  const others = found.words ? [] : found.hits.flatMap(({ boxes }, index) => (index === hit ? [] : boxes));
+  const elsewhere = found.words ? [] : found.hits.filter(({ chars }) => chars !== current?.chars);
+  const others = elsewhere.flatMap(({ boxes }) => boxes);
   const leaf = await call(server, "leaf", {
     media: wanted.media, page, boxes: current?.boxes ?? [], chars: current?.chars ?? null,
     others: others.filter((box) => box.page === page), quotes: found.quotes ?? [],

@@ -196,7 +196,7 @@ def test_a_document_tells_what_is_remembered_of_it(page: Page) -> None:
 
 
 def test_memory_grows_while_a_video_is_watched(page: Page, tmp_path: Path) -> None:
-    long = video(tmp_path / "growing.mp4", shots=(300,) * 5, texts="ABCDE", size=(384, 224))
+    long = video(tmp_path / "growing.mp4", shots=(60,) * 8, fps=2)
     upload(page, long)
     page.wait_for_selector(f"{card(long.name)} .open", timeout=INDEXED_MS)
     page.wait_for_selector(f"{card(long.name)} .reach", timeout=INDEXED_MS)
@@ -208,6 +208,12 @@ def test_memory_grows_while_a_video_is_watched(page: Page, tmp_path: Path) -> No
     page.wait_for_selector(f"{card(long.name)}.ready", timeout=INDEXED_MS)
     page.wait_for_function(f"+document.querySelector('.memory').dataset.seen > {early}")
     assert page.is_visible(".bar-row")
+    look(page, "memory-grown")
+    page.set_viewport_size({"width": 500, "height": 800})
+    page.evaluate("memqa.openTab('media')")
+    page.click("#stage-tab-time")
+    page.wait_for_selector(".event img, .film img", state="attached")
+    look(page, "watch-narrow-events")
 
 
 def test_the_scripts_of_the_stage_fail_nowhere(noted_page: tuple[Page, list[str]]) -> None:

@@ -58,7 +58,7 @@ def test_a_memory_that_gives_up_says_how_much_and_one_that_blurs_since_when() ->
     assert dict(memory_view(blurring, VIDEO).facts)["Tells apart"].startswith("the last 3 seconds")
 
 
-def test_elements_stand_along_the_video_darker_where_more_frames_are_one() -> None:
+def test_elements_stand_along_the_video_stronger_where_more_frames_are_one() -> None:
     cells = memory_view(ACCOUNT, VIDEO).cells
     assert cells[0].shade == 1 > cells[2].shade > cells[1].shade > 0
     assert cells[0].told == "0:00–0:04: 3\u00a0frames held as one\ndog"
