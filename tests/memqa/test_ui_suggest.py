@@ -32,7 +32,7 @@ def test_a_video_is_asked_for_what_is_said_seen_and_written() -> None:
     found = known_of(
         FILM,
         events(
-            "Seen: owl (bird) or hawk\nSaid: Oh. Tell me, is the keeper of the lighthouse at home now?",
+            "Seen: owl (bird) or hawk\nSaid: Tell me, is the keeper of the lighthouse at home now?",
             "Read: GATE 5 · 11:42",
             "Read: EXIT BELOW",
         ),
