@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,6 +55,12 @@ def answered(page: Page, many: int) -> str:
     return LAST
 
 
+def asked_about(question: str) -> str:
+    """Give what a suggested question names, where it names something in the media."""
+    quoted = re.search(r"“(.+)”|When is an? (.+) seen|say about (.+)\?", question)
+    return next(filter(None, quoted.groups())) if quoted else ""
+
+
 def test_looking_can_be_stopped_and_asked_again(page: Page) -> None:
     page.fill("#memqa-question", ASKED)
     page.press("#memqa-question", "Enter")
@@ -75,7 +82,8 @@ def test_an_empty_chat_offers_questions_that_can_be_answered(page: Page) -> None
     page.click(f'.suggestions >> text="{offered[0]}"')
     answered(page, 1)
     for question in offered[1:]:
-        ask(page, question)
+        turn = ask(page, question)
+        assert asked_about(question) in page.inner_text(f"{turn} .answer")
     assert page.locator(".turn .state.unanswered").count() == 0
     assert page.locator(".turn .state.grounded").count() >= 2
     assert page.locator(".suggestions").count() == 0
@@ -90,6 +98,7 @@ def test_what_is_ticked_is_what_is_offered(page: Page) -> None:
     for question in offered:
         turn = ask(page, question)
         assert page.locator(f"{turn} .state.grounded").count() == 1, question
+        assert asked_about(question) in page.inner_text(f"{turn} .places")
         assert page.inner_text(f"{turn} .scope") == "asked of sample.mp4"
     look_everywhere(page, "answer-grounded")
     page.check(f"{card('sample.pdf')} input[type=checkbox]")
@@ -102,7 +111,9 @@ def test_the_walk_is_drawn_and_goes_on_from_another_branch(page: Page) -> None:
     turn = ask(page, ASKED)
     page.click(f"{turn} .how > summary")
     page.wait_for_selector(f"{turn} .tree")
-    page.locator(f"{turn} .how").evaluate("node => node.scrollIntoView()")
+    page.locator(f"{turn} .how").evaluate(
+        "node => { node.closest('.log').scrollTop += node.getBoundingClientRect().top - 60; }"
+    )
     look_everywhere(page, "way-unfolded")
     fold = page.locator(f"{turn} .fold > summary:text('not opened')").last
     fold.click()
