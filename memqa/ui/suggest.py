@@ -17,13 +17,15 @@ from memqa.values import Level, Media
 
 LEVELS: tuple[Level, ...] = ("event", "passage")
 MOST = 3
+# What stands in the headings of any document says nothing of this one.
 _PLAIN = frozenset(
     "abstract introduction references contents appendix acknowledgements acknowledgments index "
-    "bibliography notes preface foreword copyright cover summary".split()
+    "bibliography notes preface foreword copyright cover summary figure table chapter work results "
+    "conclusion conclusions discussion statement experiments background overview".split()
 )
 _NUMBER = re.compile(r"^(?:chapter|section|part)?\s*(?:\d+(?:\.\d+)*|[ivxlc]+)[.):]?\s+", re.I)
 _SENTENCE = re.compile(r"[^.?!…]+")
-_FEWEST_SAID, _MOST_SAID = 4, 7  # words
+_FEWEST_SAID, _MOST_SAID = 4, 8  # words
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,9 @@ def known_of(media: Media, memories: Iterable[Memory]) -> Known:
     if media.kind == "document":
         paths = [memory.heading.split(" › ") for memory in memories if memory.heading]
         title = paths[0][0] if paths and all(path[0] == paths[0][0] for path in paths) else ""
-        found = (_heading(path[-1]) for path in paths if path[-1] != title)
-        return Known(media.name, True, headings=_once(found))
+        found = _once(_heading(path[-1]) for path in paths if path[-1] != title)
+        telling = tuple(one for one in found if " " in one)
+        return Known(media.name, True, headings=telling or found)
     parts = [parts_of(memory.text) for memory in memories]
     return Known(
         media.name,
@@ -57,22 +60,22 @@ def known_of(media: Media, memories: Iterable[Memory]) -> Known:
 
 def suggestions(known: Sequence[Known]) -> list[str]:
     """Give up to three questions, of as many media as there are, each of another sort."""
-    alone = len(known) == 1
-    asked = [list(_questions(one, alone=alone, turn=turn)) for turn, one in enumerate(known)]
+    asked = [list(_questions(one, turn)) for turn, one in enumerate(known)]
     mixed = chain.from_iterable(zip_longest(*asked))
     return list(dict.fromkeys(one for one in mixed if one))[:MOST]
 
 
-def _questions(known: Known, *, alone: bool, turn: int) -> Iterator[str]:
+def _questions(known: Known, turn: int) -> Iterator[str]:
+    # No "it": in a chat that would mean what was asked about before.
     if known.is_document:
         yield f"Summarise {known.name}."
         for heading in _spread(known.headings, 2):
-            yield f"What does {'it' if alone else known.name} say about {heading}?"
+            yield f"What does {known.name} say about {heading}?"
         return
     timed = [
         *(f"When is “{one}” said?" for one in _spread(known.said, 1)),
         *(_when_seen(one) for one in _spread(known.seen, 1)),
-        *(f"Where does it say “{one}”?" for one in _spread(known.read, 1)),
+        *(f"Where is “{one}” written?" for one in _spread(known.read, 1)),
     ]
     # A second video is asked for something else than the first.
     yield from (*timed[turn % 3 :], *timed[: turn % 3])
@@ -99,7 +102,7 @@ def _heading(path: str) -> str:
     text = _NUMBER.sub("", " ".join(path.split()))
     words = text.split()
     is_fit = 1 <= len(words) <= 6 and 5 <= len(text) <= 48 and len(words[0]) > 1
-    is_plain = words and words[0].lower() in {*_PLAIN, "figure", "table"}
+    is_plain = not _PLAIN.isdisjoint(text.lower().split())
     return text if is_fit and not is_plain and re.fullmatch(r"[^\d?!:;@/|“”\"]+", text) else ""
 
 

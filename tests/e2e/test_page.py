@@ -121,7 +121,7 @@ def test_a_page_is_found_and_shown_with_the_passage_marked(page: Page) -> None:
     assert wide, "the passage is marked"
     assert min(box["y"] for box in wide) < sheet["y"] + sheet["height"] / 4, "where it stands"
     page.click(f"{turn} .how summary")
-    assert page.locator(f"{turn} .how ol li").count() > 0
+    page.wait_for_selector(f"{turn} .how ol li")
     look(page, "page")
 
 

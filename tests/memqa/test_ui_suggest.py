@@ -32,7 +32,7 @@ def test_a_video_is_asked_for_what_is_said_seen_and_written() -> None:
     found = known_of(
         FILM,
         events(
-            "Seen: owl (bird) or hawk\nSaid: Oh. Tell me, is the keeper of the lighthouse at home now?",
+            "Seen: owl (bird) or hawk\nSaid: Tell me, is the keeper of the lighthouse at home now?",
             "Read: GATE 5 · 11:42",
             "Read: EXIT BELOW",
         ),
@@ -42,7 +42,7 @@ def test_a_video_is_asked_for_what_is_said_seen_and_written() -> None:
     assert suggestions([found]) == [
         "When is “Tell me, is the keeper of the lighthouse” said?",
         "When is an owl seen?",
-        "Where does it say “EXIT BELOW”?",
+        "Where is “EXIT BELOW” written?",
     ]
 
 
@@ -57,8 +57,8 @@ def test_a_document_is_asked_for_what_stands_under_its_own_headings() -> None:
     assert found.headings == ("Rope making", "Knots at sea")
     assert suggestions([found]) == [
         "Summarise paper.pdf.",
-        "What does it say about Rope making?",
-        "What does it say about Knots at sea?",
+        "What does paper.pdf say about Rope making?",
+        "What does paper.pdf say about Knots at sea?",
     ]
 
 
