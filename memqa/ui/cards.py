@@ -190,8 +190,8 @@ def _share(state: CardState, job: Job | None) -> float | None:
 
 
 def _job_id(media: Media, job: Job | None) -> str | None:
-    """Name the job to go on with: one that ended is of no use to a media that stopped elsewhere."""
-    if job is None or (media.status == "cancelled" and job.state == "done"):
+    """Name the job to stop or to go on with: none that is done, or where another process works."""
+    if job is None or job.state == "done" or (media.status == "indexing" and not job.is_open):
         return None
     return job.id
 

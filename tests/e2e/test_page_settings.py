@@ -1,4 +1,4 @@
-"""The settings in a real browser: what is chosen is kept, used from then on, and refused in words."""
+"""The settings in a real browser: what is chosen is kept, used, and refused in words."""
 
 from __future__ import annotations
 
