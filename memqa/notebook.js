@@ -1,7 +1,9 @@
 // The notebook's widget: it draws what the kernel sends and asks it for answers and places. Nothing
 // is fetched from anywhere; clips arrive as bytes beside a message.
 const EVERY_MS = 20_000; // how often a view says that it is still there
-const PATIENCE_MS = 6_000; // then the kernel is busy, or gone
+const PATIENCE_MS = 6_000;
+const UNHEARD =
+  "The kernel does not answer: it is busy with another cell, or this cell has to be run again.";
 
 const make = (tag, given = {}, ...children) => {
   const node = document.createElement(tag);
@@ -65,20 +67,19 @@ const render = ({ model, el }) => {
   let number = 0;
   let wanted = null; // the place asked for last, and where it is to be shown
   let address = null; // of the clip that is shown
-  let waiting = null;
+  let waiting = null; // for the kernel to say that it heard the last message
+  let asked = "";
 
   const say = (message) => {
-    clearTimeout(waiting);
-    if (message.do !== "here" && message.do !== "gone") waiting = setTimeout(unanswered, PATIENCE_MS);
     model.send({ view, ...message });
-  };
-  const unanswered = () => {
-    one(".problem.main").textContent =
-      "The kernel does not answer: it is busy with another cell, or this cell has to be run again.";
-  };
-  const answered = () => {
+    if (message.do === "here") return;
     clearTimeout(waiting);
-    one(".problem.main").textContent = "";
+    waiting = setTimeout(() => tell(UNHEARD), PATIENCE_MS);
+  };
+  const tell = (text) => { one(".problem.main").textContent = text; };
+  const heard = () => {
+    clearTimeout(waiting);
+    if (one(".problem.main").textContent === UNHEARD) tell("");
   };
 
   const setRunning = (running) => {
@@ -122,15 +123,16 @@ const render = ({ model, el }) => {
       if (!running) one(".live").textContent = said;
     },
     problem: ({ text }) => {
-      one(".problem.main").textContent = text;
+      tell(text);
       setRunning(false);
+      question.value ||= asked; // to be mended or asked again
     },
     place: (message, blobs) => {
       if (message.view === view && message.number === number) drawPlace(message, blobs);
     },
   };
   const hear = (message, blobs) => {
-    answered();
+    heard();
     shown[message.what]?.(message, blobs ?? []);
   };
 
@@ -203,8 +205,9 @@ const render = ({ model, el }) => {
     event.preventDefault();
     const words = question.value.trim();
     if (!words || one(".ask").hidden) return;
+    asked = words;
     question.value = "";
-    one(".problem.main").textContent = "";
+    tell("");
     setRunning(true);
     say({ do: "ask", question: words });
   });

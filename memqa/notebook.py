@@ -75,6 +75,7 @@ class Cell:
         """Take a message of the browser; what takes time goes to a thread."""
         done = self._does.get(str(data.get("do")))
         if done is not None:
+            self._send({"what": "heard"})
             done(data)
 
     def close(self) -> None:
@@ -118,12 +119,16 @@ class Cell:
 
     def _watch(self) -> None:
         """Tell what changes on the shelf, as long as somebody looks."""
-        while self._is_seen():
-            media, shelf = self._look()
-            self._tell_shelf(media, shelf)
-            busy = any(card.state in ("working", "waiting") for card in shelf)
-            self._wake.wait(_BUSY_S if busy else _QUIET_S)
-            self._wake.clear()
+        try:
+            while self._is_seen():
+                media, shelf = self._look()
+                self._tell_shelf(media, shelf)
+                busy = any(card.state in ("working", "waiting") for card in shelf)
+                self._wake.wait(_BUSY_S if busy else _QUIET_S)
+                self._wake.clear()
+        except Exception:
+            self._watching = False  # the next sign of a view tries again
+            raise
 
     def _look(self) -> tuple[list[Media], list[Card]]:
         with self._lock:
@@ -208,9 +213,6 @@ class Cell:
             except Exception:
                 log.exception("the notebook's widget failed")
                 self._send({"what": "problem", "text": "That did not work; the log says why."})
-            finally:
-                if work == self._watch:
-                    self._watching = False
 
         threading.Thread(target=run, name=f"memqa-{work.__name__}", daemon=True).start()
 

@@ -56,6 +56,7 @@ class _Bar:
             self._handle.update(shown, raw=True)
 
     def _shown(self, progress: Progress, elapsed_s: float) -> dict[str, Any]:
+        from memqa.shown.plain import typed
         from memqa.ui.markup import el
         from memqa.ui.words import share, stage
 
@@ -65,4 +66,4 @@ class _Bar:
             left_s = (progress.total - progress.done) * elapsed_s / done
         line = f"{self._name}: {stage(progress, left_s)}"
         bar = el("progress", value=share(progress), max=1, aria_label=line, style="width:240px")
-        return {"text/plain": line, "text/html": el("div", bar, f" {line}")}
+        return {"text/plain": typed(line), "text/html": el("div", bar, f" {line}")}

@@ -13,18 +13,17 @@ from pathlib import Path
 from memqa.jobs import Job
 from memqa.library import Stats
 from memqa.shown.plain import library_text, plain, totals
+from memqa.shown.widget import quote
 from memqa.ui import pictures, words
 from memqa.ui.cards import cards
 from memqa.ui.markup import Child, Safe, el
 from memqa.ui.turns import STATES
 from memqa.values import Answer, Collection, Evidence, Media
-from models.quoting import one_line
 from models.values import TimeSpan, clock
 
 MOST_PLACES = 8
 MOST_MEDIA = 20
-_QUOTE_CHARS = 200
-_BOX = "font-size:13px;line-height:1.5;max-width:760px"
+_BOX = "font-size:13px;line-height:1.5;max-width:760px;padding:4px 6px"
 _SOFT = "opacity:0.75"
 _CHIP = (
     "white-space:nowrap;border:1px solid currentColor;border-radius:9px;"
@@ -77,10 +76,9 @@ def _evidence(item: Evidence) -> Safe:
 
 
 def _place(item: Evidence) -> list[Child]:
-    line = one_line(item.text)
-    quote = line if len(line) <= _QUOTE_CHARS else f"{line[: _QUOTE_CHARS - 1].rstrip()}…"
     name = item.path.replace("\\", "/").rsplit("/", 1)[-1]
-    return [_chip(item), f" {name} ", el("span", item.modality, style=_SOFT), el("br"), quote]
+    words_there = el("div", quote(item), style="white-space:pre-line")
+    return [_chip(item), f" {name} ", el("span", item.modality, style=_SOFT), words_there]
 
 
 def _chip(item: Evidence) -> Safe:

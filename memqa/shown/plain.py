@@ -60,7 +60,7 @@ def _job(job: Job) -> str:
         return f"{name}: {job.state}, {cli.plain(job.error)}"
     if job.progress is None:
         return f"{name}: {job.state}"
-    return f"{name}: {job.state}, {_typed(stage(job.progress, job.eta_s))}"
+    return f"{name}: {job.state}, {typed(stage(job.progress, job.eta_s))}"
 
 
 @plain.register
@@ -102,9 +102,9 @@ def _totals(timed: int, duration_s: float, documents: int, page_count: int) -> s
         parts.append(f"{counted(timed, 'video', 'videos')} {clock(duration_s)}")
     if documents:
         parts.append(f"{counted(documents, 'document', 'documents')} {pages(page_count)}")
-    return _typed(", ".join(parts)) or "none"
+    return typed(", ".join(parts)) or "none"
 
 
-def _typed(text: str) -> str:
+def typed(text: str) -> str:
     """Write spaces as a person types them, so that printed text can be searched."""
     return text.replace("\u00a0", " ").replace("\u202f", " ")

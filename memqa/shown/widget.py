@@ -98,17 +98,22 @@ def _answered(answer: Answer, thumb: Callable[[Evidence], str | None]) -> list[C
 
 
 def _place(item: Evidence, names: Mapping[str, str], picture: str | None) -> Safe:
-    line = " ".join(item.text.split())
-    quote = line if len(line) <= _QUOTE_CHARS else f"{line[: _QUOTE_CHARS - 1].rstrip()}…"
     return el(
         "li",
         el("img", src=picture, alt="", class_="thumb") if picture else None,
         el(
             "div",
             el("p", chip(item, names), " ", _MODALITIES.get(item.modality, item.modality)),
-            el("q", quote),
+            el("q", quote(item)),
         ),
     )
+
+
+def quote(item: Evidence) -> str:
+    """Shorten what was found; what was seen, read and said of an event keeps a line each."""
+    lines = [" ".join(line.split()) for line in item.text.splitlines() if line.strip()]
+    text = (" " if item.kind == "document" else "\n").join(lines)
+    return text if len(text) <= _QUOTE_CHARS else f"{text[: _QUOTE_CHARS - 1].rstrip()}…"
 
 
 def spoken(turn: ShownTurn) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -66,7 +68,6 @@ def surroundings(folder: Path, home: Path) -> dict[str, str]:
         for name in (
             "JUPYTER_CONFIG_DIR",
             "JUPYTER_DATA_DIR",
-            "JUPYTER_RUNTIME_DIR",
             "JUPYTERLAB_SETTINGS_DIR",
             "JUPYTERLAB_WORKSPACES_DIR",
             "IPYTHONDIR",
@@ -80,7 +81,9 @@ def surroundings(folder: Path, home: Path) -> dict[str, str]:
 @contextmanager
 def lab(folder: Path, home: Path) -> Iterator[Lab]:
     """Start JupyterLab over a folder of notebooks."""
-    environment = surroundings(folder / "jupyter", home)
+    # The path of a socket has room for some hundred characters only.
+    runtime = tempfile.mkdtemp(prefix="lab-")
+    environment = surroundings(folder / "jupyter", home) | {"JUPYTER_RUNTIME_DIR": runtime}
     quiet = {"fetchNews": "false", "checkForUpdates": False}
     _settle(environment, "apputils-extension", "notification", quiet)
     with socket.socket() as free:
@@ -100,6 +103,7 @@ def lab(folder: Path, home: Path) -> Iterator[Lab]:
     finally:
         _end(process)
         log.close()
+        shutil.rmtree(runtime, ignore_errors=True)
 
 
 def _settle(environment: Mapping[str, str], extension: str, name: str, values: object) -> None:
@@ -156,4 +160,4 @@ def use_theme(page: Page, name: str) -> None:
     page.hover('.lm-Menu-item:has-text("Theme") >> nth=0')
     page.click(f'.lm-Menu-item:has-text("{name}") >> nth=0')
     is_light = "true" if name.endswith("Light") else "false"
-    page.wait_for_selector(f'body[data-jp-theme-light="{is_light}"]')
+    page.wait_for_selector(f'body[data-jp-theme-light="{is_light}"]', state="attached")
