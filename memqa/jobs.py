@@ -23,6 +23,7 @@ from models.values import Progress
 
 JobState: TypeAlias = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
 Wish: TypeAlias = Literal["", "pause", "cancel"]
+Task: TypeAlias = Literal["index", "reindex", "live"]
 
 _BUSY_S = 30.0
 _KEEP_FINISHED = 200
@@ -33,14 +34,14 @@ CREATE TABLE IF NOT EXISTS jobs (
     media_id TEXT, kind TEXT, state TEXT NOT NULL, wish TEXT NOT NULL DEFAULT '',
     stage TEXT, done REAL, total REAL, unit TEXT, stage_at REAL, stage_from REAL, updated_at REAL,
     error TEXT, notes TEXT NOT NULL DEFAULT '[]', attempts INTEGER NOT NULL DEFAULT 0,
-    started_at REAL
+    started_at REAL, task TEXT NOT NULL DEFAULT 'index'
 )
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One file to be indexed in the background.
+    """One file to be indexed in the background, or a live source that is watched.
 
     ``started_at`` is in seconds since the epoch; ``eta_s`` is how long the stage that ``progress``
     names will still take at its pace so far, None where that cannot be told yet.
@@ -58,6 +59,7 @@ class Job:
     eta_s: float | None = None
     method: str = "auto"
     attempts: int = 0
+    task: Task = "index"
 
 
 class Queue:
@@ -73,6 +75,7 @@ class Queue:
             home.mkdir(parents=True, exist_ok=True)
             with self._open() as db:
                 db.execute(_TABLE)
+                _add_missing(db)
         except (OSError, sqlite3.Error) as exc:
             raise SetupError(
                 f"the library {home} cannot be opened: {exc}; choose another folder: "
@@ -98,6 +101,16 @@ class Queue:
                 self._prune(db)
         return _job(row)
 
+    def submit_live(self, name: str, *, method: str = "auto") -> Job:
+        """Note a live source that a process of its own will watch; each watching is a job."""
+        job_id = uuid4().hex[:12]
+        self._run(
+            "INSERT INTO jobs (id, path, method, state, task, started_at) "
+            "VALUES (?, ?, ?, 'queued', 'live', ?)",
+            *(job_id, name, method, time.time()),
+        )
+        return self.get(job_id)
+
     def all(self) -> list[Job]:
         """Give every job, in the order they were queued."""
         with self._open() as db:
@@ -116,7 +129,12 @@ class Queue:
         return _job(row)
 
     def pause(self, job_id: str) -> None:
-        """Stop a job after its current step, to go on later."""
+        """Stop a job after its current step, to go on later.
+
+        Raises:
+            InputError: there is no such job, or it watches a live source.
+        """
+        self._refuse_live(job_id)
         self._stop(job_id, wish="pause", state="paused")
 
     def cancel(self, job_id: str) -> None:
@@ -124,8 +142,12 @@ class Queue:
         self._stop(job_id, wish="cancel", state="cancelled")
 
     def resume(self, job_id: str) -> None:
-        """Queue a paused, failed or cancelled job again; it goes on where it stopped."""
-        self.get(job_id)
+        """Queue a paused, failed or cancelled job again; it goes on where it stopped.
+
+        Raises:
+            InputError: there is no such job, or it watched a live source.
+        """
+        self._refuse_live(job_id)
         self._run(
             "UPDATE jobs SET state = 'queued', wish = '', error = NULL, attempts = 0 "
             "WHERE id = ? AND state IN ('paused', 'failed', 'cancelled')",
@@ -134,9 +156,11 @@ class Queue:
 
     def forget(self, media_id: str, path: str) -> None:
         """Remove the jobs of a media; one that runs is told to stop."""
-        open_ = "state = 'running' AND (media_id = ? OR path = ?)"
+        # A live source may be watched anew under the same name.
+        its = "(media_id = ? OR (path = ? AND task != 'live'))"
+        open_ = f"state = 'running' AND {its}"
         self._run(f"UPDATE jobs SET wish = 'cancel' WHERE {open_}", media_id, path)
-        gone = "state != 'running' AND (media_id = ? OR path = ?)"
+        gone = f"state != 'running' AND {its}"
         self._run(f"DELETE FROM jobs WHERE {gone}", media_id, path)
 
     # For the worker
@@ -147,8 +171,19 @@ class Queue:
             row = db.execute(
                 "UPDATE jobs SET state = 'running', wish = '', attempts = attempts + 1, "
                 "started_at = ?, stage = NULL WHERE place = "
-                "(SELECT min(place) FROM jobs WHERE state = 'queued') RETURNING *",
+                "(SELECT min(place) FROM jobs WHERE state = 'queued' AND task != 'live') "
+                "RETURNING *",
                 (time.time(),),
+            ).fetchall()
+        return _job(row[0]) if row else None
+
+    def begin_live(self, job_id: str) -> Job | None:
+        """Mark a live source as being watched; None where that is not wished any more."""
+        with self._open() as db:
+            row = db.execute(
+                "UPDATE jobs SET state = 'running', attempts = attempts + 1, started_at = ? "
+                "WHERE id = ? AND state = 'queued' AND task = 'live' RETURNING *",
+                (time.time(), job_id),
             ).fetchall()
         return _job(row[0]) if row else None
 
@@ -199,12 +234,16 @@ class Queue:
             "UPDATE jobs SET state = CASE wish WHEN 'pause' THEN 'paused' "
             "WHEN 'cancel' THEN 'cancelled' ELSE 'failed' END, wish = '', "
             "error = CASE wish WHEN '' THEN ? ELSE NULL END "
-            "WHERE state = 'running' AND (wish != '' OR attempts >= ?)",
+            "WHERE state = 'running' AND task != 'live' AND (wish != '' OR attempts >= ?)",
             *(gave_up, max_attempts),
         )
-        self._run("UPDATE jobs SET state = 'queued' WHERE state = 'running'")
+        self._run("UPDATE jobs SET state = 'queued' WHERE state = 'running' AND task != 'live'")
 
     # Within
+
+    def _refuse_live(self, job_id: str) -> None:
+        if self.get(job_id).task == "live":
+            raise InputError("a live source cannot be put aside or taken up again; watch it anew")
 
     def _stop(self, job_id: str, *, wish: Wish, state: JobState) -> None:
         self.get(job_id)
@@ -240,6 +279,12 @@ class Queue:
         )
 
 
+def _add_missing(db: sqlite3.Connection) -> None:
+    """Give a queue that an older version wrote the column that came later."""
+    if "task" not in {row["name"] for row in db.execute("PRAGMA table_info(jobs)")}:
+        db.execute("ALTER TABLE jobs ADD COLUMN task TEXT NOT NULL DEFAULT 'index'")
+
+
 def _job(row: sqlite3.Row) -> Job:
     progress = None
     if row["stage"] is not None and row["state"] in ("running", "paused"):
@@ -257,6 +302,7 @@ def _job(row: sqlite3.Row) -> Job:
         eta_s=_eta_s(row) if progress is not None and row["state"] == "running" else None,
         method=row["method"],
         attempts=row["attempts"],
+        task=row["task"],
     )
 
 
