@@ -67,6 +67,7 @@ class Card:
     notes: tuple[str, ...] = ()
     error: str | None = None
     can_retry: bool = True
+    is_live: bool = False
 
     @property
     def can_be_asked(self) -> bool:
@@ -94,7 +95,7 @@ def cards(
     shelf = [_of_media(item, last.pop(item.id, None), item.id not in unticked) for item in known]
     strays = [_of_job(job) for job in last.values() if job.state != "done"]
     shown = [card for card in strays + shelf if not _is_dismissed(card, dismissed)]
-    shown = [replace(card, can_retry=card.path not in gone) for card in shown]
+    shown = [replace(card, can_retry=card.can_retry and card.path not in gone) for card in shown]
     return sorted(shown, key=lambda card: _ORDER.get(card.state, len(_ORDER)))
 
 
@@ -107,6 +108,9 @@ def _last_jobs(media: Sequence[Media], jobs: Iterable[Job]) -> dict[str, Job]:
     ids = {item.id for item in media}
     last: dict[str, Job] = {}
     for job in jobs:
+        if job.task == "live":  # the same source may be watched time and again
+            last[job.media_id if job.media_id in ids else job.id] = job
+            continue
         media_id = job.media_id if job.media_id in ids else by_path.get(job.path)
         last[media_id or job.path] = job
     return last
@@ -131,6 +135,8 @@ def _of_media(media: Media, job: Job | None, ticked: bool) -> Card:
         ticked=ticked,
         notes=media.notes[1:] if state == "partial" else media.notes,
         error=media.error or (job.error if job is not None and job.state == "failed" else None),
+        can_retry=job is None or job.task != "live",
+        is_live=_is_live(job),
     )
 
 
@@ -140,17 +146,25 @@ def _of_job(job: Job) -> Card:
         key=job.id,
         job_id=job.id,
         path=job.path,
-        name=job.path.replace("\\", "/").rsplit("/", 1)[-1],
+        name=words.source(job.path),
         kind=job.kind,
         state=state,
         line=_line(state, job),
         share=_share(state, job),
         notes=tuple(job.notes),
         error=job.error,
+        can_retry=job.task != "live",
+        is_live=_is_live(job),
     )
 
 
+def _is_live(job: Job | None) -> bool:
+    return job is not None and job.task == "live" and job.state in _OF_JOB
+
+
 def _line(state: CardState, job: Job | None) -> str:
+    if job is not None and _is_live(job):
+        return words.watching(job.progress)
     if state == "working" and job is not None and job.progress is not None:
         return words.stage(job.progress, job.eta_s)
     return _WORDS[state]
@@ -179,7 +193,7 @@ def shelf_html(shelf: Sequence[Card]) -> Safe:
 
 def card_html(card: Card) -> Safe:
     """Write one card: tick, picture, name, facts, where it stands, and what can be done."""
-    moving = card.state in ("working", "paused")
+    moving = card.state in ("working", "paused") and not card.is_live
     return el(
         "li",
         _tick(card),
@@ -189,7 +203,7 @@ def card_html(card: Card) -> Safe:
         el("p", card.reach, class_="reach") if card.reach else None,
         el("p", card.error, class_="error", role="alert") if card.error else None,
         el("div", _actions(card), class_="actions"),
-        class_=f"card {card.state}",
+        class_=f"card {card.state}{' live' if card.is_live else ''}",
         data_key=card.key,
         data_media=card.media_id,
     )
@@ -230,6 +244,8 @@ def _bar(card: Card) -> Safe:
 
 
 def _actions(card: Card) -> list[Safe]:
+    if card.is_live:
+        return [_button("Stop", "cancel", card)]
     if card.state in ("working", "waiting"):
         return [_button("Pause", "pause", card), _button("Cancel", "cancel", card)]
     if card.state == "paused":

@@ -11,6 +11,7 @@ import gradio as gr
 from memqa.ui.asking import Asking
 from memqa.ui.chat import Talk, chat_part
 from memqa.ui.desk import Desk
+from memqa.ui.live import LiveView, live_part
 from memqa.ui.markup import Safe, el, icon
 from memqa.ui.parts import part
 from memqa.ui.places import Places
@@ -35,6 +36,7 @@ def build(
         shelf_part(shelf, with_paths=places.local)
         stage_part(Stage(library, places))
         chat_part(Talk(library, desk, Asking(library)))
+        live_part(LiveView(library, desk, places), with_address=places.local)
         part("tabs", _tabs(), {})
     places.serve_by(page)
     return page

@@ -135,7 +135,9 @@ class Shelf:
 
     def poster(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Give a media's small picture."""
-        return {"url": pictures.poster(self._library.show(str(data.get("media", ""))))}
+        media = self._library.show(str(data.get("media", "")))
+        url = pictures.poster(media)
+        return {"url": url or pictures.remembered(self._library, media, 0.0)}
 
     def sample(self, _data: Mapping[str, Any]) -> dict[str, Any]:
         """Index the sample media that travel with memqa."""
@@ -284,6 +286,7 @@ def _skeleton(with_paths: bool) -> Safe:
             picker,
             el("p", f"or drop files anywhere. {TAKES}.", class_="hint"),
             path_box if with_paths else None,
+            el("button", "Watch live…", type="button", class_="watch-live", data_watch_live=True),
             class_="adding",
         ),
         el("p", class_="shelf-status", role="status"),

@@ -10,6 +10,7 @@ import gradio as gr
 
 from memqa.ui import pictures, words
 from memqa.ui.leaves import Leaf, boxes_from, leaf_html, outline_html
+from memqa.ui.live import is_watched, without_player
 from memqa.ui.markup import Safe, el
 from memqa.ui.parts import part
 from memqa.ui.places import Places
@@ -47,10 +48,11 @@ class Stage:
         if media.kind == "document":
             return {**shown, "timeline": "", "cues": [], "url": None}
         memories = self._library.store.read.memories(media.id, levels=("event", "observation"))
+        watched = is_watched(self._library, media)
         return {
             **shown,
-            "url": self._places.open(media),
-            "unplayable": _unplayable(media),
+            "url": None if watched else self._places.open(media),
+            "unplayable": without_player(media, watched=watched) or _unplayable(media),
             "cues": cues(memories),
             "timeline": timeline_html(timeline(media, memories)),
         }
@@ -75,7 +77,10 @@ class Stage:
         media = self._library.show(str(data.get("media", "")))
         if media.kind != "video":
             return {"url": None}
-        return {"url": pictures.still(media, max(0.0, float(data.get("at") or 0.0)))}
+        at_s = max(0.0, float(data.get("at") or 0.0))
+        if without_player(media, watched=is_watched(self._library, media)):
+            return {"url": pictures.remembered(self._library, media, at_s)}
+        return {"url": pictures.still(media, at_s)}
 
     def thumb(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Give the thumbnail of a memory."""
