@@ -31,6 +31,7 @@ def locate(question: Question, finder: Finder, media: Sequence[Media]) -> list[F
     """
     if question.wants == "summary":
         return _roots(finder, media)
+    media = _of_now(question, media)
     if all(item.kind == "document" for item in media):
         return finder.find(question, media)
     if question.wants in _OF_ALL and is_negated(question.text):
@@ -49,6 +50,17 @@ def locate(question: Question, finder: Finder, media: Sequence[Media]) -> list[F
         return _beside_anchor(question, finder, media)
     found = _inside(question, finder.find_focus(question, question.focus or question.text, media))
     return found if question.wants in _OF_ALL else found[:_MOST_PLACES]
+
+
+def _of_now(question: Question, media: Sequence[Media]) -> Sequence[Media]:
+    """Give what a question means that counts from now: what is being watched, where something is.
+
+    A live source alone has no length while it is taken in.
+    """
+    stretch = question.within
+    is_of_now = question.at_s == math.inf or (stretch is not None and stretch.start < 0)
+    watched = [one for one in media if one.status == "indexing" and one.duration_s is None]
+    return [one for one in watched if one.kind == "video"] or media if is_of_now else media
 
 
 def _on_pages(question: Question, finder: Finder, media: Sequence[Media]) -> list[Found]:
@@ -102,15 +114,12 @@ def _meant_as_a_whole(question: Question, media: Sequence[Media]) -> list[Media]
 def _around(question: Question, finder: Finder, media: Sequence[Media]) -> list[Found]:
     """Give the event at the moment asked about, or its neighbour, for each video in question.
 
-    Where some are being watched just now, "now" means those. Whether a thing is there is as sure as
-    the event shows it.
+    Whether a thing is there is as sure as the event shows it.
     """
     assert question.at_s is not None
     timed = [item for item in media if item.kind != "document"]
-    # A live source alone has no length while it is taken in.
-    watched = [item for item in timed if item.status == "indexing" and item.duration_s is None]
     found = []
-    for item in watched if math.isinf(question.at_s) and watched else timed:
+    for item in timed:
         if _length_s(item) + 1 < question.at_s < math.inf:
             continue  # it has no such moment
         events = finder.events(item.id)

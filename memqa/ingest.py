@@ -183,8 +183,10 @@ class Ingest:
         method = self._method(method)
         most_s = self._settings.limits.max_video_hours * 3600
         wished_s = most_s if for_s is None else min(for_s, most_s)
+        listener.progress("Connecting", 0)
         live = open_live(address, self._settings.video, for_s=wished_s, listener=listener)
         with closing(live):
+            listener.progress("Loading models", 0)
             facts = FileFacts(Path(live.info.path), 0, 0)
             row = self._fresh(uuid4().hex + uuid4().hex, facts, live.info, method)
             row = replace(
@@ -193,7 +195,6 @@ class Ingest:
                 signatures={**row.signatures, LIVE: live.info.container},
             )
             with leased(self._store.home, row.media.id):
-                listener.progress("Loading models", 0)
                 row = self._store.write.begin(row)
                 listener.found(row.media)
                 # its end is wished for, and what was seen till then is remembered all the same
@@ -230,7 +231,7 @@ class Ingest:
         if row is None or row.forgetting or row.media.status not in FINISHED:
             return None
         older = Path(row.media.path)
-        if _is_upload(self._store.home, facts.path) and older != facts.path and older.exists():
+        if is_upload(self._store.home, facts.path) and older != facts.path and older.exists():
             drop_upload(self._store.home, facts.path)
             return row.media
         row = self._store.write.relocate(
@@ -427,12 +428,13 @@ def leased(home: Path, media_id: str, *, timeout_s: float = 0.0) -> Iterator[Non
 
 def drop_upload(home: Path, path: Path) -> None:
     """Delete a file that was uploaded into this library; any other file is left alone."""
-    if _is_upload(home, path):
+    if is_upload(home, path):
         folder = path.resolve().relative_to((home / "uploads").resolve()).parts[0]
         shutil.rmtree(home / "uploads" / folder, ignore_errors=True)
 
 
-def _is_upload(home: Path, path: Path) -> bool:
+def is_upload(home: Path, path: Path) -> bool:
+    """Say whether a file lies among those that were uploaded into this library."""
     try:
         return (home / "uploads").resolve() in path.resolve().parents
     except (OSError, RuntimeError):  # a link that leads to itself, as pathlib before 3.13 says it

@@ -26,7 +26,7 @@ from memqa.store.schema import OUTLINE, Commit, Memory, VectorBatch, memory_id
 from memqa.values import Media, MediaStatus
 from models.errors import EmptyMedia, IngestCancelled, SetupError
 from models.ports import ImageEncoder
-from models.values import Label, TimeSpan, Utterance
+from models.values import Label, OnProgress, Progress, TimeSpan, Utterance
 from vidmem.values import Event, MediaInfo, Segment, Senses
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ def open_live(address: str, settings: VideoSettings, *, for_s: float, listener: 
         for_s=for_s,
         should_end=listener.should_stop,
         is_heard=settings.listen,
+        on_picture=listener.on_picture,
     )
 
 
@@ -140,7 +141,7 @@ class VideoIngest:
             params=(_live_params if task.live else _watch_params)(self._settings),
             resume=task.states.get(_WATCH),
             live=task.live,
-            on_progress=task.listener.on_progress,
+            on_progress=_as_it_comes(task.live, task.listener.on_progress),
             should_stop=task.listener.should_stop,
         )
         for segment in segments:
@@ -303,6 +304,24 @@ def _watch_params(settings: VideoSettings) -> WatchParams:
     return WatchParams(
         regions=settings.regions, sample=SampleParams(every_s=1 / settings.frames_per_s)
     )
+
+
+def _as_it_comes(live: Live | None, told: OnProgress | None) -> OnProgress | None:
+    """Let progress of a live source say how long it was watched and how many frames were lost.
+
+    It is heard meanwhile, which is nothing to wait for.
+    """
+    if live is None or told is None:
+        return told
+    seen_s = 0.0
+
+    def tell(progress: Progress) -> None:
+        nonlocal seen_s
+        seen_s = max(seen_s, progress.done)
+        stage = f"Watching, {live.dropped} frames dropped" if live.dropped else "Watching"
+        told(replace(progress, stage=stage, done=seen_s))
+
+    return tell
 
 
 def _live_params(settings: VideoSettings) -> WatchParams:

@@ -43,7 +43,7 @@ _OPEN = "state IN ('queued', 'running', 'paused')"
 
 @dataclass(frozen=True, slots=True)
 class Job(Shown):
-    """One file to be worked on in the background: to be indexed, or brought up to date.
+    """One file to be indexed in the background or brought up to date, or a live source watched.
 
     ``started_at`` is in seconds since the epoch; ``eta_s`` is how long the stage that ``progress``
     names will still take at its pace so far, None where that cannot be told yet.
@@ -82,9 +82,7 @@ class Queue:
             home.mkdir(parents=True, exist_ok=True)
             with self._open() as db:
                 db.execute(_TABLE)
-                columns = {row["name"] for row in db.execute("PRAGMA table_info(jobs)")}
-                if "task" not in columns:  # a queue from before there was more than one task
-                    db.execute("ALTER TABLE jobs ADD COLUMN task TEXT NOT NULL DEFAULT 'index'")
+                _add_missing(db)
         except (OSError, sqlite3.Error) as exc:
             raise SetupError(
                 f"the library {home} cannot be opened: {exc}; choose another folder: "
@@ -121,6 +119,16 @@ class Queue:
                 self._prune(db)
         return _job(row)
 
+    def submit_live(self, name: str, *, method: str = "auto") -> Job:
+        """Note a live source that a process of its own will watch; each watching is a job."""
+        job_id = uuid4().hex[:12]
+        self._run(
+            "INSERT INTO jobs (id, path, method, state, task, started_at) "
+            "VALUES (?, ?, ?, 'queued', 'live', ?)",
+            *(job_id, name, method, time.time()),
+        )
+        return self.get(job_id)
+
     def all(self) -> list[Job]:
         """Give every job, in the order they were queued."""
         with self._open() as db:
@@ -139,7 +147,12 @@ class Queue:
         return _job(row)
 
     def pause(self, job_id: str) -> None:
-        """Stop a job after its current step, to go on later."""
+        """Stop a job after its current step, to go on later.
+
+        Raises:
+            InputError: there is no such job, or it watches a live source.
+        """
+        self._refuse_live(job_id)
         self._stop(job_id, wish="pause", state="paused")
 
     def cancel(self, job_id: str) -> None:
@@ -147,8 +160,12 @@ class Queue:
         self._stop(job_id, wish="cancel", state="cancelled")
 
     def resume(self, job_id: str) -> None:
-        """Queue a paused, failed or cancelled job again; it goes on where it stopped."""
-        self.get(job_id)
+        """Queue a paused, failed or cancelled job again; it goes on where it stopped.
+
+        Raises:
+            InputError: there is no such job, or it watched a live source.
+        """
+        self._refuse_live(job_id)
         self._run(
             "UPDATE jobs SET state = 'queued', wish = '', error = NULL, attempts = 0 "
             "WHERE id = ? AND state IN ('paused', 'failed', 'cancelled')",
@@ -157,9 +174,11 @@ class Queue:
 
     def forget(self, media_id: str, path: str) -> None:
         """Remove the jobs of a media; one that runs is told to stop."""
-        open_ = "state = 'running' AND (media_id = ? OR path = ?)"
+        # A live source may be watched anew under the same name.
+        its = "(media_id = ? OR (path = ? AND task != 'live'))"
+        open_ = f"state = 'running' AND {its}"
         self._run(f"UPDATE jobs SET wish = 'cancel' WHERE {open_}", media_id, path)
-        gone = "state != 'running' AND (media_id = ? OR path = ?)"
+        gone = f"state != 'running' AND {its}"
         self._run(f"DELETE FROM jobs WHERE {gone}", media_id, path)
 
     # For the worker
@@ -170,8 +189,19 @@ class Queue:
             row = db.execute(
                 "UPDATE jobs SET state = 'running', wish = '', attempts = attempts + 1, "
                 "started_at = ?, stage = NULL WHERE place = "
-                "(SELECT min(place) FROM jobs WHERE state = 'queued') RETURNING *",
+                "(SELECT min(place) FROM jobs WHERE state = 'queued' AND task != 'live') "
+                "RETURNING *",
                 (time.time(),),
+            ).fetchall()
+        return _job(row[0]) if row else None
+
+    def begin_live(self, job_id: str) -> Job | None:
+        """Mark a live source as being watched; None where that is not wished any more."""
+        with self._open() as db:
+            row = db.execute(
+                "UPDATE jobs SET state = 'running', attempts = attempts + 1, started_at = ? "
+                "WHERE id = ? AND state = 'queued' AND task = 'live' RETURNING *",
+                (time.time(), job_id),
             ).fetchall()
         return _job(row[0]) if row else None
 
@@ -222,12 +252,16 @@ class Queue:
             "UPDATE jobs SET state = CASE wish WHEN 'pause' THEN 'paused' "
             "WHEN 'cancel' THEN 'cancelled' ELSE 'failed' END, wish = '', "
             "error = CASE wish WHEN '' THEN ? ELSE NULL END "
-            "WHERE state = 'running' AND (wish != '' OR attempts >= ?)",
+            "WHERE state = 'running' AND task != 'live' AND (wish != '' OR attempts >= ?)",
             *(gave_up, max_attempts),
         )
-        self._run("UPDATE jobs SET state = 'queued' WHERE state = 'running'")
+        self._run("UPDATE jobs SET state = 'queued' WHERE state = 'running' AND task != 'live'")
 
     # Within
+
+    def _refuse_live(self, job_id: str) -> None:
+        if self.get(job_id).task == "live":
+            raise InputError("a live source cannot be put aside or taken up again; watch it anew")
 
     def _stop(self, job_id: str, *, wish: Wish, state: JobState) -> None:
         self.get(job_id)
@@ -261,6 +295,12 @@ class Queue:
             "(SELECT max(place) FROM jobs) - ?",
             (_KEEP_FINISHED,),
         )
+
+
+def _add_missing(db: sqlite3.Connection) -> None:
+    """Give a queue that an older version wrote the column that came later."""
+    if "task" not in {row["name"] for row in db.execute("PRAGMA table_info(jobs)")}:
+        db.execute("ALTER TABLE jobs ADD COLUMN task TEXT NOT NULL DEFAULT 'index'")
 
 
 def _job(row: sqlite3.Row) -> Job:

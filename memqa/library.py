@@ -205,6 +205,7 @@ class Library:
         self._start_worker()
         return job
 
+    @overload
     def live(
         self,
         address: str,
@@ -213,8 +214,26 @@ class Library:
         for_s: float | None = None,
         on_progress: OnProgress | None = None,
         should_stop: ShouldStop | None = None,
-    ) -> Media:
+        wait: Literal[True] = True,
+    ) -> Media: ...
+
+    @overload
+    def live(self, address: str, *, method: str = "auto", wait: Literal[False]) -> Job: ...
+
+    def live(
+        self,
+        address: str,
+        *,
+        method: str = "auto",
+        for_s: float | None = None,
+        on_progress: OnProgress | None = None,
+        should_stop: ShouldStop | None = None,
+        wait: bool = True,
+    ) -> Media | Job:
         """Watch a live source here and now, until it ends, ``for_s`` is over or it should stop.
+
+        With ``wait=False`` a process of its own watches it until ``cancel``, and goes on when this
+        one ends.
 
         ``address`` is ``webcam`` (or ``webcam:1``), ``screen``, an http, https, rtsp, rtsps or rtmp
         address, or a file that is still being written. Meanwhile its memory can be asked from
@@ -224,6 +243,10 @@ class Library:
             InputError: the address is at fault; nothing of it was kept.
             SetupError: this machine gives no access to its camera or screen.
         """
+        if not wait:
+            from memqa import watching
+
+            return watching.start(self.settings, address, method=method)
         from memqa.ingest import Ingest
 
         taken = Ingest(self.store, self.engines, self.settings).take_live(
@@ -329,9 +352,18 @@ class Library:
     def jobs(self) -> list[Job]:
         """Give the jobs, oldest first; a worker is started where some wait and none runs."""
         jobs = self._queue.all()
-        if any(job.state in ("queued", "running") for job in jobs):
+        going = [job for job in jobs if job.state in ("queued", "running")]
+        if any(job.task != "live" for job in going):
             self._start_worker()
+        if any(job.task == "live" for job in going) and self._settled(going):
+            return self._queue.all()
         return jobs
+
+    def live_picture(self, job_id: str) -> bytes | None:
+        """Give the newest picture, a JPEG, of a live source that a job watches, if there is one."""
+        from memqa import watching
+
+        return watching.picture(self.home, self._queue.get(job_id).id)
 
     def pause(self, job_id: str) -> None:
         """Put a job aside; ``resume`` goes on with it."""
@@ -339,7 +371,13 @@ class Library:
 
     def cancel(self, job_id: str) -> None:
         """Stop a job; what it remembered so far stays and can be asked."""
-        self._queue.cancel(job_id)
+        job = self._queue.get(job_id)
+        if job.task == "live":
+            from memqa import watching
+
+            watching.stop(self.home, job)
+        else:
+            self._queue.cancel(job_id)
 
     def resume(self, job_id: str) -> None:
         """Go on with a paused job, or try a failed or cancelled one again."""
@@ -718,6 +756,15 @@ class Library:
         open_ = [job for job in self._queue.all() if job.is_open]
         waiting = {name for job in open_ for name in (job.media_id, job.path) if name}
         settle_abandoned(store, waiting)
+
+    def _settled(self, jobs: Sequence[Job]) -> bool:
+        """Note which live sources nobody watches any more; say whether there were any."""
+        from memqa import watching
+
+        if not watching.settle(self.home, jobs):
+            return False
+        self._settle(self.store)
+        return True
 
     def _start_worker(self) -> None:
         from memqa.worker import start_worker

@@ -6,16 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from memqa.values import Media
-from models.values import OnProgress, Progress, ShouldStop
+from models.values import OnProgress, Picture, Progress, ShouldStop
 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Callbacks, all of them optional; ``on_media`` is told once what the file turned out to be."""
+    """Callbacks, all of them optional; ``on_media`` is told once what the file turned out to be.
+
+    ``on_picture`` is shown what a live source shows.
+    """
 
     on_progress: OnProgress | None = None
     should_stop: ShouldStop | None = None
     on_media: Callable[[Media], None] | None = None
+    on_picture: Callable[[Picture], None] | None = None
 
     def progress(self, stage: str, done: float, total: float | None = None, unit: str = "") -> None:
         """Tell how far a stage has come."""

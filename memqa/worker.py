@@ -39,17 +39,25 @@ _spawned: dict[Path, subprocess.Popen[bytes]] = {}
 
 def start_worker(settings: Settings) -> None:
     """Start the library's worker unless it is alive, or on its way."""
+    starting = _spawned.get(settings.home)
+    is_coming = starting is not None and starting.poll() is None
+    if not is_coming and not is_held(_lock(settings.home)):
+        _spawned[settings.home] = spawn(settings)
+
+
+def spawn(settings: Settings, *arguments: str, told: str = "") -> subprocess.Popen[bytes]:
+    """Start ``python -m memqa.jobs`` for a library; it outlives whoever starts it.
+
+    ``told`` is one line that nobody else may read, as an address with its password.
+    """
     home = settings.home
-    starting = _spawned.get(home)
-    if (starting is not None and starting.poll() is None) or is_held(_lock(home)):
-        return
     log_path = home / "worker.log"
     too_long = log_path.exists() and log_path.stat().st_size > _MOST_LOG_BYTES
     command = [sys.executable, "-m", "memqa.jobs", "--home", str(home), "--settings-from-stdin"]
     with log_path.open("wb" if too_long else "ab") as errors:
         process = subprocess.Popen(
             # Settings that are changed later than this are not its own.
-            [*command, "--since", repr(time.time())],
+            [*command, "--since", repr(time.time()), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=errors,
@@ -58,13 +66,13 @@ def start_worker(settings: Settings) -> None:
             # The worker outlives the page or command that started it, and Ctrl-C in its terminal.
             start_new_session=True,
         )
-    _spawned[home] = process
     assert process.stdin is not None
     # A worker that died at once has said why in its log; the next look starts another.
     with suppress(BrokenPipeError), process.stdin:
         # The worker asks no language model, so how they are run, and with which keys, stays here.
-        told = settings.model_dump_json(exclude={"language", "caption"})
-        process.stdin.write(told.encode())
+        chosen = settings.model_dump_json(exclude={"language", "caption"})
+        process.stdin.write(f"{chosen}\n{told}".encode())
+    return process
 
 
 class Worker:
@@ -119,7 +127,7 @@ class Worker:
         self._queue.finish(job.id, state, error=error, notes=notes)
 
     def _ended(self, job: Job) -> _Ended:
-        watch = _Watch(self._queue, job)
+        watch = Watch(self._queue, job)
         listener = Listener(watch.told, watch.stops, lambda m: self._queue.identify(job.id, m))
         try:
             if job.task == "reindex":
@@ -132,7 +140,7 @@ class Worker:
             said = f"{type(exc).__name__}: {exc}".rstrip(": ")
             return "failed", f"something unexpected happened ({said}); see worker.log", ()
 
-    def _indexed(self, job: Job, watch: _Watch, listener: Listener) -> _Ended:
+    def _indexed(self, job: Job, watch: Watch, listener: Listener) -> _Ended:
         from memqa.ingest import Ingest
         from memqa.store.store import Store
 
@@ -149,7 +157,7 @@ class Worker:
             return "paused", None, ()
         return "done", None, outcome.media.notes if outcome.media else ()
 
-    def _reindexed(self, job: Job, watch: _Watch, listener: Listener) -> _Ended:
+    def _reindexed(self, job: Job, watch: Watch, listener: Listener) -> _Ended:
         from memqa.library import Library
 
         with Library(self._settings.home, self._settings, engines=self._engines) as library:
@@ -166,7 +174,7 @@ class Worker:
         return "done", None, outcome.notes
 
 
-class _Watch:
+class Watch:
     """Writes progress down and looks for wishes, neither more often than a person can notice."""
 
     def __init__(self, queue: Queue, job: Job) -> None:
@@ -177,6 +185,7 @@ class _Watch:
         self.wish: Wish = ""
 
     def told(self, progress: Progress) -> None:
+        """Take progress."""
         now = time.monotonic()
         if progress.stage == self._stage and now - self._told_at < _TELL_S:
             return
@@ -184,6 +193,7 @@ class _Watch:
         self._queue.report(self._job.id, progress)
 
     def stops(self) -> bool:
+        """Say whether somebody wishes the work to stop."""
         now = time.monotonic()
         if not self.wish and now - self._asked_at >= _ASK_S:
             self._asked_at = now
@@ -192,18 +202,25 @@ class _Watch:
 
 
 def main() -> None:
-    """Run the worker of one library: ``python -m memqa.jobs --home DIR``."""
+    """Run the worker of one library: ``python -m memqa.jobs --home DIR``.
+
+    With ``--live JOB`` it watches the source whose address stands after the settings, and goes.
+    """
     parser = argparse.ArgumentParser(prog="memqa.jobs", description=main.__doc__)
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--settings-from-stdin", action="store_true")
     parser.add_argument("--since", type=float)
+    parser.add_argument("--live", metavar="JOB")
     given = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
-    if given.settings_from_stdin:
-        settings = Settings.model_validate_json(sys.stdin.buffer.read())
+    chosen, _, told = sys.stdin.read().partition("\n") if given.settings_from_stdin else ("",) * 3
+    settings = Settings.model_validate_json(chosen) if chosen else settings_.load(home=given.home)
+    if given.live:
+        from memqa import watching
+
+        watching.run(settings, given.live, told)
     else:
-        settings = settings_.load(home=given.home)
-    Worker(settings, since=given.since).run()
+        Worker(settings, since=given.since).run()
 
 
 def relieve_worker(home: Path) -> None:

@@ -146,7 +146,7 @@ class _Taking:
         header = {
             "kind": "frame", "index": sampled.index, "pts_s": sampled.frame.pts_s,
             "is_cut": sampled.is_cut, "motion": sampled.motion, "change": sampled.change,
-            "shape": picture.shape,
+            "shape": picture.shape, "dropped": self._dropped,
         }  # fmt: skip
         self._frames += 1
         self._put(header, np.ascontiguousarray(picture).tobytes())

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from models.errors import DecodeFailed
-from models.values import ShouldStop
+from models.values import Picture, ShouldStop
 from vidmem.child import Answer, Limits, converse
 from vidmem.sample import SampleParams
 from vidmem.source import understand
@@ -20,6 +22,8 @@ _AHEAD = 4  # answers that wait in the pipe; more would be delay
 
 class Live:
     """A live source that is open: ``info`` says what it is; it is watched once.
+
+    ``dropped`` counts the frames that could not be perceived in time, so far.
 
     Raises:
         InputError: no source that can be watched.
@@ -37,9 +41,15 @@ class Live:
         should_end: ShouldStop | None = None,
         patience_s: float = PATIENCE_S,
         is_heard: bool = True,
+        on_picture: Callable[[Picture], None] | None = None,
     ) -> None:
-        """``is_heard`` says that someone takes the sound, which else is passed over."""
-        self._is_heard = is_heard
+        """Open it.
+
+        ``is_heard`` says that someone takes the sound, which else is passed over; ``on_picture`` is
+        shown each frame as it comes.
+        """
+        self._is_heard, self._on_picture = is_heard, on_picture
+        self.dropped = 0
         source = understand(address)
         request = {
             "do": "live", "path": source.name, "address": address, "segment_s": segment_s,
@@ -65,6 +75,7 @@ class Live:
         del request, limits  # it is being watched already
         try:
             for answer in self._answers:
+                self._look(*answer)
                 if answer[0]["kind"] != "window":
                     yield answer
                 elif self._is_heard:
@@ -72,6 +83,11 @@ class Live:
         finally:
             self._sound.put(None)
             self._answers.close()
+
+    def _look(self, header: dict[str, Any], payload: bytes) -> None:
+        self.dropped = header.get("dropped", self.dropped)
+        if header["kind"] == "frame" and self._on_picture is not None:
+            self._on_picture(np.frombuffer(payload, np.uint8).reshape(header["shape"]))
 
     def sound(self, request: dict[str, Any], limits: Limits) -> Generator[Answer, None, None]:
         """Yield the windows of sound as the pictures come by."""

@@ -76,6 +76,14 @@ def _frames(request: dict[str, Any]) -> Iterator[Answer]:
     yield from _Walk(request, sampler).answers()
 
 
+def _rewrite(request: dict[str, Any]) -> Iterator[Answer]:
+    from vidmem.recording import rewrite_here
+
+    for _ in rewrite_here(request["path"], request["into"]):
+        yield {"kind": "beat"}, b""
+    yield {"kind": "end"}, b""
+
+
 def _live(request: dict[str, Any]) -> Iterator[Answer]:
     """Yield what a live source shows, as ``_frames`` and ``_sound`` do, until stdin ends."""
     from vidmem.capture import capture
@@ -171,6 +179,7 @@ _ANSWERS = {
     "sound": _sound,
     "frames": _frames,
     "live": _live,
+    "rewrite": _rewrite,
 }
 
 if __name__ == "__main__":

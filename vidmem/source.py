@@ -28,6 +28,7 @@ _PROTOCOLS = "http,https,httpproxy,hls,tcp,tls,crypto,rtp,srtp,udp,rtsp,rtmp"
 _OPENING = {"analyzeduration": "2000000"}  # microseconds of media looked at before it begins
 _TIMEOUTS_S = (15.0, 30.0)  # to open, to read
 _LOOK_EVERY_S = 0.2  # whether a growing file has grown
+_ENDED = ".ended"  # the name of a file beside a growing one, added to its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,22 +116,33 @@ def why_broken(exc: Exception) -> str:
 
 
 class Growing:
-    """A file that is still being written, as PyAV reads it: its end waits for more to come."""
+    """A file that is still being written, as PyAV reads it: its end waits for more to come.
+
+    Whoever writes it may say with ``end_of(path)`` that no more comes.
+    """
 
     def __init__(self, path: str, stopped: Callable[[], bool], patience_s: float) -> None:
         self._file = Path(path).open("rb")  # noqa: SIM115 - lives as long as the process
         self._stopped, self._patience_s = stopped, patience_s
-        self._has_ended = False
+        self._has_ended, self._end = False, end_of(Path(path))
 
     def read(self, size: int) -> bytes:
         """Give the next bytes, b"" once the file has stopped growing or nobody wants more."""
         since = time.monotonic()
-        while not (block := self._file.read(size)):
-            if self._has_ended or self._stopped() or time.monotonic() - since > self._patience_s:
+        while True:
+            is_complete = self._end.exists()  # looked at before what came last is read
+            if block := self._file.read(size):
+                return block
+            is_over = self._has_ended or is_complete or self._stopped()
+            if is_over or time.monotonic() - since > self._patience_s:
                 self._has_ended = True
                 return b""
             time.sleep(_LOOK_EVERY_S)
-        return block
+
+
+def end_of(path: Path) -> Path:
+    """Name the empty file whose being there says that a growing file is complete."""
+    return path.with_name(path.name + _ENDED)
 
 
 def _without_secrets(address: str) -> str:

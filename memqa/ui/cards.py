@@ -73,6 +73,7 @@ class Card:
     is_whole: bool = False
     stale: str = ""
     kept: str = ""
+    is_live: bool = False
 
     @property
     def can_be_asked(self) -> bool:
@@ -107,7 +108,7 @@ def cards(
     shelf = [_of_media(item, last.pop(item.id, None), item.id not in unticked) for item in known]
     strays = [_of_job(job) for job in last.values() if job.state != "done"]
     shown = [card for card in strays + shelf if not _is_dismissed(card, dismissed)]
-    shown = [replace(card, can_retry=card.path not in gone) for card in shown]
+    shown = [replace(card, can_retry=card.can_retry and card.path not in gone) for card in shown]
     return sorted(shown, key=lambda card: _ORDER.get(card.state, len(_ORDER)))
 
 
@@ -125,6 +126,9 @@ def _last_jobs(media: Sequence[Media], jobs: Iterable[Job]) -> dict[str, Job]:
     ids = {item.id for item in media}
     last: dict[str, Job] = {}
     for job in jobs:
+        if job.task == "live":  # the same source may be watched time and again
+            last[job.media_id if job.media_id in ids else job.id] = job
+            continue
         media_id = job.media_id if job.media_id in ids else by_path.get(job.path)
         last[media_id or job.path] = job
     return last
@@ -158,6 +162,8 @@ def _of_media(media: Media, job: Job | None, ticked: bool) -> Card:
         stale=models_of(media.stale),
         kept=words.kept(media),
         error=media.error or (job.error if job is not None and job.state == "failed" else None),
+        can_retry=job is None or job.task != "live",
+        is_live=_is_live(job),
     )
 
 
@@ -167,17 +173,25 @@ def _of_job(job: Job) -> Card:
         key=job.id,
         job_id=job.id,
         path=job.path,
-        name=job.path.replace("\\", "/").rsplit("/", 1)[-1],
+        name=words.source(job.path),
         kind=job.kind,
         state=state,
         line=_line(state, job),
         share=_share(state, job),
         notes=tuple(job.notes),
         error=job.error,
+        can_retry=job.task != "live",
+        is_live=_is_live(job),
     )
 
 
+def _is_live(job: Job | None) -> bool:
+    return job is not None and job.task == "live" and job.state in _OF_JOB
+
+
 def _line(state: CardState, job: Job | None) -> str:
+    if job is not None and _is_live(job):
+        return words.watching(job.progress)
     if state == "working" and job is not None and job.progress is not None:
         return words.stage(job.progress, job.eta_s)
     return _WORDS[state]
@@ -225,7 +239,7 @@ def _reach(media: Media) -> str:
 @lru_cache(maxsize=4096)  # a shelf is looked at every second, and few of its cards change
 def card_html(card: Card) -> Safe:
     """Write one card: tick, picture, name, facts, where it stands, and what can be done."""
-    moving = card.state in ("working", "paused")
+    moving = card.state in ("working", "paused") and not card.is_live
     return el(
         "li",
         _tick(card),
@@ -236,7 +250,7 @@ def card_html(card: Card) -> Safe:
         el("p", card.error, class_="error", role="alert") if card.error else None,
         _badge(card) if card.can_be_renewed else None,
         el("div", _actions(card), class_="actions"),
-        class_=f"card {card.state}",
+        class_=f"card {card.state}{' live' if card.is_live else ''}",
         data_key=card.key,
         data_media=card.media_id,
         data_name=card.name,
@@ -285,6 +299,8 @@ def _bar(card: Card) -> Safe:
 def _actions(card: Card) -> list[Safe]:
     if card.state == "working" and card.job_id is None:
         return []
+    if card.is_live:
+        return [_button("Stop", "cancel", card)]
     if card.state in ("working", "waiting"):
         return [_button("Pause", "pause", card), _button("Cancel", "cancel", card)]
     if card.state == "paused":

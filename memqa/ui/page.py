@@ -12,6 +12,7 @@ from memqa.ui.asking import Asking
 from memqa.ui.chat import chat_part
 from memqa.ui.collections import Collections
 from memqa.ui.desk import Desk
+from memqa.ui.live import LiveView, live_part
 from memqa.ui.markup import Safe, el, icon
 from memqa.ui.parts import part
 from memqa.ui.places import Places
@@ -39,6 +40,7 @@ def build(
         shelf_part(shelf, Collections(library, desk), with_paths=places.local)
         stage_part(Stage(library, places))
         chat_part(Talk(library, desk, Asking(library)))
+        live_part(LiveView(library, desk, places), with_address=places.local)
         part("tabs", _tabs(), {})
         settings_part(SettingsDesk(library, places))
     places.serve_by(page)

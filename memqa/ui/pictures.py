@@ -6,9 +6,14 @@ import base64
 import io
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from memqa.values import Media
 from models.errors import MemqaError
+from models.values import TimeSpan
+
+if TYPE_CHECKING:
+    from memqa.library import Library
 
 POSTER_PX = 160
 STILL_PX = 960
@@ -45,6 +50,18 @@ def still(media: Media, at_s: float, *, width_px: int = STILL_PX) -> str:
     from vidmem.video import frame_at
 
     return as_url(frame_at(Path(media.path), at_s, width_px=width_px), "image/jpeg")
+
+
+def remembered(library: Library, media: Media, at_s: float) -> str | None:
+    """Give the picture that is remembered of a moment, where the video itself is not at hand."""
+    events = library.store.read.memories(media.id, levels=["event"])
+    spans = [(one, one.locator) for one in events if one.has_thumbnail]
+    timed = [(one, span.start_s) for one, span in spans if isinstance(span, TimeSpan)]
+    if not timed:
+        return None
+    before = [pair for pair in timed if pair[1] <= at_s] or timed[:1]
+    seen = library.thumbnail(max(before, key=lambda pair: pair[1])[0].id)
+    return as_url(seen, "image/jpeg") if seen else None
 
 
 def as_url(picture: bytes, mime: str) -> str:

@@ -163,7 +163,9 @@ class Shelf:
 
     def poster(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Give a media's small picture."""
-        return {"url": pictures.poster(self._library.show(str(data.get("media", ""))))}
+        media = self._library.show(str(data.get("media", "")))
+        url = pictures.poster(media)
+        return {"url": url or pictures.remembered(self._library, media, 0.0)}
 
     def sample(self, _data: Mapping[str, Any]) -> dict[str, Any]:
         """Index the sample media that travel with memqa."""

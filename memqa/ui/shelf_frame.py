@@ -89,6 +89,7 @@ def _skeleton(with_paths: bool) -> Safe:
             picker,
             el("p", f"or drop files anywhere. {TAKES}.", class_="hint"),
             path_box if with_paths else None,
+            el("button", "Watch live…", type="button", class_="watch-live", data_watch_live=True),
             class_="adding",
         ),
         el("p", class_="shelf-status", role="status"),

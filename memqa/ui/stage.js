@@ -236,6 +236,13 @@ hear("player", ({ toggle, by }) => {
   if (by) seek(Math.max(0, Number(video.dataset.still !== undefined ? video.dataset.wanted : video.currentTime) + by), false);
   if (toggle && video.dataset.still === undefined) video.paused ? video.play() : video.pause();
 });
+// What was watched live is over, and can be played from now on.
+hear("reopen", ({ media }) => {
+  if (opened?.media !== media) return;
+  const at = Number(view.querySelector("video")?.dataset.wanted ?? 0);
+  opened = null;
+  show({ media, start: at || null, end: null });
+});
 hear("forgotten", ({ media }) => {
   if (opened?.media !== media) return;
   opened = null;

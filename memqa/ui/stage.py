@@ -13,6 +13,7 @@ from memqa.ui import pictures, reading, words
 from memqa.ui.backdrop import backdrop
 from memqa.ui.density import attention_html, attention_words, spread
 from memqa.ui.leaves import boxes_from, leaf_html, quoted_html
+from memqa.ui.live import is_watched, without_player
 from memqa.ui.markup import el
 from memqa.ui.memory import Counts, counts_view, memory_html, memory_view
 from memqa.ui.outlines import outline_html
@@ -49,10 +50,11 @@ class Stage:
         if media.kind == "document":
             return {**shown, "timeline": "", "cues": [], "url": None}
         memories = self._library.store.read.memories(media.id, levels=("event", "observation"))
+        watched = is_watched(self._library, media)
         return {
             **shown,
-            "url": self._places.open(media),
-            "unplayable": _unplayable(media),
+            "url": None if watched else self._places.open(media),
+            "unplayable": without_player(media, watched=watched) or _unplayable(media),
             "cues": cues(memories),
             "timeline": timeline_html(timeline(media, memories, sticky=self._sticky(media))),
         }
@@ -137,8 +139,10 @@ class Stage:
         media = self._shown(data)
         if media.kind != "video":
             return {"url": None}
-        width_px = pictures.POSTER_PX if data.get("small") else pictures.STILL_PX
         at_s = max(0.0, float(data.get("at") or 0.0))
+        if without_player(media, watched=is_watched(self._library, media)):
+            return {"url": pictures.remembered(self._library, media, at_s)}
+        width_px = pictures.POSTER_PX if data.get("small") else pictures.STILL_PX
         return {"url": pictures.still(media, at_s, width_px=width_px)}
 
     def thumb(self, data: Mapping[str, Any]) -> dict[str, Any]:

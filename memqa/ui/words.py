@@ -55,6 +55,23 @@ def stage(progress: Progress, eta_s: float | None) -> str:
     return f"{said}, {left(eta_s)}" if eta_s is not None else said
 
 
+def watching(progress: Progress | None) -> str:
+    """Say where a live source stands: ``watching, 0:42``."""
+    if progress is None:
+        return "starting"
+    said = progress.stage[:1].lower() + progress.stage[1:]
+    first, comma, losses = said.partition(",")
+    return f"{first}, {clock(progress.done)}{comma}{losses}" if progress.unit == "s" else said
+
+
+def source(path: str) -> str:
+    """Name what is watched live: a stream by its address, a recording as the camera."""
+    if "://" in path:
+        return path
+    name = path.replace("\\", "/").rsplit("/", 1)[-1]
+    return "Camera" if name.startswith("camera-") else name
+
+
 def left(seconds: float) -> str:
     """Say how much time is left, no finer than it can be known."""
     if seconds < 10:

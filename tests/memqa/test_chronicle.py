@@ -91,7 +91,7 @@ def test_nothing_comes_after_the_last_thing_or_before_the_first() -> None:
 
 def test_now_is_the_last_event_of_what_is_being_watched() -> None:
     one, two = FILMS
-    watched = replace(two, status="indexing", duration_s=None)
+    watched = replace(two, status="indexing", duration_s=None, remembered_s=60)
     finder = Finds({})
     found = locate(understand("What is happening now?"), finder, [one, watched])  # type: ignore[arg-type]
     assert [(item.media.id, item.memory.order) for item in found] == [(two.id, 5)]
@@ -99,6 +99,9 @@ def test_now_is_the_last_event_of_what_is_being_watched() -> None:
     stopped = replace(two, status="indexing")
     found = locate(understand("What is happening now?"), finder, [one, stopped])  # type: ignore[arg-type]
     assert len(found) == 2
+    asked = understand("What was shown in the last minute?")
+    found = locate(asked, finder, [one, watched])  # type: ignore[arg-type]
+    assert {item.media.id for item in found} == {two.id}
 
 
 def test_when_a_thing_is_not_shown_is_not_answered_by_when_it_is() -> None:

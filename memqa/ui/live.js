@@ -1,0 +1,275 @@
+// Watching live: the camera of this device, recorded here and sent piece by piece, or an address
+// that memqa watches itself. What is watched stands in the stage, whichever tab began it.
+const { call, tell, hear, clock, openTab } = window.memqa;
+const one = (selector) => element.querySelector(selector);
+const dialog = one("dialog");
+const problem = one(".live-problem");
+const live = one(".live-view");
+const [preview, picture, waiting] = ["video", ".live-picture", ".live-waiting"].map(one);
+const screen = one(".live-screen");
+const KINDS = ["video/webm;codecs=vp8,opus", "video/webm;codecs=vp8", "video/webm", "video/mp4"];
+const PIECE_MS = 1000;
+let camera = null;     // the recording of this tab
+let followed = null;   // the job that stands in the stage
+let going = [];
+let asked = null;      // the address that the dialog waits for
+let isStopping = false;
+let isShown = false;
+let reached = {};
+let timer = 0;
+
+const stage = () => document.querySelector("#memqa-stage .stage");
+const theOne = () => going.find(({ job }) => job === followed);
+
+const look = async () => {
+  clearTimeout(timer);
+  const isOwn = camera?.job === followed && !isStopping;
+  const wanted = isShown && !isOwn && !document.hidden ? followed : null;
+  const found = await call(server, "look", { job: followed, picture: wanted }).catch(() => null);
+  if (found) await draw(found);
+  clearTimeout(timer);
+  if (going.length || followed) timer = setTimeout(look, 1000);
+};
+
+const draw = async (found) => {
+  const before = theOne()?.media;
+  going = found.going;
+  if (!followed && going.length) follow(going.at(-1).job);
+  if (found.over) return leave(found.over);
+  const now = theOne();
+  if (!now) return;
+  if (now.picture) picture.src = now.picture;
+  drawBar(now);
+  if (now.media && now.media !== before) arrived(now);
+};
+
+const follow = (job) => {
+  followed = job;
+  isStopping = false;
+  picture.removeAttribute("src");
+  const named = new URLSearchParams(location.hash.slice(1)).get("media");
+  const other = document.querySelector("#memqa-desk").dataset.stage && !asked && !camera;
+  showIt(!other || named === theOne()?.media);
+};
+
+// From now on there is something to ask, and a time line that grows.
+const arrived = ({ media }) => {
+  if (asked) {
+    asked = null;
+    dialog.close();
+  }
+  if (isShown) tell("show", { media, start: null, end: null, page: null, boxes: [] });
+};
+
+const showIt = (shown) => {
+  isShown = shown;
+  const place = stage()?.querySelector(".view");
+  if (place && live.nextElementSibling !== place) place.before(live);
+  live.hidden = !followed;
+  stage()?.classList.toggle("is-live", Boolean(followed) && shown);
+  const desk = document.querySelector("#memqa-desk");
+  if (followed && shown && !desk.dataset.stage) desk.dataset.stage = "video";
+  if (desk.dataset.stage) desk.toggleAttribute("data-live", Boolean(followed) && shown);
+  live.querySelector(".live-back").hidden = shown;
+  drawScreen();
+};
+const drawScreen = () => {
+  const isOwn = Boolean(camera) && camera.job === followed && !isStopping;
+  preview.hidden = !isOwn;
+  picture.hidden = isOwn || !picture.getAttribute("src");
+  waiting.hidden = isOwn || !picture.hidden;
+  screen.hidden = !isShown;
+};
+
+const drawBar = (now) => {
+  const text = (selector, words) => { live.querySelector(selector).textContent = words; };
+  const seconds = camera?.job === now.job ? (performance.now() - camera.began) / 1000 : now.seconds;
+  text(".live-clock", isStopping ? "" : clock(seconds));
+  text(".live-word", isStopping ? "Stopping" : "Live");
+  text(".live-name", now.name);
+  const reach = reached[now.media]?.startsWith("can be asked") ? reached[now.media] : now.line;
+  text(".live-line", isStopping ? "what was seen is being put in order" : reach);
+  text(".live-waiting", now.line ? `${now.line}…` : "Connecting…");
+  live.querySelector(".live-stop").hidden = isStopping;
+  live.classList.toggle("stopping", isStopping);
+  drawScreen();
+};
+
+// It is over: the player takes the place of the picture, or the dialog says what went wrong.
+const leave = ({ job, media, error }) => {
+  if (camera?.job === job) release();
+  const wasShown = isShown;
+  const wasAsked = asked;
+  [followed, asked, isStopping] = [null, null, false];
+  going = going.filter((other) => other.job !== job);
+  showIt(false);
+  if (error) {
+    if (!media && wasShown) delete document.querySelector("#memqa-desk").dataset.stage;
+    if (!dialog.open) dialog.showModal();
+    say(error);
+    if (wasAsked) one('[name="address"]')?.select();
+  } else if (media) {
+    tell("reopen", { media });
+  } else {
+    delete document.querySelector("#memqa-desk").dataset.stage;
+  }
+  if (going.length) look();
+};
+
+const say = (words, isError = true) => {
+  problem.textContent = words;
+  problem.classList.toggle("error", isError);
+};
+
+// The camera of this device.
+const WHY = {
+  NotAllowedError: "The camera was not allowed; allow it for this page in the browser's address bar, then start again.",
+  NotFoundError: "No camera, or no microphone, was found; plug it in, or go without sound.",
+  NotReadableError: "Another program holds the camera or the microphone; close it there, then start again.",
+};
+const openCamera = async () => {
+  if (!navigator.mediaDevices?.getUserMedia || !window.MediaRecorder) {
+    throw new Error("The browser gives this page no camera; it does so only at 127.0.0.1, or over https.");
+  }
+  const video = { width: { ideal: 1280 }, height: { ideal: 720 } };
+  try {
+    return await navigator.mediaDevices.getUserMedia({ video, audio: one(".live-sound").checked });
+  } catch (error) {
+    throw new Error(WHY[error.name] ?? `The camera cannot be opened: ${error.message}`);
+  }
+};
+
+const startCamera = async () => {
+  say("");
+  const stream = await openCamera();
+  try {
+    const mimeType = KINDS.find((kind) => MediaRecorder.isTypeSupported(kind));
+    const recorder = new MediaRecorder(stream, { mimeType, videoBitsPerSecond: 1_500_000 });
+    const { recording } = await call(server, "record", { kind: recorder.mimeType || mimeType || "" });
+    camera = { stream, recorder, recording, job: null, began: performance.now(), number: 0, last: Promise.resolve() };
+  } catch (error) {
+    for (const track of stream.getTracks()) track.stop();
+    throw error;
+  }
+  const { recorder } = camera;
+  recorder.addEventListener("dataavailable", ({ data }) => send(data));
+  recorder.addEventListener("stop", () => camera && end(camera));
+  for (const track of stream.getTracks()) track.addEventListener("ended", () => stop());
+  recorder.start(PIECE_MS);
+  preview.srcObject = stream;
+  preview.muted = true;
+  preview.play().catch(() => {});
+  dialog.close();
+  openTab("ask");
+};
+
+// One piece after another, in their order.
+const send = (data) => {
+  const mine = camera;
+  if (!mine || !data.size) return;
+  mine.last = mine.last.then(async () => {
+    if (camera !== mine) return;
+    try {
+      const piece = await encoded(data);
+      const { job } = await call(server, "piece", { recording: mine.recording, number: mine.number, piece });
+      mine.number += 1;
+      if (!mine.job) {
+        mine.job = job;
+        follow(job);
+        look();
+      }
+    } catch (error) {
+      if (camera !== mine) return;
+      release();
+      if (!isStopping && !theOne()) {
+        dialog.showModal();
+        say(error.message);
+      }
+    }
+  });
+};
+const encoded = (data) =>
+  new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result.slice(reader.result.lastIndexOf(",") + 1));
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(data);
+  });
+
+const end = async (mine) => {
+  await mine.last;
+  await call(server, "end", { recording: mine.recording }).catch(console.warn);
+  if (camera === mine) release();
+};
+const release = () => {
+  const mine = camera;
+  camera = null;
+  for (const track of mine.stream.getTracks()) track.stop();
+  if (mine.recorder.state !== "inactive") mine.recorder.stop();
+  preview.srcObject = null;
+  drawScreen();
+};
+
+const stop = async () => {
+  isStopping = true;
+  const now = theOne();
+  if (now) drawBar(now);
+  if (camera && (!followed || camera.job === followed)) {
+    if (camera.recorder.state !== "inactive") camera.recorder.stop();
+  } else if (followed) {
+    await call(server, "stop", { job: followed }).catch((error) => console.warn(error));
+  }
+};
+
+// What begins and ends it.
+document.addEventListener("click", (event) => {
+  if (!event.target.closest?.("[data-watch-live]")) return;
+  say("");
+  dialog.showModal();
+});
+one(".live-close").addEventListener("click", () => dialog.close());
+one(".live-camera").addEventListener("click", async ({ currentTarget: button }) => {
+  button.disabled = true;
+  await startCamera().catch((error) => say(error.message));
+  button.disabled = false;
+});
+one(".live-address")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  say("Connecting…", false);
+  try {
+    const { job } = await call(server, "watch", { address: one('[name="address"]').value });
+    asked = job;
+    follow(job);
+    look();
+  } catch (error) {
+    say(error.message);
+  }
+});
+live.addEventListener("click", (event) => {
+  if (event.target.closest(".live-stop")) stop();
+  if (event.target.closest(".live-back")) {
+    const media = theOne()?.media;
+    if (media) tell("show", { media, start: null, end: null, page: null, boxes: [] });
+    else showIt(true);
+  }
+});
+hear("show", ({ media, start }) => {
+  const chosen = start == null && going.find((other) => other.media === media);
+  if (chosen && chosen.job !== followed) {
+    followed = chosen.job;
+    picture.removeAttribute("src");
+    drawBar(chosen);
+  }
+  if (followed) showIt(Boolean(chosen));
+});
+hear("shelf", ({ reach }) => {
+  reached = reach;
+  const isGoing = document.querySelector("#memqa-shelf .card.live");
+  if (isGoing && !followed) look();
+});
+// "Now" is no place in a player that a question could be asked at.
+hear("time", ({ seconds, kind }) => {
+  if (followed && isShown && seconds != null) tell("time", { seconds: null, kind });
+});
+addEventListener("beforeunload", (event) => { if (camera) event.preventDefault(); });
+look();
