@@ -145,6 +145,6 @@ class Bert:
 
 
 def _gelu(states: Features) -> Features:
-    from scipy.special import erf
+    from scipy.special import erf  # type: ignore[import-untyped]
 
     return np.asarray(states * (1 + erf(states * np.float32(0.5**0.5))) / 2, np.float32)
