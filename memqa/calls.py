@@ -127,3 +127,11 @@ def read(data: Mapping[str, Any]) -> Reply:
 def as_json(call: Call) -> dict[str, Any]:
     """Write a call as an object, its name among the arguments."""
     return {"call": type(call).__name__.lower(), **asdict(call)}
+
+
+def unforeseen(error: Exception) -> str:
+    """Say that an error came which memqa does not know, and how more of it is seen."""
+    return (
+        f"something went wrong that memqa did not foresee: {type(error).__name__}: {error}."
+        " Run the same command as `memqa -v …` to see where."
+    )

@@ -23,13 +23,14 @@ from typing import IO
 
 from memqa.calls import Call, Reply, as_json, read
 from memqa.store.lock import locked
-from memqa.whereabouts import config_path, default_home, private_folder
+from memqa.whereabouts import CONFIG_VARIABLE, config_path, default_home, private_folder
 from models import errors
 
 MOST_BYTES = 2**20  # of a call; a longer one is answered at home
 _VERSION = 1  # of what is said at the door
 _MOST_PATH_BYTES = 100  # a socket's path must fit into 104 bytes on macOS, 108 on Linux
 _HOME = "MEMQA_HOME"
+_TOLD_OTHERWISE = (_HOME, CONFIG_VARIABLE)  # as the library's folder, and as the file's bytes
 _TAKEN_WITHIN_S = 2.0  # a process that is stopped, or all too busy, is not waited for
 _REPLY_WITHIN_S = 600.0
 
@@ -157,7 +158,7 @@ def _key(home: Path) -> str:
     settings = sorted(
         (name.upper(), value)
         for name, value in os.environ.items()
-        if name.upper().startswith("MEMQA_") and name.upper() != _HOME
+        if name.upper().startswith("MEMQA_") and name.upper() not in _TOLD_OTHERWISE
     )
     try:
         file = config_path().read_bytes()

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memqa import settings
-from memqa.calls import CALLS, Ask, Call, replies, written
+from memqa.calls import CALLS, Ask, Call, replies, unforeseen, written
 from memqa.door import MOST_BYTES, lock_of, place_of, sweep
 from memqa.store.lock import locked
-from models.errors import MemqaError
+from models.errors import BackendError, MemqaError
 from models.specs import Server, parse
 
 if TYPE_CHECKING:
@@ -89,7 +89,8 @@ def taken_on(library: Library, call: Call, where: str) -> Call | None:
     ``where`` is the folder that it is made from: paths start there.
     """
     names = library.settings.models
-    models = (parse("language_model", name) for name in (names.language_model, names.captioner))
+    speaking = filter(None, (names.language_model, names.captioner))
+    models = [parse("language_model", name) for name in speaking]
     if isinstance(call, Ask) and any(isinstance(m, Server) and not m.is_here for m in models):
         return None  # that something is sent to another machine is said where it is asked
     rows = library.store.read.media_rows() if call.media else ()
@@ -173,9 +174,6 @@ if sys.platform != "win32":
             finally:
                 self._chairs.release()
 
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            log.exception("unexpected at the door")
-
     class _Visit(socketserver.BaseRequestHandler):
         """One call and its replies."""
 
@@ -206,6 +204,11 @@ if sys.platform != "win32":
                 self._say({"end": True})
             except MemqaError as exc:
                 self._say({"error": [type(exc).__name__, str(exc)]})
+            except _HungUp:
+                raise
+            except Exception as exc:  # it must reach whoever waits, not end the door
+                log.exception("unexpected at the door")
+                self._say({"error": [BackendError.__name__, unforeseen(exc)]})
 
         def _say(self, message: Mapping[str, Any]) -> None:
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -43,6 +44,13 @@ def open_library(context: typer.Context, home: Path | None) -> Library:
     import memqa
 
     return memqa.open(home or context.obj)
+
+
+def ask_of(library: Library, media: list[str] | None) -> list[str] | None:
+    """Give the media named, and say on stderr where a name could mean a collection as well."""
+    for note in library.scope(media or None).notes:
+        print(f"memqa: note: {note}", file=sys.stderr)
+    return media or None
 
 
 def replies_to(context: typer.Context, home: Path | None, call: Call) -> Iterator[Reply]:
