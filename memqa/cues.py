@@ -27,6 +27,7 @@ _MEDIUM = frozenset(
     "occur occurs occurred comes come came displays begin begins start starts end ends".split()
 )
 _SMALL = frozenset("a an the of in on at over to for from by with about as into its their".split())
+_SAY_NOTHING = _ASKING | _MEDIUM | _SMALL
 
 _PICTURE_OF = re.compile(
     r"\b(?:photo(?:graph)?|picture|image|shot|clip|scene|footage)s?\s+(?:of|with|showing)\s+", re.I
@@ -151,7 +152,7 @@ def asks_name(text: str) -> bool:
 def content_words(text: str) -> tuple[str, ...]:
     """Give the words that say what a text is about, lower case, in order, each once."""
     words = (word.lower() for word in _WORD.findall(text))
-    return tuple(dict.fromkeys(w for w in words if w not in _ASKING | _MEDIUM | _SMALL))
+    return tuple(dict.fromkeys(w for w in words if w not in _SAY_NOTHING))
 
 
 def sense_of(text: str) -> Sense:
@@ -173,7 +174,7 @@ def focus_of(text: str) -> str:
     if picture_of:
         text = text[picture_of.end() :]
     words = list(_WORD.finditer(text))
-    skip = _ASKING | _MEDIUM | _SMALL
+    skip = _SAY_NOTHING
     # After "photo of" the thing is named at once: "can opener" starts with no asking word.
     lead = _SMALL if picture_of else skip
     while words and words[0].group().lower() in lead:
@@ -204,7 +205,7 @@ def thing_of(text: str) -> str:
         rest = match[1]
         words: list[str] = []
         for word in _WORD.findall(rest.split(",")[0]):
-            if word.lower() in _SMALL | _ASKING | _MEDIUM or (words and _DONE.fullmatch(word)):
+            if word.lower() in _SAY_NOTHING or (words and _DONE.fullmatch(word)):
                 break
             words.append(word)
         name = " ".join(words[:4]) or name

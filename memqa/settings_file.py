@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from memqa import settings
 from memqa.settings import Settings
+from memqa.whereabouts import config_path
 from models.errors import InputError, SetupError
 
 Value: TypeAlias = str | int | float | bool
@@ -93,7 +94,7 @@ def write(values: Mapping[str, Mapping[str, Value]]) -> Path:
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
-    path = settings.config_path()
+    path = config_path()
     try:
         place = path.resolve()  # it may be a link, which stays one
         file = tomlkit.parse(path.read_text(encoding="utf-8") if path.exists() else "")

@@ -70,9 +70,9 @@ def _image_encoder(options: LanguageOptions) -> ImageEncoder:
 
 
 def _text_encoder(options: LanguageOptions) -> TextEncoder:
-    from models.text import SentenceEncoder
+    from models.minilm import MiniLM
 
-    return SentenceEncoder(MINILM.path().parent, signature="all-minilm-l6-v2/1")
+    return MiniLM(MINILM.path().parent, signature="all-minilm-l6-v2/1")
 
 
 def _transcriber(options: LanguageOptions) -> Transcriber:

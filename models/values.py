@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:  # a command line that only prints has no use for NumPy
+    import numpy as np
+    from numpy.typing import NDArray
 
-Picture: TypeAlias = NDArray[np.uint8]  # [H, W, 3], RGB
-Features: TypeAlias = NDArray[np.float32]  # [D] for one, [T, D] or [N, D] for several
-Sound: TypeAlias = NDArray[np.float32]  # [n] mono samples at SOUND_RATE_HZ, in [-1, 1]
+Picture: TypeAlias = "NDArray[np.uint8]"  # [H, W, 3], RGB
+Features: TypeAlias = "NDArray[np.float32]"  # [D] for one, [T, D] or [N, D] for several
+Sound: TypeAlias = "NDArray[np.float32]"  # [n] mono samples at SOUND_RATE_HZ, in [-1, 1]
 
 SOUND_RATE_HZ = 16_000
 

@@ -9,26 +9,15 @@ from typing import Annotated
 
 import typer
 
-from memqa.cli import (
-    ask,
-    collect,
-    demo,
-    doctor,
-    enrich,
-    exits,
-    index,
-    models,
-    reindex,
-    shelf,
-    tier,
-)
+from memqa.cli import exits
+from memqa.cli.commands import CommandsOnCall, announce
 from memqa.cli.options import Home
 from models.errors import MemqaError
 
 app = typer.Typer(
     name="memqa",
+    cls=CommandsOnCall,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -79,23 +68,7 @@ def memqa(
         logging.getLogger("memqa").setLevel(logging.DEBUG)
 
 
-app.command("index")(index.index)
-app.command("ask")(ask.ask)
-app.command("search")(ask.search)
-app.command("list")(shelf.list_media)
-app.command("show")(shelf.show)
-app.command("enrich")(enrich.enrich)
-app.command("reindex")(reindex.reindex)
-app.command("forget")(shelf.forget)
-app.command("collect")(collect.collect)
-app.command("collections")(collect.collections)
-app.command("uncollect")(collect.uncollect)
-app.command("stats")(shelf.stats)
-app.add_typer(models.models, name="models")
-app.command("doctor")(doctor.doctor)
-app.command("tier")(tier.tier)
-app.command("serve")(doctor.serve)
-app.command("demo")(demo.demo)
+announce(app)
 
 
 def run(arguments: list[str] | None = None) -> None:
@@ -112,10 +85,9 @@ def run(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if {"-v", "--verbose"} & set(arguments):
             traceback.print_exc()
-        exits.complain(
-            f"something went wrong that memqa did not foresee: {type(error).__name__}: {error}."
-            " Run the same command as `memqa -v …` to see where."
-        )
+        from memqa.calls import unforeseen
+
+        exits.complain(unforeseen(error))
         sys.exit(exits.FAILED)
     except SystemExit as leaving:
         if leaving.code == exits.STOPPED:

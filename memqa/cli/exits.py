@@ -6,12 +6,11 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from memqa.cli.words import printable
-from memqa.values import Outcome
 from models.errors import IngestCancelled, InputError, SetupError
 
 if TYPE_CHECKING:
     from memqa.reindex import Reindexed
+    from memqa.values import Outcome
 
 DONE = 0
 FAILED = 1
@@ -49,5 +48,7 @@ def code_of_batch(outcomes: Sequence[Outcome | Reindexed]) -> int:
 
 def complain(message: str) -> None:
     """Write one line for the person to stderr; a file's name in it cannot move the cursor."""
+    from memqa.cli.words import printable
+
     lines = map(printable, message.split("\n"))
     print("memqa: " + "\n".join(lines), file=sys.stderr)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 models = typer.Typer(
     invoke_without_command=True,
+    add_completion=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

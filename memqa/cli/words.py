@@ -9,8 +9,6 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from docmem.sentences import sentence_spans
-from memqa.cite import stems
 from memqa.values import Answer, Evidence, Media, Outcome
 from models.quoting import one_line
 from models.values import Locator, TimeSpan, clock
@@ -71,6 +69,9 @@ def _quote(text: str, about: str, width: int) -> str:
     line = one_line(text)
     if len(line) <= width - 2:
         return f'"{line}"'
+    from docmem.sentences import sentence_spans
+    from memqa.cite import stems
+
     wanted = set(stems(about))
     lines = text.splitlines() if _EVENT.match(text) else [text]
     parts = [one_line(line[start:end]) for line in lines for start, end in sentence_spans(line)]

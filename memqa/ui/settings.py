@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from memqa import model_choice, settings_file
-from memqa.settings import config_path
 from memqa.ui import choices, settings_html
 from memqa.ui.markup import Safe, el, icon
 from memqa.ui.parts import part
 from memqa.ui.places import Places
+from memqa.whereabouts import config_path
 from models.errors import InputError, MemqaError
 from models.shelf import preset
 from models.specs import PORTS

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +26,27 @@ _BATCH_PICTURES = 8  # more pictures at once no longer fit the CPU's caches and 
 
 
 class EfficientNetLite0:
-    """ImageNet-1k classifier (Tan & Le 2019, arXiv 1905.11946; the "lite" variant without SE)."""
+    """ImageNet-1k classifier (Tan & Le 2019, arXiv 1905.11946; the "lite" variant without SE).
+
+    It is loaded with the first picture: who only asks looks at none.
+    """
 
     def __init__(self, weights: Path, device: str | None = None) -> None:
         """``device`` is what torch calls it; a GPU where there is one unless given."""
-        self._device = device or torch_device()
-        self._network = _load(weights, self._device)
+        self._weights, self._wished = weights, device
+        self._loaded: Any = None
+        self._loading = threading.Lock()
+
+    @cached_property
+    def _device(self) -> str:
+        return self._wished or torch_device()
+
+    @property
+    def _network(self) -> Any:  # the package has no types
+        with self._loading:
+            if self._loaded is None:
+                self._loaded = _load(self._weights, self._device)
+            return self._loaded
 
     def probabilities(self, pictures: Sequence[Picture], side: int = 0) -> Features:
         """Give the class probabilities [T, 1 + side^2, 1000] of T pictures and of their cells.
@@ -40,6 +57,7 @@ class EfficientNetLite0:
 
         Raises:
             BackendError: the network failed.
+            ModelNotFound: the weights are damaged.
             ValueError: the map has no ``side`` by ``side`` cells.
         """
         if not 0 <= side <= _MAP_SIDE:
@@ -59,15 +77,16 @@ class EfficientNetLite0:
             np.stack([fit(picture, (_SIDE_PX, _SIDE_PX)) for picture in pictures])
         )
         # A view: in memory the channels stay last.
+        network = self._network
         batch = pixels.to(self._device).permute(0, 3, 1, 2)
         try:
             # A GPU's short floats would put a picture elsewhere than the CPU does.
             exact = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
             with torch.inference_mode(), exact:
-                seen = self._network.extract_features((batch.float() / 255 - _MEAN) / _SPREAD)
+                seen = network.extract_features((batch.float() / 255 - _MEAN) / _SPREAD)
                 pools = [adaptive_avg_pool2d(seen, cells) for cells in (1, side) if cells]
                 tokens = torch.cat([pool.flatten(2) for pool in pools], 2).transpose(1, 2)
-                shares = self._network._fc(tokens).softmax(2)
+                shares = network._fc(tokens).softmax(2)
                 return np.asarray(shares.cpu().numpy(), np.float32)
         except RuntimeError as exc:
             raise BackendError(
@@ -76,7 +95,7 @@ class EfficientNetLite0:
             ) from exc
 
 
-def _load(weights: Path, device: str) -> Any:  # the package has no types
+def _load(weights: Path, device: str) -> Any:
     limit_torch_threads()
     import torch
     from efficientnet_lite_pytorch import EfficientNet  # type: ignore[import-untyped]

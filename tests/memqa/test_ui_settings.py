@@ -19,13 +19,14 @@ from memqa.ui.choices import FIELDS, METHODS, counts_from, ports, presets
 from memqa.ui.places import Places
 from memqa.ui.settings import SettingsDesk
 from memqa.ui.settings_html import doctor_html, models_html
+from memqa.whereabouts import config_path
 from models.errors import InputError, SetupError
 from vidmem.memory.methods import METHODS as MEMORIES
 
 
 @pytest.fixture
 def config(own_home: Path) -> Path:
-    return settings.config_path()
+    return config_path()
 
 
 @pytest.fixture

@@ -1,0 +1,82 @@
+"""The command line is quick to say what it can do, and completes itself in the shell."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from memqa.cli.commands import COMMANDS, loaded
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = {"numpy", "lancedb", "torch", "transformers", "gradio", "pydantic", "rich", "memqa.library"}
+
+
+def run(*arguments: str, **environment: str) -> tuple[str, float]:
+    """Run the command line; give what it printed and how long it took, the best of three."""
+    took_s = []
+    for _ in range(3):
+        began = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-m", "memqa", *arguments],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=os.environ | environment,
+        )
+        took_s.append(time.monotonic() - began)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, min(took_s)
+
+
+def test_help_is_there_at_once() -> None:
+    told, took_s = run("--help")
+    assert all(f"\n  {name} " in told for name in COMMANDS)
+    assert took_s < 1  # 0.15 s on two cores
+
+
+def test_help_imports_nothing_that_works() -> None:
+    show = (
+        "import sys, memqa.cli.app as app\n"
+        "try: app.run(['--help'])\n"
+        "except SystemExit: print('\\nLOADED', *sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", show], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    loaded_modules = set(done.stdout.partition("\nLOADED ")[2].split())
+    assert "typer" in loaded_modules
+    assert not loaded_modules & HEAVY
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_line_of_the_table_is_what_the_command_says_of_itself(name: str) -> None:
+    assert loaded(name).get_short_help_str(200) == COMMANDS[name][1]
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("se", {"search", "serve"}),
+        ("search --lim", {"--limit"}),
+        ("models pu", {"pull"}),
+        ("show --mem", {"--memory"}),
+    ],
+)
+def test_the_shell_completes_commands_and_their_options(typed: str, offered: set[str]) -> None:
+    told, took_s = run(
+        _MEMQA_COMPLETE="complete_bash",
+        COMP_WORDS=f"memqa {typed}",
+        COMP_CWORD=str(len(typed.split())),
+    )
+    assert set(told.split()) == offered
+    assert took_s < 1  # 0.2 s on two cores
+
+
+def test_completion_can_be_shown_for_a_shell() -> None:
+    assert "_memqa_completion" in run("--show-completion", "bash")[0]
