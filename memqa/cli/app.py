@@ -11,6 +11,8 @@ import typer
 
 from memqa.cli import (
     ask,
+    carry,
+    chat,
     collect,
     demo,
     doctor,
@@ -21,6 +23,7 @@ from memqa.cli import (
     reindex,
     shelf,
     tier,
+    watch,
 )
 from memqa.cli.options import Home
 from models.errors import MemqaError
@@ -90,6 +93,10 @@ app.command("forget")(shelf.forget)
 app.command("collect")(collect.collect)
 app.command("collections")(collect.collections)
 app.command("uncollect")(collect.uncollect)
+app.command("chat")(chat.chat)
+app.command("watch")(watch.watch)
+app.command("export")(carry.export)
+app.command("import")(carry.import_)
 app.command("stats")(shelf.stats)
 app.add_typer(models.models, name="models")
 app.command("doctor")(doctor.doctor)

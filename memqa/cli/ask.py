@@ -76,7 +76,7 @@ def ask(
             options=option or None,
             resume=resume,
         )
-        answer = _last(pieces) if as_json or not sys.stdout.isatty() else _watch(pieces)
+        answer = last(pieces) if as_json or not sys.stdout.isatty() else watched(pieces)
     for note in answer.fallbacks:
         print(f"memqa: note: {words.plain(note)}", file=sys.stderr)
     if as_json:
@@ -117,7 +117,7 @@ def search(
         print("Nothing found.", file=sys.stderr)
 
 
-def _last(pieces: Iterator[Step | Token | Answer]) -> Answer:
+def last(pieces: Iterator[Step | Token | Answer]) -> Answer:
     """Run an answer to its end without showing the way."""
     answer = None
     for piece in pieces:
@@ -127,13 +127,13 @@ def _last(pieces: Iterator[Step | Token | Answer]) -> Answer:
     return answer
 
 
-def _watch(pieces: Iterator[Step | Token | Answer]) -> Answer:
+def watched(pieces: Iterator[Step | Token | Answer]) -> Answer:
     """Show steps and words as they come; what is shown is wiped for the answer proper."""
     from rich.console import Console
     from rich.live import Live
 
     with Live(console=Console(), transient=True, refresh_per_second=12) as screen:
-        return _last(_shown(pieces, screen))
+        return last(_shown(pieces, screen))
 
 
 def _shown(
