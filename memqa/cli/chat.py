@@ -118,9 +118,8 @@ def _converse(library: Library, talk: Talk, chosen: str) -> None:
     """Talk with a person at a terminal until they leave."""
     turns = len(library.turns(chosen))
     media = library.media()
-    files = f"{len(media)} file{'s' if len(media) != 1 else ''}"
     before = f", going on after {turns} question{'s' if turns != 1 else ''}" if turns else ""
-    print(f"Ask about {files}{before}. /help says what else, Ctrl-D leaves.", file=sys.stderr)
+    print(f"Ask about {talk.asked}{before}. /help says what else, Ctrl-D leaves.", file=sys.stderr)
     threading.Thread(target=_warm_up, args=(library,), daemon=True).start()
     for line in _lines(library.home, [*talk.commands, "/quit"], [one.name for one in media]):
         try:

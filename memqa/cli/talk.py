@@ -24,7 +24,7 @@ HELP = """\
 /help         this list
 /quit         leave (or Ctrl-D)
 Anything else is a question. Ctrl-C stops an answer, Ctrl-R finds what was asked before."""
-_MOST_PLACES = 20
+_MOST_PLACES = 12
 
 
 class Talk:
@@ -40,7 +40,7 @@ class Talk:
         as_json: bool = False,
     ) -> None:
         self._library, self._chat = library, chat
-        self._media = ask_of(library, list(media or ()))
+        self._media = ask_of(library, list(media or ()) or None)
         self._at_s, self._as_json = at_s, as_json
         self._question = ""
         self._answer: Answer | None = None
@@ -52,6 +52,13 @@ class Talk:
             "/open": self._open,
             "/help": lambda _: print(HELP),
         }
+
+    @property
+    def asked(self) -> str:
+        """What questions are put to, in words."""
+        if self._media is None:
+            return "everything remembered"
+        return words.printable(", ".join(self._media))
 
     def say(self, line: str) -> bool:
         """Answer a question or obey a command; False where the person wants to leave.
@@ -99,8 +106,7 @@ class Talk:
         elif wanted:
             self._media = ask_of(self._library, wanted)
         if not self._as_json:
-            asked = "everything remembered" if self._media is None else ", ".join(self._media)
-            print(f"asking {words.printable(asked)}")
+            print(f"asking about {self.asked}")
 
     def _way(self, _: str) -> None:
         from memqa.cli.way import print_way
