@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from docmem.steps import Tier
     from docmem.tree import Tree
     from memqa.account import MemoryAccount
+    from memqa.carried import Carried
     from memqa.doctor import Check
     from memqa.enrich import Enriched
     from memqa.reindex import Reindexed
@@ -102,11 +103,13 @@ class Library:
         """The library's store, opened on first use."""
         with self._opening:
             if self._opened is None:
+                from memqa.moved import settle_moved
                 from memqa.store.store import Store
 
                 self._opened = Store(self.home)
                 self._opened.upkeep.repair()
                 self._settle(self._opened)
+                settle_moved(self._opened)
             return self._opened
 
     def close(self) -> None:
@@ -346,6 +349,55 @@ class Library:
         job = self._queue.submit(found.path, task="reindex", media=found)
         self._start_worker()
         return job
+
+    # Carrying to other machines
+
+    def export(
+        self,
+        folder: str | Path,
+        media: Sequence[str] | str | None = None,
+        *,
+        with_files: bool = False,
+        with_chats: bool = False,
+        on_progress: OnProgress | None = None,
+        should_stop: ShouldStop | None = None,
+    ) -> list[Carried]:
+        """Write the library, or some media of it, as one folder that another machine opens.
+
+        The folder is a library of its own, and `import_from` puts it into another one.
+        ``with_files`` also copies the files, so that they can be played and shown there,
+        ``with_chats`` the chats about nothing but these media.
+
+        Raises:
+            InputError: a media that is not in the library, or a folder that holds something else.
+            SetupError: the folder cannot be written, or there is no room.
+            IngestCancelled: ``should_stop`` wished it; nothing is left of the folder.
+        """
+        from memqa import export
+
+        wanted = export.Wanted(self.scope(media).media_ids, with_files, with_chats)
+        return export.export(self, Path(folder), wanted, Listener(on_progress, should_stop))
+
+    def import_from(
+        self,
+        folder: str | Path,
+        *,
+        on_progress: OnProgress | None = None,
+        should_stop: ShouldStop | None = None,
+    ) -> list[Carried]:
+        """Take in the media of a folder that ``export`` wrote, and say of each what came of it.
+
+        What is known already stays as it is. Nothing outside the folder is read but files of the
+        same bytes, and nothing outside the library is written.
+
+        Raises:
+            InputError: the folder is no export, or it is damaged.
+            StoreMismatch: it was written with another schema.
+            IngestCancelled: ``should_stop`` wished it; the media taken in so far stay.
+        """
+        from memqa import bring
+
+        return list(bring.bring(self, Path(folder), Listener(on_progress, should_stop)))
 
     # Jobs in the background
 

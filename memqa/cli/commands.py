@@ -42,6 +42,19 @@ COMMANDS = {
         "collect:uncollect",
         "Take media out of a collection, or remove the collection.",
     ),
+    "chat": (
+        "chat:chat",
+        "Ask question after question; each may lean on those before, and the chat is kept.",
+    ),
+    "watch": (
+        "watch:watch",
+        "Index what lies in a folder, then whatever arrives in it or changes, until Ctrl-C.",
+    ),
+    "export": (
+        "carry:export",
+        "Write the library, or some media of it, as one folder that another machine opens.",
+    ),
+    "import": ("carry:import_", "Take in what `memqa export` wrote on another machine."),
     "stats": ("shelf:stats", "Say how much is remembered and how much room it takes."),
     "models": (
         "models:models",

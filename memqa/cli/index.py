@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from memqa.library import Library
 
 # Spelled out, since the methods themselves are slow to import; a test compares.
-_ABOUT_METHODS = "auto is moviechat; the last four are there to compare with."
 _METHODS = "auto, moviechat, xmem, infinite, malmm, emllm, uniform, fifo, random, all"
+METHODS_HELP = (
+    f"How a video is remembered: {_METHODS}. auto is moviechat; the last four are there to compare"
+    " with."
+)
 
 
 def index(
@@ -36,9 +39,7 @@ def index(
     ] = False,
     method: Annotated[
         str,
-        typer.Option(
-            metavar="NAME", help=f"How a video is remembered: {_METHODS}. {_ABOUT_METHODS}"
-        ),
+        typer.Option(metavar="NAME", help=METHODS_HELP),
     ] = "auto",
     live: Annotated[
         bool,

@@ -19,7 +19,7 @@ def reindex(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[MEDIA]...",
+            metavar="MEDIA",
             help="Id, start of an id, file name, path or collection; else all that need it.",
             show_default=False,
         ),

@@ -46,13 +46,14 @@ def print_json(value: Any) -> None:
 _EVENT = re.compile(r"(?:Seen|Caption|Read|Said): ")
 
 
-def evidence_line(item: Evidence, about: str) -> str:
+def evidence_line(item: Evidence, about: str, *, number: int | None = None) -> str:
     """Write where something is and what is there: ``▶ 2:31–2:38 clip.mp4  "quote"``.
 
     Where the text is longer than the line, the sentence nearest to the words ``about`` is quoted.
     """
     name = printable(item.path.replace("\\", "/").rsplit("/", 1)[-1])
-    where = f"{place(item.locator)} {name}"
+    mark = "" if number is None else f"[{number}] "
+    where = f"{mark}{place(item.locator)} {name}"
     room = shutil.get_terminal_size((100, 24)).columns - len(where) - 6
     return f"  {where}  {_quote(item.text, about, max(40, room))}"
 
@@ -79,33 +80,50 @@ def _quote(text: str, about: str, width: int) -> str:
     return f'"{best}"' if len(best) <= width - 2 else f'"{best[: width - 3].rstrip()}…"'
 
 
-def print_answer(answer: Answer, *, options: Sequence[str] = (), steps: bool = False) -> None:
+def places_of(answer: Answer) -> tuple[list[Evidence], list[Evidence]]:
+    """Give the places that an answer rests on, and the others that were found."""
+    cited = {name for citation in answer.citations for name in citation.evidence}
+    rests_on = [item for item in answer.evidence if item.id in cited]
+    return rests_on, [item for item in answer.evidence if item.id not in cited]
+
+
+def print_answer(
+    answer: Answer,
+    *,
+    options: Sequence[str] = (),
+    steps: bool = False,
+    numbered: bool = False,
+) -> None:
     """Write an answer, how far to trust it, its places and, if wanted, how it was found.
 
-    Where one of several ``options`` was chosen, it comes first.
+    Where one of several ``options`` was chosen, it comes first. ``numbered`` counts the places.
     """
     if answer.option is not None:
         print(f"option {answer.option + 1}: {printable(options[answer.option])}")
     print(plain(answer.text))
-    cited = {name for citation in answer.citations for name in citation.evidence}
-    rests_on = [item for item in answer.evidence if item.id in cited]
-    others = [item for item in answer.evidence if item.id not in cited]
+    rests_on, others = places_of(answer)
     state, _, rest = _STATES[answer.state].partition(":")
     whose = f" {plain(answer.told_by)}" if answer.told_by.startswith("in the words of") else ""
-    _print_places(f"{state}{whose}:{rest}", rests_on, answer.text)
+    first = 1 if numbered else None
+    print_places(f"{state}{whose}:{rest}", rests_on, answer.text, first=first)
     if others:
         closest = "closest places" if answer.state == "unanswered" else "see also"
-        _print_places(closest, others, answer.text)
+        after = len(rests_on) + 1 if numbered else None
+        print_places(closest, others, answer.text, first=after)
     if steps:
         from memqa.cli.way import print_way
 
         print_way(answer.walk)
 
 
-def _print_places(title: str, items: Sequence[Evidence], about: str) -> None:
+def print_places(
+    title: str, items: Sequence[Evidence], about: str, *, first: int | None = None
+) -> None:
+    """Write places under a title, counted from ``first`` where it is given."""
     print(title)
-    for item in items:
-        print(evidence_line(item, about), flush=True)
+    for at, item in enumerate(items):
+        number = None if first is None else first + at
+        print(evidence_line(item, about, number=number), flush=True)
 
 
 def media_row(media: Media) -> tuple[str, str, str, str, str]:

@@ -26,6 +26,7 @@ NOTHING_COMMITTED = -1
 MEMORY, TIMELINE = "memory", "timeline"
 OUTLINE, PAGES, SCANS = "outline", "pages", "scans"
 ENRICHED, CAPTIONS = "enriched", "captions"
+FILE_ABSENT = "Its file did not come with it"  # begins a note that goes once the file is found
 RENEWING = "renewing"  # begins the names of states of a `memqa reindex` that is under way
 
 

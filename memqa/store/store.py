@@ -6,6 +6,7 @@ from pathlib import Path
 
 from memqa.store.collected import Collections
 from memqa.store.read import Reader
+from memqa.store.receive import Receiver
 from memqa.store.tables import Tables
 from memqa.store.upkeep import Upkeep
 from memqa.store.write import Writer
@@ -13,6 +14,8 @@ from memqa.store.write import Writer
 
 class Store:
     """The tables under ``home`` behind ``read``, ``write``, ``collections`` and ``upkeep``.
+
+    ``receive`` takes media over from another library; ``writing`` holds the write permission.
 
     Raises:
         StoreMismatch: the library was written with another schema.
@@ -22,6 +25,8 @@ class Store:
         tables = Tables(home, consistency_s=consistency_s)
         self.home = home
         self.read = Reader(tables)
+        self.writing = tables.writing
         self.write = Writer(tables, self.read)
+        self.receive = Receiver(tables, self.write)
         self.collections = Collections(tables, self.read)
         self.upkeep = Upkeep(tables, self.read, self.collections)

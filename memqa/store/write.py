@@ -167,6 +167,8 @@ class Writer:
         """Note that a media's bytes lie at ``path`` too; the path used so far stays as an alias."""
         with self._tables.writing():
             row = self._row(media_id)
+            notes = [one for one in row.media.notes if not one.startswith(schema.FILE_ABSENT)]
+            row = replace(row, media=replace(row.media, notes=tuple(notes)))
             if path != row.media.path:
                 aliases = dict.fromkeys((row.media.path, *row.aliases))
                 aliases.pop(path, None)

@@ -1,0 +1,116 @@
+"""Which files of a watched folder are ready to be taken in: whole, new or changed, and media.
+
+Knows nothing of the library. A file is ready once neither its size nor its time has changed for a
+while, so that a copy or a download is not read half-way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+SETTLE_S = 2.0
+_PARTIAL = (".part", ".partial", ".crdownload", ".download", ".opdownload", ".tmp", ".aria2")
+_MOST_FAILED = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a path looked like, and since when (on the caller's clock) it has looked so."""
+
+    size_bytes: int
+    mtime_ns: int
+    since_s: float
+
+    def same(self, other: _Look) -> bool:
+        return (self.size_bytes, self.mtime_ns) == (other.size_bytes, other.mtime_ns)
+
+
+class Arrivals:
+    """The files of a folder that are on their way; ``home`` is never looked into."""
+
+    def __init__(
+        self, folder: Path, home: Path, *, recursive: bool = False, settle_s: float = SETTLE_S
+    ) -> None:
+        self._folder, self._home = folder, home
+        self._recursive, self._settle_s = recursive, settle_s
+        self._pending: dict[Path, _Look] = {}
+        self._failed: OrderedDict[Path, _Look] = OrderedDict()
+
+    def lying_there(self, now_s: float) -> list[Path]:
+        """Give the files that are there already, by name; those just written are on their way."""
+        found = self._folder.rglob("*") if self._recursive else self._folder.iterdir()
+        files = sorted(path for path in found if self.counts(path) and path.is_file())
+        fresh = {path for path in files if time.time() - _mtime_s(path) < self._settle_s}
+        self.note(fresh, now_s)
+        return [path for path in files if path not in fresh]
+
+    def counts(self, path: Path) -> bool:
+        """Say whether a path may be a media on its own: neither hidden nor part of a download."""
+        try:
+            parts = path.relative_to(self._folder).parts
+        except ValueError:
+            return False
+        if not parts or (len(parts) > 1 and not self._recursive):
+            return False
+        name = parts[-1].lower()
+        is_aside = any(part.startswith(".") for part in parts) or name.startswith("~$")
+        is_partial = name.endswith(_PARTIAL)
+        return not (is_aside or is_partial or self._home == path or self._home in path.parents)
+
+    def note(self, paths: Iterable[Path], now_s: float) -> None:
+        """Remember that something happened to these paths."""
+        for path in paths:
+            look = _look(path, now_s) if self.counts(path) else None
+            if look is None:
+                self._pending.pop(path, None)
+                continue
+            failed = self._failed.get(path)
+            if failed is None or not failed.same(look):
+                self._pending[path] = look
+
+    def ready(self, now_s: float) -> list[Path]:
+        """Take out the files that have been whole for a while; a new folder gives its files."""
+        done = []
+        for path, before in list(self._pending.items()):
+            look = _look(path, now_s)
+            if look is None:
+                del self._pending[path]
+            elif not look.same(before):
+                self._pending[path] = look
+            elif now_s - before.since_s >= self._settle_s:
+                del self._pending[path]
+                done.append(path)
+        files = [path for path in done if path.is_file()]
+        if self._recursive:
+            for folder in done:
+                inside = sorted(folder.rglob("*")) if folder.is_dir() else ()
+                files += [one for one in inside if self.counts(one) and one.is_file()]
+        return list(dict.fromkeys(files))
+
+    def failed(self, path: Path) -> None:
+        """Leave a file alone until it changes."""
+        look = _look(path, 0.0)
+        if look is not None:
+            self._failed[path] = look
+            self._failed.move_to_end(path)
+        while len(self._failed) > _MOST_FAILED:
+            self._failed.popitem(last=False)
+
+
+def _look(path: Path, now_s: float) -> _Look | None:
+    try:
+        stat = path.stat()
+    except OSError:  # gone again, or a link that leads nowhere
+        return None
+    return _Look(stat.st_size, stat.st_mtime_ns, now_s)
+
+
+def _mtime_s(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # gone meanwhile
+        return 0.0

@@ -1,0 +1,138 @@
+"""One conversation in a terminal: what has been asked, and the few commands beside questions."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from memqa.cli import words
+from memqa.cli.ask import last, watched
+from memqa.cli.options import ask_of
+from models.errors import InputError
+
+if TYPE_CHECKING:
+    from memqa.library import Library
+    from memqa.values import Answer, Evidence
+
+HELP = """\
+/media NAME…  ask these files or collections only; /media all for everything
+/way          how the last answer was found
+/more         other places that fit the last question
+/open N       the whole text at place N, and where its file lies
+/help         this list
+/quit         leave (or Ctrl-D)
+Anything else is a question. Ctrl-C stops an answer, Ctrl-R finds what was asked before."""
+_MOST_PLACES = 12
+
+
+class Talk:
+    """A chat that questions are put to, and what its last answer showed."""
+
+    def __init__(
+        self,
+        library: Library,
+        chat: str,
+        media: Sequence[str] | None = None,
+        *,
+        at_s: float | None = None,
+        as_json: bool = False,
+    ) -> None:
+        self._library, self._chat = library, chat
+        self._media = ask_of(library, list(media or ()) or None)
+        self._at_s, self._as_json = at_s, as_json
+        self._question = ""
+        self._answer: Answer | None = None
+        self._places: list[Evidence] = []
+        self.commands: dict[str, Callable[[str], None]] = {
+            "/media": self._choose,
+            "/way": self._way,
+            "/more": self._more,
+            "/open": self._open,
+            "/help": lambda _: print(HELP),
+        }
+
+    @property
+    def asked(self) -> str:
+        """What questions are put to, in words."""
+        if self._media is None:
+            return "everything remembered"
+        return words.printable(", ".join(self._media))
+
+    def say(self, line: str) -> bool:
+        """Answer a question or obey a command; False where the person wants to leave.
+
+        Raises:
+            MemqaError: what was asked for cannot be had; the conversation goes on.
+        """
+        line = line.strip()
+        name, _, rest = line.partition(" ")
+        if name in ("/quit", "/exit"):
+            return False
+        if name in self.commands:
+            if self._as_json and name != "/media":
+                raise InputError(f"{name} is for reading; with --json all of it is in the answers")
+            self.commands[name](rest.strip())
+        elif name.startswith("/") and "/" not in name[1:]:
+            raise InputError(f"there is no command {name}; see /help")
+        elif line:
+            self._ask(line)
+        return True
+
+    def _ask(self, question: str) -> None:
+        pieces = self._library.stream(question, media=self._media, at_s=self._at_s, chat=self._chat)
+        is_plain = self._as_json or not sys.stdout.isatty()
+        answer = last(pieces) if is_plain else watched(pieces)
+        self._question, self._answer = question, answer
+        rests_on, others = words.places_of(answer)
+        self._places = [*rests_on, *others]
+        for note in answer.fallbacks:
+            print(f"memqa: note: {words.plain(note)}", file=sys.stderr)
+        if self._as_json:
+            words.print_json({"chat": self._chat, "question": question, **answer.as_json()})
+        else:
+            words.print_answer(answer, numbered=True)
+
+    # Commands
+
+    def _choose(self, names: str) -> None:
+        try:
+            wanted = shlex.split(names)
+        except ValueError:
+            raise InputError(f"a quotation mark is missing in: /media {names}") from None
+        if wanted == ["all"]:
+            self._media = None
+        elif wanted:
+            self._media = ask_of(self._library, wanted)
+        if not self._as_json:
+            print(f"asking about {self.asked}")
+
+    def _way(self, _: str) -> None:
+        from memqa.cli.way import print_way
+
+        print_way(self._last_answer().walk)
+
+    def _more(self, _: str) -> None:
+        self._last_answer()
+        found = self._library.search(self._question, media=self._media, limit=_MOST_PLACES)
+        known = {item.id for item in self._places}
+        more = [item for item in found if item.id not in known]
+        if not more:
+            print("nothing else was found")
+            return
+        words.print_places("more", more, self._question, first=len(self._places) + 1)
+        self._places += more
+
+    def _open(self, number: str) -> None:
+        self._last_answer()
+        if not number.isdecimal() or not 1 <= int(number) <= len(self._places):
+            raise InputError(f"there is no place {number!r}; /open takes 1 to {len(self._places)}")
+        item = self._places[int(number) - 1]
+        print(f"{words.place(item.locator)}  {words.printable(item.path)}")
+        print(words.plain(item.text))
+
+    def _last_answer(self) -> Answer:
+        if self._answer is None:
+            raise InputError("nothing has been asked yet; ask something first")
+        return self._answer
