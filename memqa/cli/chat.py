@@ -19,6 +19,7 @@ import typer
 
 from memqa.cli import exits, words
 from memqa.cli.options import AsJson, Home, OfMedia, open_library, seconds
+from memqa.doorkeeper import open_door
 from models.errors import InputError, MemqaError
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ def chat(
 
         talk = Talk(library, chosen, media, at_s=at_s, as_json=as_json)
         if sys.stdin.isatty():
-            _converse(library, talk, chosen)
+            with open_door(library):
+                _converse(library, talk, chosen)
             return
         raise typer.Exit(_read(talk))
 

@@ -16,6 +16,7 @@ from memqa.cli import exits, words
 from memqa.cli.index import METHODS_HELP
 from memqa.cli.options import AsJson, Home, open_library
 from memqa.cli.progress import Display, display, stopped_by_ctrl_c
+from memqa.doorkeeper import open_door
 from memqa.values import Outcome
 from models.errors import InputError, SetupError, UnsupportedMedia
 
@@ -54,7 +55,7 @@ def watch(
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder} to watch; make it, or check its name")
     counts: Counter[str] = Counter()
-    with open_library(context, home) as library:
+    with open_library(context, home) as library, open_door(library):
         for outcome in _outcomes(library, folder, recursive=recursive, method=method):
             counts[outcome.status] += 1
             if as_json:
