@@ -9,13 +9,14 @@ import pytest
 
 from docmem.tree import SummaryNode, Tree
 from memqa.store.schema import Memory
-from memqa.ui.cards import cards, shelf_html
+from memqa.ui.cards import card_html, cards
 from memqa.ui.leaves import Leaf, leaf_html
 from memqa.ui.markup import Safe, el, icon, join
 from memqa.ui.outlines import outline_html
 from memqa.ui.subtitles import cues
 from memqa.ui.timeline import timeline, timeline_html
 from memqa.ui.turns import ShownTurn, turn_html
+from memqa.ui.way import way_html
 from memqa.values import Answer, Citation, Evidence, Media, Step
 from models.values import Box, PageSpan, TimeSpan
 
@@ -57,7 +58,7 @@ def test_an_unknown_drawing_is_an_error_of_ours() -> None:
 
 def test_cards_escape_names_notes_and_errors() -> None:
     failed = replace(MEDIA, id="b" * 64, status="failed", error=EVIL)
-    assert_harmless(shelf_html(cards([MEDIA, failed], [])))
+    assert_harmless("".join(map(card_html, cards([MEDIA, failed], []))))
 
 
 def test_turns_escape_questions_answers_quotes_and_steps() -> None:
@@ -79,7 +80,8 @@ def test_turns_escape_questions_answers_quotes_and_steps() -> None:
         EVIL, "grounded", (evidence, other), cited, walk=steps, models={"language": EVIL}
     )
     weighed = Memory("a.p1", MEDIA.id, 0, "passage", "text", evidence.locator, EVIL, 0)
-    assert_harmless(turn_html(ShownTurn("1", EVIL, answer=answer, scope=EVIL), {"a.p1": weighed}))
+    assert_harmless(turn_html(ShownTurn("1", EVIL, answer=answer, scope=EVIL)))
+    assert_harmless(way_html(steps, {"a.p1": weighed}))
     assert_harmless(turn_html(ShownTurn("1", EVIL, steps=steps, text=EVIL, error=EVIL)))
 
 
