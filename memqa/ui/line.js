@@ -35,6 +35,7 @@ const showAttention = async () => {
   if (!one(".attended") || !question || opened.kind !== "video") return;
   if (attended === wanted && one(".attended").children.length) return;
   attended = wanted;
+  one(".attention .lane > .nothing").textContent = "looking…";
   const found = await call(server, "density", { media: opened.media, question }).catch((error) => {
     const said = document.createElement("span");
     said.className = "nothing";

@@ -70,7 +70,7 @@ const draw = (found) => {
   one(".memory-panel").replaceChildren();
   one('[data-below="time"]').hidden = isDocument;
   if (!isDocument) view.append(player(found));
-  choose(isDocument ? "outline" : "time");
+  choose(chosen[isDocument ? "read" : "watched"]);
   tell("time", { seconds: isDocument ? null : 0, kind: found.kind });
 };
 
@@ -153,8 +153,14 @@ one(".subtitles").addEventListener("click", async () => {
   URL.revokeObjectURL(anchor.href);
 });
 
-// Under the player, beside or under the page: time line, outline, memory.
+// Under the player, beside or under the page: time line, outline, memory. What a person picked for
+// what is read and for what is watched stays.
 let below = "time";
+const chosen = { read: "outline", watched: "time" };
+const pick = (name) => {
+  chosen[opened?.kind === "document" ? "read" : "watched"] = name;
+  choose(name);
+};
 const choose = (name) => {
   below = name;
   for (const tab of element.querySelectorAll("[data-below]")) {
@@ -184,7 +190,7 @@ const fillPanel = async (name, more = {}) => {
 };
 one(".below-tabs").addEventListener("click", (event) => {
   const tab = event.target.closest("[data-below]");
-  if (tab) choose(tab.dataset.below);
+  if (tab) pick(tab.dataset.below);
 });
 one(".below-tabs").addEventListener("keydown", (event) => {
   const tabs = [...element.querySelectorAll("[data-below]:not([hidden])")];
@@ -194,7 +200,7 @@ one(".below-tabs").addEventListener("keydown", (event) => {
   event.preventDefault();
   event.stopPropagation();
   const tab = tabs[(next + tabs.length) % tabs.length];
-  choose(tab.dataset.below);
+  pick(tab.dataset.below);
   tab.focus();
 });
 

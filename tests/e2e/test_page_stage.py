@@ -195,12 +195,24 @@ def test_a_document_tells_what_is_remembered_of_it(page: Page) -> None:
     stage_everywhere(page, "memory-document")
 
 
+def test_coming_back_to_a_video_shows_where_the_last_question_looks(page: Page) -> None:
+    page.click(f"{card('sample.mp4')} .open")
+    page.wait_for_selector(".title:text-is('sample.mp4')")
+    assert page.get_attribute("#stage-tab-memory", "aria-selected") == "true", "as it was left"
+    page.click("#stage-tab-time")
+    page.wait_for_selector(".attended path", state="attached")
+    assert "Which datasets" in page.inner_text(".attention-words")
+    page.locator(".turn").first.locator(".places .chip").first.click()
+    page.wait_for_selector(".attention-words:text-matches('water bottle')")
+
+
 def test_memory_grows_while_a_video_is_watched(page: Page, tmp_path: Path) -> None:
     long = video(tmp_path / "growing.mp4", shots=(60,) * 8, fps=2)
     upload(page, long)
     page.wait_for_selector(f"{card(long.name)} .open", timeout=INDEXED_MS)
     page.wait_for_selector(f"{card(long.name)} .reach", timeout=INDEXED_MS)
     page.click(f"{card(long.name)} .open")
+    page.wait_for_selector(f".title:text-is('{long.name}')")
     page.click("#stage-tab-memory")
     page.wait_for_selector(".memory[data-seen]:not([data-seen='0'])")
     early = int(page.get_attribute(".memory", "data-seen") or 0)
