@@ -9,14 +9,18 @@ const problem = one(".chat-error");
 let chat = "";
 let stamp = "";
 let following = 0;
-let begun = 0;
+let moves = 0; // chats opened and questions begun here
+let opening = Promise.resolve();
 let at = null;
 
-const load = async (wanted, { quiet = false } = {}) => {
-  const before = begun;
-  const found = await call(server, "talk", { chat: wanted ?? "", quiet });
-  // What was looked up before a question began does not know it.
-  if (!quiet || before === begun) show(found, quiet);
+const load = (wanted, { quiet = false } = {}) => {
+  const mine = quiet ? moves : ++moves;
+  const loaded = call(server, "talk", { chat: wanted ?? "", quiet }).then((found) => {
+    // What was looked up before another chat was opened, or a question begun, does not know it.
+    if (mine === moves) show(found, quiet);
+  });
+  if (!quiet) opening = loaded.catch(() => {});
+  return loaded;
 };
 
 const show = (found, quiet = false) => {
@@ -100,11 +104,12 @@ const showWhole = (turn) => {
 const begin = async (verb, data) => {
   if (isRunning()) return false;
   problem.textContent = "";
-  begun += 1;
   setRunning(true);
   try {
+    await opening;
+    moves += 1;
     const found = await call(server, verb, { chat, ...data });
-    begun += 1;
+    moves += 1;
     chat = found.chat;
     one(".start")?.remove();
     drawTurn(found.html);
@@ -145,6 +150,7 @@ const ACTS = {
     closeMore();
   },
   drop: async () => {
+    moves += 1;
     show(await call(server, "drop", { chat }));
     closeMore();
     live.textContent = "The chat is deleted.";
@@ -159,9 +165,7 @@ const asOf = (button) => {
 element.addEventListener("click", (event) => {
   const button = event.target.closest("[data-act]");
   if (!button) return;
-  Promise.resolve(ACTS[button.dataset.act](button)).catch((error) => {
-    problem.textContent = error.message;
-  });
+  Promise.resolve(ACTS[button.dataset.act](button)).catch(tellProblem);
 });
 const closeMore = () => {
   one(".drop-chat").open = false;
@@ -241,11 +245,10 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-one(".chats").addEventListener("change", (event) => load(event.target.value));
-one(".new-chat").addEventListener("click", async () => {
-  await load("new");
-  question.focus();
-});
+const tellProblem = (error) => { problem.textContent = error.message; };
+one(".chats").addEventListener("change", (event) => load(event.target.value).catch(tellProblem));
+one(".new-chat").addEventListener("click", () =>
+  load("new").then(() => question.focus()).catch(tellProblem));
 
 // "ask at 12:04": the question then means what was known by that moment.
 const moment = one(".moment");
@@ -298,4 +301,4 @@ hear("forgotten", () => load(chat).catch(() => {}));
 hear("connection", ({ lost }) => {
   one(".connection").hidden = !lost;
 });
-load().catch((error) => { problem.textContent = error.message; });
+load().catch(tellProblem);
