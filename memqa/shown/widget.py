@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from memqa.ui import words
 from memqa.ui.cards import Card
 from memqa.ui.markup import Child, Safe, el, icon
-from memqa.ui.turns import ShownTurn, answer_html, chip, short_names, state_html
+from memqa.ui.turns import STATES, ShownTurn, answer_html, chip, short_names, state_html
 from memqa.values import Answer, Evidence
 from models.values import TimeSpan, clock
 
 MOST_PLACES = 5
-_QUOTE_CHARS = 180
+_QUOTE_CHARS = 240
 _MODALITIES = {"seen": "seen", "said": "said", "read": "on screen", "text": "text"}
 
 
@@ -77,7 +77,8 @@ def _unfinished(turn: ShownTurn) -> list[Child]:
     if turn.error:
         return [el("p", turn.error, class_="problem")]
     word = "stopped" if turn.stopped else "writing" if turn.text else "looking…"
-    state = el("p", el("span", class_="dot"), word, class_="state working")
+    kind = "state stopped" if turn.stopped else "state working"
+    state = el("p", el("span", class_="dot"), word, class_=kind)
     return [state, el("div", turn.text, class_="answer") if turn.text else None]
 
 
@@ -86,8 +87,10 @@ def _answered(answer: Answer, thumb: Callable[[Evidence], str | None]) -> list[C
     cited = {one for citation in answer.citations for one in citation.evidence}
     first = [item for item in answer.evidence if item.id in cited]
     places = [_place(item, names, thumb(item)) for item in (first or answer.evidence)[:MOST_PLACES]]
+    warning = STATES["ungrounded"][1] if answer.state == "ungrounded" else None
     return [
         state_html(answer.state),
+        el("p", warning, class_="problem") if warning else None,
         el("div", answer_html(answer, names), class_="answer"),
         [el("p", note, class_="problem") for note in answer.fallbacks],
         el("div", class_="viewer", hidden=True),

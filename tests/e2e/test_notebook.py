@@ -69,7 +69,7 @@ def test_the_tour_runs_top_to_bottom(copy_of_samples: Callable[[], Path], tmp_pa
     assert any("forty-two ships" in text for text in shown)
     last = outputs[-1]["data"]
     assert "application/vnd.jupyter.widget-view+json" in last
-    assert "2 media, 1 video 0:48, 1 document 24 pages" in last["text/plain"]
+    assert "2 media, 1 video 0:48, 1 document 24 pages" in text_of(outputs[-1])
 
 
 def text_of(output: dict[str, object]) -> str:
