@@ -20,7 +20,7 @@ _KEYS = (
 def backdrop() -> Safe:
     """Write the stage as it is before anything is shown on it."""
     return el(
-        "main",
+        "section",
         _head(),
         el("p", class_="stage-error error", role="alert"),
         _welcome(),

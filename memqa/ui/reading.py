@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 PAGE_PX = 1200
 _KEPT = 16  # pages that stay drawn
-_QUOTED = re.compile(r"[“\"]([^“”\"]+)[”\"]")
-_LEAST_QUOTE = 12  # characters; less is a name between quotation marks, not a sentence
 Marks = tuple[tuple[int, int], ...]
 
 
@@ -65,11 +63,6 @@ def hits(evidence: Iterable[Evidence], media: Media) -> list[Hit]:
         if one.media_id == media.id and isinstance(one.locator, PageSpan)
     }
     return [found[place] for place in sorted(found)]
-
-
-def quotes(answer: Answer) -> list[str]:
-    """Give the sentences that an answer takes over to the letter."""
-    return [one.strip() for one in _QUOTED.findall(answer.text) if len(one) >= _LEAST_QUOTE]
 
 
 def walked(answer: Answer, media: Media) -> Walked:

@@ -12,6 +12,7 @@ from memqa.held import sticky_of, timeline_of
 from memqa.ui import pictures, reading, words
 from memqa.ui.backdrop import backdrop
 from memqa.ui.density import attention_html, attention_words, spread
+from memqa.ui.excerpt import quotes
 from memqa.ui.leaves import boxes_from, leaf_html, quoted_html
 from memqa.ui.live import is_watched, without_player
 from memqa.ui.markup import el
@@ -102,7 +103,7 @@ class Stage:
         if answer is None:
             return {"hits": [], "quotes": []}
         found = reading.hits(answer.evidence, media)
-        return {"hits": [one.as_json() for one in found], "quotes": reading.quotes(answer)}
+        return {"hits": [one.as_json() for one in found], "quotes": quotes(answer)}
 
     def find(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Find words in a document: where they stand, else the places nearest to their meaning.

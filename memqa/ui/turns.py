@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from memqa.chats import EVERYTHING, Asked
+from memqa.ui.excerpt import excerpt, quotes
 from memqa.ui.leads import drawing, lead
 from memqa.ui.markup import Safe, el, icon, join
 from memqa.ui.transcript import chips_by_end, plain
@@ -62,7 +63,7 @@ def turn_html(turn: ShownTurn) -> Safe:
     is_done = not turn.running
     return el(
         "article",
-        el("h3", turn.question, class_="question"),
+        el("h2", turn.question, class_="question"),
         el("p", turn.scope, class_="scope") if turn.scope else None,
         body,
         _how(turn) if is_done else None,
@@ -123,12 +124,12 @@ def answer_html(answer: Answer, names: Mapping[str, str]) -> Safe:
     """Write the answer's text with the chips of each citation behind the characters it covers."""
     by_id = {item.id: item for item in answer.evidence}
     pieces: list[str] = []
-    done = 0
+    done, said = 0, quotes(answer)
     for end, ids in chips_by_end(answer):
         pieces.append(answer.text[done:end])
         cited = [by_id[one] for one in ids if one in by_id]
         # With a space before it, a line can break in front of a chip.
-        pieces.extend(Safe(f" {chip(item, names)}") for item in cited[:MAX_CHIPS])
+        pieces.extend(Safe(f" {chip(item, names, said)}") for item in cited[:MAX_CHIPS])
         done = end
     pieces.append(answer.text[done:])
     return join(pieces)
@@ -146,7 +147,7 @@ def short_names(evidence: Iterable[Evidence]) -> dict[str, str]:
     return {key: stem if len(stem) <= 18 else f"{stem[:17]}…" for key, stem in stems.items()}
 
 
-def chip(item: Evidence, names: Mapping[str, str]) -> Safe:
+def chip(item: Evidence, names: Mapping[str, str], quoted: Sequence[str] = ()) -> Safe:
     """Write the anchor that leads to a piece of evidence: ``▶ 12:04`` or ``p. 37``."""
     name = names.get(item.media_id, "")
     return el(
@@ -155,7 +156,7 @@ def chip(item: Evidence, names: Mapping[str, str]) -> Safe:
         f"{name} {item.label}" if name else item.label,
         class_="chip",
         data_evidence=item.id,
-        data_quote=_quote(item, 200),
+        data_quote=excerpt(item, 200, quoted),
         data_thumbnail=item.thumbnail or None,
         aria_label=f"{_MODALITIES[item.modality]}, {_spoken(item)}: show",
         **lead(item.media_id, item.locator, item.boxes),
@@ -168,14 +169,6 @@ def _spoken(item: Evidence) -> str:
     return f"{name} {where} {item.label}"
 
 
-def _quote(item: Evidence, limit: int) -> str:
-    """Shorten what was found, keeping the lines in which an event tells what was seen and said."""
-    text = "\n".join(" ".join(line.split()) for line in item.text.splitlines() if line.strip())
-    if item.kind == "document":
-        text = text.replace("\n", " ")
-    return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}…"
-
-
 def _places(answer: Answer, names: Mapping[str, str]) -> list[Safe]:
     """List the evidence, the cited first and what else was found folded.
 
@@ -186,7 +179,7 @@ def _places(answer: Answer, names: Mapping[str, str]) -> list[Safe]:
     others = [item for item in answer.evidence if item.id not in cited]
     if not first:
         return [_section("Closest places", others[:MAX_PLACES], names)] if others else []
-    shown = [_section("Evidence", first[:MAX_PLACES], names)]
+    shown = [_section("Evidence", first[:MAX_PLACES], names, quotes(answer))]
     if more := [*first[MAX_PLACES:], *others][:MAX_PLACES]:
         title = f"See also {counted(len(more), 'more place', 'more places')}"
         rows = el("ul", [_place(item, names) for item in more])
@@ -194,17 +187,19 @@ def _places(answer: Answer, names: Mapping[str, str]) -> list[Safe]:
     return shown
 
 
-def _section(title: str, items: Sequence[Evidence], names: Mapping[str, str]) -> Safe:
-    rows = el("ul", [_place(item, names) for item in items])
-    return el("section", el("h4", title), rows, class_="places")
+def _section(
+    title: str, items: Sequence[Evidence], names: Mapping[str, str], quoted: Sequence[str] = ()
+) -> Safe:
+    rows = el("ul", [_place(item, names, quoted) for item in items])
+    return el("section", el("h3", title), rows, class_="places")
 
 
-def _place(item: Evidence, names: Mapping[str, str]) -> Safe:
+def _place(item: Evidence, names: Mapping[str, str], quoted: Sequence[str] = ()) -> Safe:
     return el(
         "li",
-        chip(item, names),
+        chip(item, names, quoted),
         el("span", _MODALITIES[item.modality], class_="modality"),
-        el("q", _quote(item, 160), class_="quote"),
+        el("q", excerpt(item, 160, quoted), class_="quote"),
     )
 
 

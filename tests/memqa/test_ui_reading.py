@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from docmem.tree import SummaryNode, Tree
+from memqa.ui.excerpt import quotes
 from memqa.ui.outlines import outline_html
-from memqa.ui.reading import Walked, hits, literal, quotes, spans_of, walked
+from memqa.ui.reading import Walked, hits, literal, spans_of, walked
 from memqa.values import Answer, Citation, Evidence, Look, Media, Step
 from models.values import Box, PageSpan, TimeSpan
 
