@@ -84,7 +84,7 @@ class Field:
 METHODS = (
     ("auto", "MovieChat, which found most in our comparison"),
     ("moviechat", "merges what is alike in time; nothing is dropped"),
-    ("malmm", "the same merging at every frame; as good, slower"),
+    ("malmm", "the same merging at every frame; found about as much"),
     ("xmem", "keeps what is asked for; drops what is read least"),
     ("emllm", "keeps whole events; drops those recalled least"),
     ("infinite", "one signal for any length; detail blurs with age"),
@@ -120,7 +120,7 @@ GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
             Field(
                 "video.frames_per_s",
                 "Frames looked at",
-                "Twice as many see shorter events, and take about twice as long to index.",
+                "Twice as many show shorter events, and take up to twice as long to index.",
                 unit="a second",
             ),
             Field(
@@ -133,7 +133,7 @@ GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
             Field(
                 "video.listen",
                 "Write down speech",
-                "Makes what is said findable; on two cores it is most of the time of indexing.",
+                "Makes what is said findable; without it indexing takes less time.",
             ),
             Field(
                 "video.read_screen",
@@ -148,7 +148,7 @@ GROUPS: tuple[tuple[str, tuple[Field, ...]], ...] = (
             Field(
                 "document.read_scans",
                 "Read scanned pages",
-                "Makes pages that are pictures findable; about a second or more a page.",
+                "Makes pages that are pictures findable; they take longer to read.",
             ),
         ),
     ),
@@ -212,6 +212,7 @@ class Preset:
     """Several models at once, and what they cost together; ``absent`` are still to be fetched."""
 
     name: str
+    title: str
     gives: str
     cost: str
     absent: tuple[str, ...]
@@ -219,9 +220,9 @@ class Preset:
 
 
 _PRESETS = {
-    "embedded": "Comes with memqa. Short, plain answers in English; nothing to fetch.",
-    "laptop": "Finds and hears better, answers and walks in many languages; slower.",
-    "gpu": "Answers from the frames themselves.",
+    "embedded": ("Embedded", "Comes with memqa. Short, plain answers; nothing to fetch."),
+    "laptop": ("Laptop", "Finds and hears better, answers and walks in many languages; slower."),
+    "gpu": ("GPU", "Answers from the frames themselves."),
 }
 
 
@@ -261,7 +262,7 @@ def presets(rows: Sequence[ModelRow]) -> list[Preset]:
         mine = [known[pair] for pair in wanted.items() if pair in known]
         absent = tuple(dict.fromkeys(row.name for row in mine if row.state == "absent"))
         is_used = all(used.get(port, "") == model for port, model in wanted.items())
-        found.append(Preset(name, _PRESETS[name], _cost_of(mine), absent, is_used))
+        found.append(Preset(name, *_PRESETS[name], _cost_of(mine), absent, is_used))
     return found
 
 

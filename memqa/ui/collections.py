@@ -127,7 +127,15 @@ def _keep(count: int) -> Safe:
     these = "this one" if count == 1 else f"these {count}"
     form = el(
         "form",
-        el("input", type="text", name="name", aria_label="Name of the collection", maxlength=80),
+        el(
+            "input",
+            type="text",
+            name="name",
+            aria_label="Name of the collection",
+            placeholder="Name",
+            maxlength=80,
+            autocomplete="off",
+        ),
         el("button", "Keep", type="submit"),
         class_="keep-form",
     )

@@ -66,13 +66,15 @@ class SettingsDesk:
         self._check_may_change()
         port, name = str(data.get("port", "")), str(data.get("name", "")).strip()
         wanted = dict(preset(name)) if port == "preset" else {port: name}
+        before = model_choice.in_use(self._library.settings.models)
         chosen = model_choice.use(wanted)
         self._take()
+        after = model_choice.in_use(self._library.settings.models)
+        changed = [one for one in wanted if before.get(one) != after.get(one)]
         stale = sum(bool(one.stale) for one in self._library.media())
-        counts = [choices.counts_from(one, stale) for one in wanted]
-        said = " ".join(dict.fromkeys(counts if port != "preset" else counts[:1] + counts[4:5]))
+        said = dict.fromkeys(choices.counts_from(one, stale) for one in changed)
         servers = [note for note in chosen.notes if "memqa reindex" not in note]
-        return {**self.look({}), "said": " ".join(["Kept.", said, *map(_sentence, servers)])}
+        return {**self.look({}), "said": " ".join(["Kept.", *said, *map(_sentence, servers)])}
 
     def doctor(self, _data: Mapping[str, Any]) -> dict[str, Any]:
         """Look at what has to be in place."""

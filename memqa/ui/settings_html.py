@@ -34,12 +34,12 @@ def _preset(one: Preset, *, may_choose: bool) -> Safe:
     if one.is_used:
         action = el("p", "in use", class_="used")
     elif one.absent:
-        action = _pull(f"memqa models pull --preset {one.name}", f"To get it: {one.name}")
+        action = _pull(f"memqa models pull --preset {one.name}", f"To get {one.title}")
     else:
-        action = _use(one.name, "preset", one.name, may_choose=may_choose)
+        action = _use(one.title, "preset", one.name, may_choose=may_choose)
     return el(
         "li",
-        el("h4", one.name),
+        el("h4", one.title),
         el("p", one.gives),
         el("p", one.cost, class_="cost"),
         el("p", f"Not here yet: {', '.join(one.absent)}.", class_="cost") if one.absent else None,

@@ -108,6 +108,11 @@ const seen = new IntersectionObserver((entries) => {
   }
   if (!isFilling) fillPosters();
 }, { rootMargin: "200px" });
+const seeAgain = (frame) => {
+  if (!frame.isConnected || frame.hasAttribute("data-filled")) return;
+  seen.unobserve(frame);
+  seen.observe(frame);
+};
 const fillPosters = async () => {
   isFilling = true;
   for (const frame of wanted) {
@@ -116,9 +121,9 @@ const fillPosters = async () => {
     const id = frame.dataset.poster;
     if (!posters.has(id)) {
       posters.set(id, null);
-      const { url } = await call(server, "poster", { media: id }).catch(() => ({ url: null }));
+      const { url, may_come } = await call(server, "poster", { media: id }).catch(() => ({ may_come: true }));
       posters.set(id, url);
-      if (!url) setTimeout(() => posters.delete(id), 5000);
+      if (may_come) setTimeout(() => { posters.delete(id); seeAgain(frame); }, 5000);
     }
     if (!posters.get(id)) continue;
     const picture = new Image();

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from memqa import examples
 from memqa.kinds import may_be_media
+from memqa.stale import FINISHED
 from memqa.ui import pictures, words
 from memqa.ui.cards import Card, card_html, cards
 from memqa.ui.collections import above_html, asked_collection
@@ -162,10 +163,10 @@ class Shelf:
         return {}
 
     def poster(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Give a media's small picture."""
+        """Give a media's small picture; where there is none yet, say whether one may come."""
         media = self._library.show(str(data.get("media", "")))
-        url = pictures.poster(media)
-        return {"url": url or pictures.remembered(self._library, media, 0.0)}
+        url = pictures.poster(media) or pictures.remembered(self._library, media, 0.0)
+        return {"url": url, "may_come": url is None and media.status not in FINISHED}
 
     def sample(self, _data: Mapping[str, Any]) -> dict[str, Any]:
         """Index the sample media that travel with memqa."""
