@@ -27,7 +27,17 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.page, pytest.mark.real_model, pytest.mark.timeout(600)]
 
 ASKED = "On which datasets is ProgramFC evaluated?"
+TOLD = "When does a king penguin appear?"  # in a model's words, which take a second or more
 LAST = ".turn:last-of-type"
+# A person is slower than the samples are searched.
+ESCAPE_AT_ONCE = """() => {
+  const watch = new MutationObserver(() => {
+    if (!document.querySelector(".turn .state.working")) return;
+    watch.disconnect();
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true }));
+  });
+  watch.observe(document.querySelector(".log"), { childList: true, subtree: true });
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -62,15 +72,15 @@ def asked_about(question: str) -> str:
 
 
 def test_looking_can_be_stopped_and_asked_again(page: Page) -> None:
-    page.fill("#memqa-question", ASKED)
+    page.evaluate(ESCAPE_AT_ONCE)
+    page.fill("#memqa-question", TOLD)
     page.press("#memqa-question", "Enter")
-    page.wait_for_selector(f"{LAST} .state.working")
-    page.press("#memqa-question", "Escape")
     page.wait_for_selector(f"{LAST} .state.stopped")
     assert page.is_visible(".send")
     page.click(f"{LAST} >> text=Ask again")
     turn = answered(page, 2)
-    assert "HOVER" in page.inner_text(turn)
+    assert "0:29" in page.inner_text(turn)
+    assert turns(page) == [TOLD, TOLD]
 
 
 def test_an_empty_chat_offers_questions_that_can_be_answered(page: Page) -> None:
@@ -83,7 +93,7 @@ def test_an_empty_chat_offers_questions_that_can_be_answered(page: Page) -> None
     answered(page, 1)
     for question in offered[1:]:
         turn = ask(page, question)
-        assert asked_about(question) in page.inner_text(f"{turn} .answer")
+        assert asked_about(question).lower() in page.inner_text(f"{turn} .answer").lower()
     assert page.locator(".turn .state.unanswered").count() == 0
     assert page.locator(".turn .state.grounded").count() >= 2
     assert page.locator(".suggestions").count() == 0
