@@ -43,7 +43,7 @@ _AS_PROBABLE = 0.3
 # Ends of notes after which nothing is missing: a change of decoder, a source without sound.
 _HARMLESS = ("PyAV took over.", "is watched without sound.")
 # A live source's segments are short, so that memory is never far behind.
-_LIVE_SEGMENT_S, _LIVE_BATCH = 15.0, 2
+_LIVE_SEGMENT_S, _LIVE_BATCH = 10.0, 2
 
 
 @dataclass(frozen=True, slots=True)

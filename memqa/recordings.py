@@ -87,6 +87,12 @@ class Recordings:
                 found.job = self._library.live(str(found.path), wait=False)
             return found.job
 
+    def is_over(self, recording: str) -> bool:
+        """Say whether no more of a recording is taken, since it was ended or fell silent."""
+        with self._lock:
+            found = self._open.get(recording)
+            return found is None or not _is_going(found)
+
     def end(self, recording: str) -> None:
         """Say that no more comes; what has come is watched to its end."""
         with self._lock:

@@ -57,6 +57,7 @@ const arrived = ({ media }) => {
   if (asked) {
     asked = null;
     dialog.close();
+    openTab("ask");
   }
   if (isShown) tell("show", { media, start: null, end: null, page: null, boxes: [] });
 };
@@ -65,11 +66,13 @@ const showIt = (shown) => {
   isShown = shown;
   const place = stage()?.querySelector(".view");
   if (place && live.nextElementSibling !== place) place.before(live);
-  live.hidden = !followed;
-  stage()?.classList.toggle("is-live", Boolean(followed) && shown);
+  const isOn = Boolean(followed || camera);
+  live.hidden = !isOn;
+  stage()?.classList.toggle("is-live", isOn && shown);
+  // A narrow window gives the stage room only where something stands in it.
   const desk = document.querySelector("#memqa-desk");
-  if (followed && shown && !desk.dataset.stage) desk.dataset.stage = "video";
-  if (desk.dataset.stage) desk.toggleAttribute("data-live", Boolean(followed) && shown);
+  if (isOn && shown) desk.dataset.stage ??= "video";
+  else if (stage()?.classList.contains("nothing")) delete desk.dataset.stage;
   live.querySelector(".live-back").hidden = shown;
   drawScreen();
 };
@@ -98,20 +101,15 @@ const drawBar = (now) => {
 // It is over: the player takes the place of the picture, or the dialog says what went wrong.
 const leave = ({ job, media, error }) => {
   if (camera?.job === job) release();
-  const wasShown = isShown;
   const wasAsked = asked;
   [followed, asked, isStopping] = [null, null, false];
   going = going.filter((other) => other.job !== job);
   showIt(false);
   if (error) {
-    if (!media && wasShown) delete document.querySelector("#memqa-desk").dataset.stage;
-    if (!dialog.open) dialog.showModal();
-    say(error);
+    complain(error);
     if (wasAsked) one('[name="address"]')?.select();
   } else if (media) {
     tell("reopen", { media });
-  } else {
-    delete document.querySelector("#memqa-desk").dataset.stage;
   }
   if (going.length) look();
 };
@@ -119,6 +117,11 @@ const leave = ({ job, media, error }) => {
 const say = (words, isError = true) => {
   problem.textContent = words;
   problem.classList.toggle("error", isError);
+};
+
+const complain = (words) => {
+  if (!dialog.open) dialog.showModal();
+  say(words);
 };
 
 // The camera of this device.
@@ -161,6 +164,9 @@ const startCamera = async () => {
   preview.play().catch(() => {});
   dialog.close();
   openTab("ask");
+  if (followed) return;
+  showIt(true);
+  drawBar({ job: null, name: "Camera", line: "starting", seconds: 0 });
 };
 
 // One piece after another, in their order.
@@ -171,7 +177,8 @@ const send = (data) => {
     if (camera !== mine) return;
     try {
       const piece = await encoded(data);
-      const { job } = await call(server, "piece", { recording: mine.recording, number: mine.number, piece });
+      const { job, over } = await call(server, "piece", { recording: mine.recording, number: mine.number, piece });
+      if (over) return release();
       mine.number += 1;
       if (!mine.job) {
         mine.job = job;
@@ -181,10 +188,7 @@ const send = (data) => {
     } catch (error) {
       if (camera !== mine) return;
       release();
-      if (!isStopping && !theOne()) {
-        dialog.showModal();
-        say(error.message);
-      }
+      complain(error.message);
     }
   });
 };
@@ -207,7 +211,7 @@ const release = () => {
   for (const track of mine.stream.getTracks()) track.stop();
   if (mine.recorder.state !== "inactive") mine.recorder.stop();
   preview.srcObject = null;
-  drawScreen();
+  showIt(isShown && Boolean(followed));
 };
 
 const stop = async () => {

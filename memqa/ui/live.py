@@ -49,7 +49,10 @@ class LiveView:
             piece = base64.b64decode(text, validate=True)
         except binascii.Error as exc:
             raise InputError("This is no piece of a recording.") from exc
-        return {"job": self._recordings.add(str(data.get("recording", "")), number, piece).id}
+        recording = str(data.get("recording", ""))
+        if self._recordings.is_over(recording):  # it was stopped elsewhere
+            return {"over": True}
+        return {"job": self._recordings.add(recording, number, piece).id}
 
     def end(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """End a recording; what has come is watched to its end."""
@@ -183,7 +186,7 @@ def _address() -> Safe:
         type="text",
         name="address",
         aria_label="Address of a stream",
-        placeholder="rtsp://192.168.1.20/stream",
+        placeholder="rtsp://camera/stream",
         autocomplete="off",
         spellcheck="false",
     )

@@ -130,7 +130,7 @@ def test_a_stream_is_watched_and_stopped(page: Page, tmp_path: Path) -> None:
         page.wait_for_selector(".live-picture[src^='data:image/jpeg']", timeout=SEEN_MS)
         page.wait_for_selector("#memqa-watch", state="hidden")
         remembered(page)
-        look_everywhere(page, "live-stream")
+        look(page, "live-stream")
         page.reload()
         page.wait_for_selector(".live-picture[src^='data:image/jpeg']")
         page.click(f'{LIVE_CARD} >> text="Stop"')

@@ -49,6 +49,7 @@ def test_pieces_go_to_the_end_of_one_file_that_is_watched(
     assert [(known.id, known.task) for known in library.jobs()] == [(job.id, "live")]
     recordings.end(one)
     assert end_of(file_of(job)).exists()
+    assert recordings.is_over(one)
     with pytest.raises(InputError, match="is over"):
         recordings.add(one, 2, b"late")
 

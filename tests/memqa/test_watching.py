@@ -13,11 +13,13 @@ import pytest
 from memqa import watching
 from memqa.jobs import Job, Queue
 from memqa.library import Library
+from memqa.recordings import Recordings
 from memqa.store.lock import locked
 from models.errors import InputError
 from tests import media as made
 from tests.memqa.parts import FakeEngines, bytes_under
 from tests.serving import streamed
+from vidmem.video import probe
 
 ROOT = Path(__file__).parents[2]
 
@@ -117,6 +119,26 @@ def test_a_watcher_that_was_killed_is_noticed(
         watchers[0].wait()
     assert until(library, job, is_over).state == "done"
     assert library.show(going.media_id or "").status == "partial"
+
+
+@pytest.mark.usefixtures("watchers")
+def test_a_recording_that_is_stopped_is_seen_to_its_end_and_plays(
+    library: Library, tmp_path: Path
+) -> None:
+    film = made.video(tmp_path / "film.webm", shots=(40, 40), fps=5, codec="libvpx").read_bytes()
+    recordings = Recordings(library)
+    one, half = recordings.begin("video/webm"), len(film) // 2
+    job = recordings.add(one, 0, film[:half])
+    recordings.add(one, 1, film[half:])
+    until(library, job, lambda now: now.media_id)
+    library.cancel(job.id)
+    ended = until(library, job, is_over)
+    media = library.show(ended.media_id or "")
+    assert media.duration_s == pytest.approx(16, abs=0.5), "nothing of it was passed over"
+    assert probe(Path(media.path)).duration_s == pytest.approx(16, abs=0.5)
+    assert [path.name for path in Path(media.path).parent.iterdir()] == [media.name]
+    library.forget(media.id)
+    assert not Path(media.path).exists()
 
 
 def test_files_and_live_sources_do_not_wait_for_each_other(tmp_path: Path) -> None:
