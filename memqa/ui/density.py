@@ -13,7 +13,7 @@ from memqa.ui.markup import Safe, el, join
 from memqa.values import Attention
 from models.values import TimeSpan, clock
 
-MOST_CELLS = 240
+MOST_CELLS = 120
 _LEAST_CELL_S = 1.0
 _STANDS_OUT = 3.0  # times an even share
 _STICKY = "held more finely than the rest: later moments looked like it, so more room was kept"

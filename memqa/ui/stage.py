@@ -16,11 +16,12 @@ from memqa.ui.excerpt import quotes
 from memqa.ui.leaves import boxes_from, leaf_html, quoted_html
 from memqa.ui.live import is_watched, without_player
 from memqa.ui.markup import el
-from memqa.ui.memory import Counts, counts_view, memory_html, memory_view
+from memqa.ui.memory import memory_html
 from memqa.ui.outlines import outline_html
 from memqa.ui.parts import part
 from memqa.ui.places import Places
 from memqa.ui.reading import Walked
+from memqa.ui.stock import Counts, counts_view, memory_view
 from memqa.ui.subtitles import as_webvtt, cues, file_name
 from memqa.ui.timeline import timeline, timeline_html
 from memqa.values import Answer, Media

@@ -220,6 +220,7 @@ def test_memory_grows_while_a_video_is_watched(page: Page, tmp_path: Path) -> No
     page.wait_for_selector(f"{card(long.name)}.ready", timeout=INDEXED_MS)
     page.wait_for_function(f"+document.querySelector('.memory').dataset.seen > {early}")
     assert page.is_visible(".bar-row")
+    page.evaluate("document.querySelector('.memory-panel').scrollTop = 9999")
     look(page, "memory-grown")
     page.set_viewport_size({"width": 500, "height": 800})
     page.evaluate("memqa.openTab('media')")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from memqa.account import HeldElement, MemoryAccount
-from memqa.ui.memory import MOST_CELLS, SHOWN, Counts, counts_view, memory_html, memory_view
+from memqa.ui.memory import memory_html
+from memqa.ui.stock import MOST_CELLS, SHOWN, Counts, counts_view, memory_view
 from memqa.values import Media
 from models.values import TimeSpan
 from vidmem.memory.contract import Bank
