@@ -107,6 +107,7 @@ const begin = async (verb, data) => {
   setRunning(true);
   try {
     await opening;
+    setRunning(true);
     moves += 1;
     const found = await call(server, verb, { chat, ...data });
     moves += 1;

@@ -50,6 +50,8 @@ def address(copy_of_samples: Callable[[], Path]) -> Iterator[str]:
 def page(browser: Browser, address: str) -> Iterator[Page]:
     with opened(browser, address) as (page, noted):
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.context.set_default_timeout(90_000)  # the models are being loaded meanwhile
+        page.wait_for_selector(".suggestions button")
         yield page
         assert not [one for one in noted if one.startswith("script error")]
 
