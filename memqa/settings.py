@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from platformdirs import user_config_path, user_data_path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -20,8 +20,12 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from memqa.near import did_you_mean
 from models.errors import SetupError
 from models.options import LanguageOptions
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 TierSetting: TypeAlias = Literal["auto", "A", "B", "C", "D"]
 
@@ -145,6 +149,10 @@ def load(**flags: Any) -> Settings:
         SetupError: an unknown key, a number out of bounds, or a file that is no TOML.
     """
     given = {name: value for name, value in flags.items() if value is not None}
+    if config_path().is_dir():
+        raise SetupError(
+            f"the settings file {config_path()} is a folder; let {CONFIG_VARIABLE} name a file"
+        )
     try:
         settings = Settings(**given)
     except ValidationError as exc:
@@ -161,7 +169,25 @@ def config_path() -> Path:
 
 
 def _told(error: ValidationError) -> str:
-    wrong = [
-        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()
-    ]
-    return f"wrong settings ({'; '.join(wrong)}); look at MEMQA_* and {config_path()}"
+    wrong = "; ".join(_wrong([str(part) for part in item["loc"]], item) for item in error.errors())
+    return f"wrong settings ({wrong}); look at MEMQA_* and {config_path()}"
+
+
+def _wrong(place: list[str], item: ErrorDetails) -> str:
+    name = ".".join(place)
+    if item["type"] != "extra_forbidden":
+        given = "" if "api_key" in name else f", not {str(item['input'])[:80]!r}"
+        return f"{name}: {item['msg']}{given}"
+    return f"there is no setting {name!r}.{did_you_mean(name, names())}"
+
+
+def names() -> list[str]:
+    """Give the names of all settings, parts joined by a point: ``video.frames_per_s``."""
+    found = []
+    for name, field in Settings.model_fields.items():
+        part = field.annotation
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            found += [f"{name}.{one}" for one in part.model_fields]
+        else:
+            found.append(name)
+    return found

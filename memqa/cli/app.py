@@ -21,6 +21,7 @@ from memqa.cli import (
     index,
     models,
     reindex,
+    settings,
     shelf,
     tier,
     watch,
@@ -43,8 +44,10 @@ app = typer.Typer(
         "  memqa index talk.mp4 report.pdf           remember two files\n"
         '  memqa ask "When does she open the box?"   ask everything remembered\n'
         "  memqa serve                               the same in a web page\n\n"
-        "Results go to stdout, everything else to stderr. Exit codes: 0 done, 2 the input is at"
-        " fault, 3 the set-up is at fault, 1 anything else, 130 stopped by Ctrl-C."
+        "Results go to stdout, everything else to stderr: where a command fails, --json prints"
+        " nothing but what was done. Exit codes: 0 done, 2 the input is at"
+        " fault, 3 the set-up is at fault, 1 anything else, 130 stopped by Ctrl-C.\n\n"
+        "Settings come from flags, MEMQA_* variables and a file: see memqa settings."
     ),
 )
 
@@ -99,6 +102,7 @@ app.command("export")(carry.export)
 app.command("import")(carry.import_)
 app.command("stats")(shelf.stats)
 app.add_typer(models.models, name="models")
+app.command("settings")(settings.settings)
 app.command("doctor")(doctor.doctor)
 app.command("tier")(tier.tier)
 app.command("serve")(doctor.serve)
