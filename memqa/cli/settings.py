@@ -19,7 +19,7 @@ def settings(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what is set, whether by a flag, by MEMQA_* or in the file, and where the file lies.
+    """Show what is set, where it comes from, and where the settings file lies.
 
     A flag wins over the environment, that over the file. The file is TOML; MEMQA_CONFIG names
     another one. In the environment two underscores stand between the parts of a name.
