@@ -52,6 +52,8 @@ def bring(library: Library, folder: Path, listener: Listener) -> Iterator[Carrie
     manifest = Manifest.read(folder)
     if folder == library.home:
         raise InputError(f"{folder} is the library itself; import it into another --home")
+    if (folder / "tables").is_symlink():
+        raise InputError(f"{folder / 'tables'} is a link; {folder} is no export of memqa")
     source = Source(folder)
     rows = sorted(source.media(), key=lambda row: row.media.added_at)
     if missing := {entry.id for entry in manifest.media} - {row.media.id for row in rows}:

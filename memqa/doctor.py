@@ -10,8 +10,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
+from memqa.effective import strange_variables
 from memqa.stale import models_of
 from memqa.values import Media, Sense
+from memqa.whereabouts import config_path
 from models import catalog
 
 Finding: TypeAlias = Literal["ok", "note", "problem"]
@@ -46,7 +48,8 @@ def checks(
     ``names`` are those of the models in use, by port.
     """
     report = catalog.report(names)
-    return [*_models(report), *_packages(), *_folder(home), *_stale(media), _network(report)]
+    there = [*_models(report), *_packages(), *_folder(home), *_settings()]
+    return [*there, *_stale(media), _network(report)]
 
 
 def _models(report: Sequence[catalog.PortReport]) -> Iterator[Check]:
@@ -116,6 +119,14 @@ def _folder(home: Path) -> Iterator[Check]:
         yield Check("disk", "note", detail, "free some room before you index long videos")
     else:
         yield Check("disk", "ok", detail)
+
+
+def _settings() -> Iterator[Check]:
+    path = config_path()
+    detail = f"{path}" if path.exists() else f"{path} would be the file; there is none"
+    yield Check("settings", "ok", detail)
+    for note in strange_variables():
+        yield Check("settings", "note", note, "unset it, or see memqa settings --all")
 
 
 def _stale(media: Sequence[Media]) -> Iterator[Check]:

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -21,6 +22,7 @@ from uuid import uuid4
 from memqa.engines import Engines
 from memqa.kinds import identify
 from memqa.listening import Listener
+from memqa.near import did_you_mean
 from memqa.settings import Settings
 from memqa.stale import FINISHED, compared, indexed_with_others
 from memqa.store.lock import locked
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 LIVE = "live"  # the signature of a media that came from a live source
 _BLOCK_BYTES = 8 * 2**20
+_MOST_NAMES = 10_000  # of a folder, among which a misspelt one is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,8 @@ class FileFacts:
         try:
             stat = path.stat()
         except OSError as exc:
-            raise UnreadableMedia(f"there is no file {path}; check its name") from exc
+            near = did_you_mean(path.name, _names_beside(path))
+            raise UnreadableMedia(f"there is no file {path}; check its name.{near}") from exc
         whole = path.resolve()
         try:
             str(whole).encode()
@@ -394,6 +398,12 @@ def _settle(store: Store, row: MediaRow) -> None:
     else:
         notes = (*row.media.notes, "Watching was cut short.")
         store.write.settle(replace(row.media, status="partial", notes=notes))
+
+
+def _names_beside(path: Path) -> list[str]:
+    with suppress(OSError):
+        return [one.name for one in islice(path.parent.iterdir(), _MOST_NAMES)]
+    return []
 
 
 def files_of(path: Path, *, recursive: bool) -> list[Path]:

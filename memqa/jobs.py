@@ -84,8 +84,9 @@ class Queue:
                 db.execute(_TABLE)
                 _add_missing(db)
         except (OSError, sqlite3.Error) as exc:
+            why = "it is a file" if home.is_file() else getattr(exc, "strerror", None) or exc
             raise SetupError(
-                f"the library {home} cannot be opened: {exc}; choose another folder: "
+                f"the library {home} cannot be opened: {why}; choose another folder: "
                 "memqa --home DIR …, or set MEMQA_HOME"
             ) from exc
 

@@ -473,12 +473,14 @@ class Library:
         Raises:
             InputError: no such media, or several fit.
         """
+        from memqa import scope
+
         fitting = self.fitting(media)
         if len(fitting) > 1:
             ids = ", ".join(one.id[:12] for one in fitting)
             raise InputError(f"{media!r} fits {len(fitting)} media; name one by its id: {ids}")
         if not fitting:
-            raise InputError(f"{media!r} is not in the library {self.home}; see `memqa list`")
+            raise scope.stranger(self, media, f"is not in the library {self.home}")
         return fitting[0]
 
     def fitting(self, media: str) -> list[Media]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from memqa.near import did_you_mean
 from memqa.values import Collection
 from models.errors import InputError
 
@@ -96,17 +97,27 @@ def known(library: Library, name: str) -> Collection:
     """
     found = library.store.collections.find(name)
     if found is None:
-        raise InputError(f"there is no collection {name!r}; see `memqa collections`")
+        names = [one.name for one in library.collections()]
+        raise InputError(
+            f"there is no collection {name!r}; see `memqa collections`.{did_you_mean(name, names)}"
+        )
     return found
+
+
+def stranger(library: Library, name: str, told: str, see: str = "`memqa list`") -> InputError:
+    """Say of a name that nothing fits it, and what it may have meant or what to do first."""
+    known = [media.name for media in library.media()]
+    if not known:
+        return InputError(f"{name!r} {told}, which is empty; add something: memqa index FILE")
+    known += [one.name for one in library.collections()]
+    return InputError(f"{name!r} {told}; see {see}.{did_you_mean(name, known)}")
 
 
 def _media(library: Library, name: str) -> str:
     if library.fitting(name):
         return library.show(name).id
-    raise InputError(
-        f"{name!r} is neither a media nor a collection of the library {library.home};"
-        " see `memqa list` and `memqa collections`"
-    )
+    told = f"is neither a media nor a collection of the library {library.home}"
+    raise stranger(library, name, told, "`memqa list` and `memqa collections`")
 
 
 def _members(collection: Collection) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ parts: ``MEMQA_VIDEO__FRAMES_PER_S=2``), that over the TOML file, that over the 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -18,9 +18,13 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from memqa.whereabouts import config_path, default_home
+from memqa.near import did_you_mean
+from memqa.whereabouts import CONFIG_VARIABLE, config_path, default_home
 from models.errors import SetupError
 from models.options import LanguageOptions
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 TierSetting: TypeAlias = Literal["auto", "A", "B", "C", "D"]
 
@@ -142,6 +146,10 @@ def load(**flags: Any) -> Settings:
         SetupError: an unknown key, a number out of bounds, or a file that is no TOML.
     """
     given = {name: value for name, value in flags.items() if value is not None}
+    if config_path().is_dir():
+        raise SetupError(
+            f"the settings file {config_path()} is a folder; let {CONFIG_VARIABLE} name a file"
+        )
     try:
         settings = Settings(**given)
     except ValidationError as exc:
@@ -152,7 +160,25 @@ def load(**flags: Any) -> Settings:
 
 
 def _told(error: ValidationError) -> str:
-    wrong = [
-        f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()
-    ]
-    return f"wrong settings ({'; '.join(wrong)}); look at MEMQA_* and {config_path()}"
+    wrong = "; ".join(_wrong([str(part) for part in item["loc"]], item) for item in error.errors())
+    return f"wrong settings ({wrong}); look at MEMQA_* and {config_path()}"
+
+
+def _wrong(place: list[str], item: ErrorDetails) -> str:
+    name = ".".join(place)
+    if item["type"] != "extra_forbidden":
+        given = "" if "api_key" in name else f", not {str(item['input'])[:80]!r}"
+        return f"{name}: {item['msg']}{given}"
+    return f"there is no setting {name!r}.{did_you_mean(name, names())}"
+
+
+def names() -> list[str]:
+    """Give the names of all settings, parts joined by a point: ``video.frames_per_s``."""
+    found = []
+    for name, field in Settings.model_fields.items():
+        part = field.annotation
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            found += [f"{name}.{one}" for one in part.model_fields]
+        else:
+            found.append(name)
+    return found

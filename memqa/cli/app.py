@@ -29,8 +29,10 @@ app = typer.Typer(
         "  memqa index talk.mp4 report.pdf           remember two files\n"
         '  memqa ask "When does she open the box?"   ask everything remembered\n'
         "  memqa serve                               the same in a web page\n\n"
-        "Results go to stdout, everything else to stderr. Exit codes: 0 done, 2 the input is at"
-        " fault, 3 the set-up is at fault, 1 anything else, 130 stopped by Ctrl-C."
+        "Results go to stdout, everything else to stderr: where a command fails, --json prints"
+        " nothing but what was done. Exit codes: 0 done, 2 the input is at"
+        " fault, 3 the set-up is at fault, 1 anything else, 130 stopped by Ctrl-C.\n\n"
+        "Settings come from flags, MEMQA_* variables and a file: see memqa settings."
     ),
 )
 

@@ -46,9 +46,10 @@ def export(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the library, or some media of it, as one folder that another machine opens.
+    """Write media as one folder that another machine opens.
 
-    There, `memqa import DIR` takes it into a library, and `memqa --home DIR …` opens it as one.
+    Without any named, the whole library. There, `memqa import DIR` takes it into a library, and
+    `memqa --home DIR …` opens it as one.
     Collections go with their media; the places of the files on this machine are kept in it. An
     earlier export of the same is replaced, any other folder has to be empty or new.
 

@@ -52,9 +52,10 @@ def chat(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask question after question; each may lean on those before, and the chat is kept.
+    """Ask question after question, in a chat that is kept.
 
-    Type /help in it for what else it can do. Fed from a pipe it answers a question a line.
+    Each may lean on those before. Type /help in it for what else it can do. Fed from a pipe it
+    answers a question a line.
 
     \b
     Examples:

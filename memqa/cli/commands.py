@@ -11,71 +11,30 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-# Each with where its function (or Typer) lies, and the first sentence of its own help.
+# Each with where its function (or Typer) lies, and a line that is not cut off in 80 columns.
 COMMANDS = {
     "index": ("index:index", "Watch, hear and read files, and remember them."),
-    "ask": (
-        "ask:ask",
-        "Ask a question; get an answer, how far to trust it, and the places it rests on.",
-    ),
-    "search": (
-        "ask:search",
-        "Find the moments and pages that fit some words; no language model is used.",
-    ),
+    "ask": ("ask:ask", "Ask a question: an answer, and the places it rests on."),
+    "search": ("ask:search", "Find moments and pages by words; no language model is used."),
+    "chat": ("chat:chat", "Ask question after question, in a chat that is kept."),
     "list": ("shelf:list_media", "List what the library remembers."),
     "show": ("shelf:show", "Show what is known of one file, and what its memory holds."),
-    "enrich": (
-        "enrich:enrich",
-        "Let the models in use say more of files: captions of videos, shorter summaries of all.",
-    ),
-    "reindex": (
-        "reindex:reindex",
-        "Bring files up to date after a change of models: only what the new models see otherwise.",
-    ),
     "forget": ("shelf:forget", "Forget media: every memory of them leaves the disk."),
-    "collect": (
-        "collect:collect",
-        "Put media into a collection, to ask them together; it is made where there is none.",
-    ),
+    "watch": ("watch:watch", "Index what arrives in a folder, until Ctrl-C."),
+    "collect": ("collect:collect", "Put media into a collection, to ask them together."),
     "collections": ("collect:collections", "List the collections and what is in them."),
-    "uncollect": (
-        "collect:uncollect",
-        "Take media out of a collection, or remove the collection.",
-    ),
-    "chat": (
-        "chat:chat",
-        "Ask question after question; each may lean on those before, and the chat is kept.",
-    ),
-    "watch": (
-        "watch:watch",
-        "Index what lies in a folder, then whatever arrives in it or changes, until Ctrl-C.",
-    ),
-    "export": (
-        "carry:export",
-        "Write the library, or some media of it, as one folder that another machine opens.",
-    ),
+    "uncollect": ("collect:uncollect", "Take media out of a collection, or remove it."),
+    "export": ("carry:export", "Write media as one folder that another machine opens."),
     "import": ("carry:import_", "Take in what `memqa export` wrote on another machine."),
+    "models": ("models:models", "List the models there are, fetch them, put them in use."),
+    "enrich": ("enrich:enrich", "Let the models describe videos and shorten summaries."),
+    "reindex": ("reindex:reindex", "Bring files up to date after a change of models."),
+    "tier": ("tier:tier", "Say what the language model may decide, from A to D."),
+    "settings": ("settings:settings", "Show what is set, and where it comes from."),
     "stats": ("shelf:stats", "Say how much is remembered and how much room it takes."),
-    "models": (
-        "models:models",
-        "List the models that can be used, which are in use (*), and what each one needs.",
-    ),
-    "doctor": (
-        "doctor:doctor",
-        "Check that everything is in place: models, packages, the library's folder, the disk.",
-    ),
-    "tier": (
-        "tier:tier",
-        "Say what the language model may decide, from A (it leads the walk) to D (it is not used).",
-    ),
-    "serve": (
-        "doctor:serve",
-        "Open the web page: the same library, with a player and a page viewer.",
-    ),
-    "demo": (
-        "demo:demo",
-        "Index a sample video and a sample PDF, and ask three questions about them.",
-    ),
+    "doctor": ("doctor:doctor", "Check that everything is in place."),
+    "serve": ("doctor:serve", "Open the web page: the same library, with a player."),
+    "demo": ("demo:demo", "Index two sample files and ask three questions of them."),
 }
 
 

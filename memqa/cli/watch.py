@@ -38,10 +38,11 @@ def watch(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Index what lies in a folder, then whatever arrives in it or changes, until Ctrl-C.
+    """Index what arrives in a folder, until Ctrl-C.
 
-    A file is taken in once it has not grown for two seconds; hidden files and half downloads
-    (.part, .crdownload, .tmp, ~$…) are passed over. A file that fails is named, and tried again
+    What lies there comes first, then whatever is added or changes. A file is taken in once it has
+    not grown for two seconds; hidden files and half downloads (.part, .crdownload, .tmp, ~$…) are
+    passed over. A file that fails is named, and tried again
     when it changes. Files that are removed stay remembered: memqa forget NAME.
 
     \b

@@ -39,6 +39,7 @@ def run(*arguments: str, **environment: str) -> tuple[str, float]:
 def test_help_is_there_at_once() -> None:
     told, cpu_s = run("--help")
     assert all(f"\n  {name} " in told for name in COMMANDS)
+    assert "..." not in told.partition("Commands:")[2]  # no line is cut off
     assert cpu_s < 1  # 0.1 s where nothing else runs
 
 
@@ -57,8 +58,8 @@ def test_help_imports_nothing_that_works() -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_each_line_of_the_table_is_what_the_command_says_of_itself(name: str) -> None:
-    assert loaded(name).get_short_help_str(200) == COMMANDS[name][1]
+def test_every_command_of_the_table_is_there_and_says_more_of_itself(name: str) -> None:
+    assert "Examples:" in (loaded(name).help or "")
 
 
 @pytest.mark.parametrize(

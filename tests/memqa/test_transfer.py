@@ -426,6 +426,11 @@ def test_links_and_pipes_are_not_followed(opened: Open, out: Path, tmp_path: Pat
     os.mkfifo(link)
     refused(opened("elsewhere"), out, "is a link or no file")
     link.unlink()
+    (out / "tables").rename(tmp_path / "away")
+    (out / "tables").symlink_to(tmp_path / "away")
+    refused(opened("elsewhere"), out, "is a link")
+    (out / "tables").unlink()
+    (tmp_path / "away").rename(out / "tables")
 
     (folder,) = [path for path in (out / "uploads").iterdir() if (path / "story.md").exists()]
     (folder / "story.md").unlink()
