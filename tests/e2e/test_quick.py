@@ -65,7 +65,7 @@ def test_every_command_of_the_table_is_there_and_says_more_of_itself(name: str) 
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("se", {"search", "serve"}),
+        ("se", {"search", "serve", "settings"}),
         ("search --lim", {"--limit"}),
         ("models pu", {"pull"}),
         ("show --mem", {"--memory"}),
