@@ -9,7 +9,7 @@ import pytest
 
 from docmem.tree import SummaryNode, Tree
 from memqa.store.schema import Memory
-from memqa.ui.cards import cards, shelf_html
+from memqa.ui.cards import card_html, cards
 from memqa.ui.leaves import Leaf, leaf_html, outline_html
 from memqa.ui.markup import Safe, el, icon, join
 from memqa.ui.timeline import cues, timeline, timeline_html
@@ -55,7 +55,7 @@ def test_an_unknown_drawing_is_an_error_of_ours() -> None:
 
 def test_cards_escape_names_notes_and_errors() -> None:
     failed = replace(MEDIA, id="b" * 64, status="failed", error=EVIL)
-    assert_harmless(shelf_html(cards([MEDIA, failed], [])))
+    assert_harmless("".join(map(card_html, cards([MEDIA, failed], []))))
 
 
 def test_turns_escape_questions_answers_quotes_and_steps() -> None:
