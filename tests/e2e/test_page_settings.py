@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.pages import INDEXED_MS, card, look_everywhere, opened, served, upload
+from tests.e2e.pages import INDEXED_MS, card, look, look_everywhere, opened, served, upload
 from tests.media import video
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def address(config: Path, copy_of_samples: Callable[[], Path]) -> Iterator[str]:
     environment = {"MEMQA_CONFIG": str(config), "MEMQA_LIMITS__MAX_VIDEO_HOURS": "5"}
+    environment["MEMQA_VIDEO__LISTEN"] = "false"  # these videos are silent
     # A worker that waits for long is one that has to go when the settings change.
     environment["MEMQA_JOBS__IDLE_EXIT_S"] = "120"
     with served(copy_of_samples(), environment) as address:
@@ -131,7 +132,7 @@ def test_a_model_and_a_preset_are_chosen_without_a_restart(page: Page, config: P
     assert tomllib.loads(config.read_text())["models"]["captioner"] == ""
     page.locator('[data-key="port-language_model"] > summary').click()
     page.locator('[data-key="port-language_model"]').scroll_into_view_if_needed()
-    look_everywhere(page, "settings-models")
+    look(page, "settings-models")
 
 
 def test_the_doctor_says_what_is_in_place(page: Page) -> None:
