@@ -25,7 +25,7 @@ def test_a_scene_that_keeps_coming_back_is_held_more_finely_where_it_was_first_s
     shown = scenes(60)
     shown[9::6] = shown[5]  # first at 100 s
     found = sticky_of(line(shown))
-    assert any(100 <= span.start_s and span.end_s <= 121 for span in found)
+    assert any(span.start_s >= 100 and span.end_s <= 121 for span in found)
     assert sum(span.duration_s for span in found) < 300
 
 
