@@ -257,6 +257,7 @@ def test_what_a_memory_holds_can_be_told(library: Library, tmp_path: Path) -> No
     account = library.memory(media.id)
     assert (account.method, account.horizon_s) == ("xmem", None)
     assert account.nbytes <= account.budget_bytes
+    assert any(bank.held for bank in account.banks)
     assert sum(one.count for one in account.elements) == account.figures["frames_seen"]
     assert all(one.usage is not None and one.bytes > 0 for one in account.elements)
     assert account.timeline["horizon_s"] > 0
