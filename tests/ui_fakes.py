@@ -118,7 +118,7 @@ class FakeLibrary:
         for piece in self.script:
             if isinstance(piece, Answer):
                 self.gate.wait(10)
-                media, at = options["media"], f"2026-01-01T00:00:{len(self.kept_turns):02}"
+                media, at = options["media"], f"2100-01-01T00:00:{len(self.kept_turns):02}"
                 wanted = Asked(tuple(media) if media else None, options["at_s"], options["resume"])
                 name = f"turn{len(self.kept_turns)}"
                 self.kept_turns.append(

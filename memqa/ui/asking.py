@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -38,6 +39,7 @@ class Asking:
     def __init__(self, library: Library) -> None:
         self._library = library
         self._runs: dict[str, _Run] = {}
+        self._left: dict[str, list[ShownTurn]] = {}
         self._changed = threading.Condition()
         self._born, self._turns = uuid4().hex[:8], 0
 
@@ -55,11 +57,14 @@ class Asking:
         question = question.strip()
         if not question:
             raise InputError("The question is empty; write what you want to know.")
-        run = _Run(ShownTurn(id=uuid4().hex, question=question, running=True, asked=asked))
+        at = datetime.now(UTC).isoformat(timespec="microseconds")
+        run = _Run(ShownTurn(uuid4().hex, question, running=True, asked=asked, at=at))
         with self._changed:
             before = self._runs.get(chat)
             if before is not None and before.turn.running:
                 raise InputError("The last question is still being answered; stop it first.")
+            if before is not None and before.turn.answer is None:
+                self._left.setdefault(chat, []).append(before.turn)
             self._runs[chat] = run
             self._turns += 1
         threading.Thread(
@@ -72,6 +77,11 @@ class Asking:
         with self._changed:
             run = self._runs.get(chat)
             return (run.turn, run.version) if run is not None else (None, 0)
+
+    def left(self, chat: str) -> list[ShownTurn]:
+        """Give the chat's turns that were stopped or failed before the last one."""
+        with self._changed:
+            return list(self._left.get(chat, ()))
 
     def follow(
         self, chat: str, version: int, *, patience_s: float = 15.0
@@ -95,6 +105,7 @@ class Asking:
         self.stop(chat)
         with self._changed:
             self._runs.pop(chat, None)
+            self._left.pop(chat, None)
             self._turns += 1
             self._changed.notify_all()
 

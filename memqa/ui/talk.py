@@ -136,12 +136,13 @@ class Talk:
         return {"chat": chat, "html": self._html([turn]), "version": 0}
 
     def _turns(self, chat: str) -> tuple[list[ShownTurn], int]:
-        """Give the turns of a chat, the one in the making or stopped last among them."""
-        stored = [_shown(turn) for turn in self._library.turns(chat)]
+        """Give the turns of a chat, those stopped and the one in the making among them."""
+        kept = [_shown(turn) for turn in self._library.turns(chat)]
         last, version = self._asking.now(chat)
-        if last is None or last.id in {one.id for one in stored}:
-            return stored, version
-        return [*stored, last], version
+        turns = sorted([*kept, *self._asking.left(chat)], key=lambda turn: turn.at)
+        if last is None or last.id in {one.id for one in kept}:
+            return turns, version
+        return [*turns, last], version
 
     def _html(self, turns: Sequence[ShownTurn]) -> Safe:
         scopes = self._scopes(turns)
@@ -246,7 +247,7 @@ def _moment(data: Mapping[str, Any]) -> float | None:
 
 
 def _shown(turn: Turn) -> ShownTurn:
-    return ShownTurn(id=turn.id, question=turn.question, answer=turn.answer, asked=turn.asked)
+    return ShownTurn(turn.id, turn.question, answer=turn.answer, asked=turn.asked, at=turn.at)
 
 
 def _spoken(turn: ShownTurn) -> str:

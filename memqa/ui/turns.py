@@ -39,9 +39,9 @@ MAX_PLACES = 5
 class ShownTurn:
     """One question with all that is known of its answer so far.
 
-    ``scope`` says in words what was ``asked``. While ``running``, ``text`` is what the model has
-    written; once ``answer`` is there, it alone counts. A turn that was kept goes by its id in the
-    library from then on; ``was`` is the one it had before.
+    ``scope`` says in words what was ``asked``, ``at`` when (ISO 8601, UTC). While ``running``,
+    ``text`` is what the model has written; once ``answer`` is there, it alone counts. A turn that
+    was kept goes by its id in the library from then on; ``was`` is the one it had before.
     """
 
     id: str
@@ -54,6 +54,7 @@ class ShownTurn:
     stopped: bool = False
     asked: Asked = EVERYTHING
     scope: str = ""
+    at: str = ""
     was: str = ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,19 @@ def test_a_branch_is_named_by_its_pages_and_headings() -> None:
     assert scope_of(Asked(("a", "b")), {}, {}) == "asked of 2 media"
 
 
+def test_a_stopped_turn_stays_where_it_was_when_another_is_asked(library: FakeLibrary) -> None:
+    library.gate.clear()
+    page = talk(library)
+    begun = page.ask({"question": "what was it?"})
+    page.stop(begun)
+    library.script, library.gate = [ANSWER], threading.Event()
+    library.gate.set()
+    answered(page, page.ask({"question": "and then?"}))
+    html = page.talk({})["html"]
+    assert html.count("<article") == 2
+    assert html.index("stopped</p>") < html.index("It was a dog.")
+
+
 def test_other_tabs_are_told_that_something_was_asked(library: FakeLibrary) -> None:
     library.gate.clear()
     page = talk(library)
@@ -203,8 +217,8 @@ def test_a_chat_is_taken_along_with_links(library: FakeLibrary) -> None:
     begun = page.ask({"question": "what *was* it?"})
     answered(page, begun)
     found = page.export({"chat": begun["chat"], "address": "http://here/"})
-    assert found["name"] == "2026-01-01-what-was-it.md"
-    assert found["text"].startswith("# what \\*was\\* it?\n\n1 January 2026, 00:00 UTC")
+    assert found["name"] == "2100-01-01-what-was-it.md"
+    assert found["text"].startswith("# what \\*was\\* it?\n\n1 January 2100, 00:00 UTC")
 
 
 def test_an_empty_chat_offers_questions_about_what_is_ticked(library: FakeLibrary) -> None:
