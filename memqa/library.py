@@ -807,7 +807,8 @@ class Library:
     def _settle(self, store: Store) -> None:
         from memqa.ingest import settle_abandoned
 
-        open_ = [job for job in self._queue.all() if job.is_open]
+        # Nobody takes up a live source, so that only its lease tells whether it is watched.
+        open_ = [job for job in self._queue.all() if job.is_open and job.task != "live"]
         waiting = {name for job in open_ for name in (job.media_id, job.path) if name}
         settle_abandoned(store, waiting)
 

@@ -271,7 +271,8 @@ def scope(shelf: Sequence[Card], collections: Sequence[Collection] = ()) -> dict
 
 def _without_job(media: Sequence[Media], jobs: Sequence[Job]) -> bool:
     """Whether a media is being indexed, by what is stored, of which no job in the queue is open."""
-    at_work = {name for job in jobs if job.is_open for name in (job.media_id, job.path)}
+    open_ = [job for job in jobs if job.is_open and job.task != "live"]
+    at_work = {name for job in open_ for name in (job.media_id, job.path)}
     return any(one.status == "indexing" and not {one.id, one.path} & at_work for one in media)
 
 
