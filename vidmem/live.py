@@ -16,7 +16,7 @@ from vidmem.sample import SampleParams
 from vidmem.source import understand
 from vidmem.values import MediaInfo
 
-PATIENCE_S = 10.0  # without growth, and a growing file is taken for finished
+PATIENCE_S = 20.0  # without growth, and a growing file is taken for finished; a busy machine stalls
 _AHEAD = 4  # answers that wait in the pipe; more would be delay
 
 
