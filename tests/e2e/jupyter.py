@@ -112,7 +112,7 @@ def _settle(environment: Mapping[str, str], extension: str, name: str, values: o
     (place / f"{name}.jupyterlab-settings").write_text(json.dumps(values), encoding="utf-8")
 
 
-def _await(lab: Lab, patience_s: float = 60.0) -> None:
+def _await(lab: Lab, patience_s: float = 120.0) -> None:
     until = time.monotonic() + patience_s
     while True:
         try:
@@ -150,8 +150,8 @@ def run_all(page: Page) -> None:
 
 def await_kernel(page: Page) -> None:
     """Wait until the notebook is there and its kernel has nothing to do."""
-    page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=60_000)
-    page.wait_for_selector("#jp-main-statusbar >> text=/[|] Idle/", timeout=90_000)
+    page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=120_000)
+    page.wait_for_selector("#jp-main-statusbar >> text=/[|] Idle/", timeout=180_000)
 
 
 def use_theme(page: Page, name: str) -> None:

@@ -88,7 +88,7 @@ def opened(
     _write_notebook(folder / "tour.ipynb")
     with lab(folder, copy_of_samples()) as started:
         context = browser.new_context(viewport={"width": 1280, "height": 1000})
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(60_000)
         page, asked_for = context.new_page(), list[str]()
         page.on("request", lambda request: asked_for.append(request.url))
         page.on("websocket", lambda socket: asked_for.append(socket.url))
@@ -97,7 +97,7 @@ def opened(
         await_kernel(page)
         before = started.kernel_ports()
         run_all(page)
-        page.locator(".memqa-cell").nth(1).locator(".item").first.wait_for(timeout=ANSWERED_MS)
+        page.locator(".memqa-cell").nth(1).locator(".item").first.wait_for(timeout=INDEXED_MS)
         yield Opened(started, page, asked_for, before)
         context.close()
 
