@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import pairwise
 from types import MappingProxyType
+from typing import TypeAlias
 from zlib import crc32
 
 import numpy as np
@@ -238,7 +239,7 @@ def grow(
         below = gists
 
 
-_Quotes = tuple[Sequence[str], Features | None]
+_Quotes: TypeAlias = "tuple[Sequence[str], Features | None]"
 
 
 def _leaf(index: int, passage: Passage) -> _Item:

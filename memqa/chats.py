@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from memqa.values import Answer, Citation, Evidence, Step
-from models.values import Box, Locator, PageSpan, TimeSpan
+from memqa.values import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,9 @@ def turn_row(chat: str, question: str, answer: Answer) -> dict[str, Any]:
 
 def turn_from(row: Mapping[str, Any]) -> Turn:
     """Read a turn from its row."""
-    return Turn(row["chat"], row["at"], row["question"], answer_from(json.loads(row["answer"])))
+    return Turn(
+        row["chat"], row["at"], row["question"], Answer.from_json(json.loads(row["answer"]))
+    )
 
 
 def chats_of(turns: list[Turn]) -> list[Chat]:
@@ -57,36 +58,3 @@ def chats_of(turns: list[Turn]) -> list[Chat]:
         by_chat.setdefault(turn.chat, []).append(turn)
     latest_first = sorted(by_chat.values(), key=lambda own: own[-1].at, reverse=True)
     return [Chat(own[0].chat, own[0].question, own[0].at, len(own)) for own in latest_first]
-
-
-def answer_from(data: Mapping[str, Any]) -> Answer:
-    """Read an answer from what ``Answer.as_json`` wrote."""
-    return Answer(
-        text=data["answer"],
-        state=data["state"],
-        evidence=tuple(_evidence(item) for item in data["evidence"]),
-        citations=tuple(
-            Citation(item["char_start"], item["char_end"], tuple(item["evidence"]))
-            for item in data["citations"]
-        ),
-        option=data["option"],
-        walk=tuple(Step.from_json(step) for step in data["walk"]),
-        tier=data["tier"],
-        models=data["models"],
-        timings_s=data["timings_s"],
-    )
-
-
-def _evidence(item: Mapping[str, Any]) -> Evidence:
-    same = ("id", "media_id", "path", "kind", "modality", "text", "score", "thumbnail", "node_id")
-    return Evidence(
-        locator=_locator(item),
-        boxes=tuple(Box(**box) for box in item.get("boxes", ())),
-        **{name: item[name] for name in same},
-    )
-
-
-def _locator(item: Mapping[str, Any]) -> Locator:
-    if "start_s" in item:
-        return TimeSpan(item["start_s"], item["end_s"])
-    return PageSpan(item["page"], item["page_end"], item["char_start"], item["char_end"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from memqa import settings
+from memqa.whereabouts import config_path
 from models import catalog, fetch, shelf
 from models.embedded import EMBEDDED_MODELS
 from models.errors import SetupError
@@ -200,7 +201,7 @@ def _write(models: Mapping[str, str]) -> Path:
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
-    path = settings.config_path()
+    path = config_path()
     try:
         place = path.resolve()  # it may be a link, which stays one
         text = path.read_text(encoding="utf-8") if path.exists() else ""

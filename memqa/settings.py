@@ -7,11 +7,9 @@ parts: ``MEMQA_VIDEO__FRAMES_PER_S=2``), that over the TOML file, that over the 
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from platformdirs import user_config_path, user_data_path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
@@ -20,12 +18,11 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from memqa.whereabouts import config_path, default_home
 from models.errors import SetupError
 from models.options import LanguageOptions
 
 TierSetting: TypeAlias = Literal["auto", "A", "B", "C", "D"]
-
-CONFIG_VARIABLE = "MEMQA_CONFIG"
 
 
 class _Part(BaseModel):
@@ -114,7 +111,7 @@ class Settings(BaseSettings):
         extra="forbid", frozen=True, env_prefix="MEMQA_", env_nested_delimiter="__"
     )
 
-    home: Path = Field(default_factory=lambda: user_data_path("memqa", appauthor=False))
+    home: Path = Field(default_factory=default_home)
     tier: TierSetting = "auto"
     models: ModelNames = ModelNames()
     language: LanguageSettings = LanguageSettings()
@@ -152,12 +149,6 @@ def load(**flags: Any) -> Settings:
     except ValueError as exc:  # tomllib's and pydantic-settings' own errors are ValueErrors
         raise SetupError(f"the settings cannot be read: {exc}; look at {config_path()}") from exc
     return settings.model_copy(update={"home": settings.home.expanduser().resolve()})
-
-
-def config_path() -> Path:
-    """Say where the settings file lies, or would lie."""
-    named = os.environ.get(CONFIG_VARIABLE)
-    return Path(named) if named else user_config_path("memqa", appauthor=False) / "memqa.toml"
 
 
 def _told(error: ValidationError) -> str:

@@ -160,6 +160,23 @@ class Evidence:
             "node_id": self.node_id,
         }
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Evidence:
+        """Read it from what ``as_json`` gave."""
+        same = ("id", "media_id", "path", "kind", "modality", "text", "score", "thumbnail")
+        locator: Locator
+        if "start_s" in data:
+            locator = TimeSpan(data["start_s"], data["end_s"])
+        else:
+            names = ("page", "page_end", "char_start", "char_end")
+            locator = PageSpan(*(data[name] for name in names))
+        return cls(
+            locator=locator,
+            boxes=tuple(Box(**box) for box in data.get("boxes", ())),
+            node_id=data["node_id"],
+            **{name: data[name] for name in same},
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Attention:
@@ -328,3 +345,21 @@ class Answer:
             "models": dict(self.models),
             "timings_s": {key: round(value, 3) for key, value in self.timings_s.items()},
         }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Answer:
+        """Read it from what ``as_json`` gave."""
+        return cls(
+            text=data["answer"],
+            state=data["state"],
+            evidence=tuple(Evidence.from_json(item) for item in data["evidence"]),
+            citations=tuple(
+                Citation(item["char_start"], item["char_end"], tuple(item["evidence"]))
+                for item in data["citations"]
+            ),
+            option=data["option"],
+            walk=tuple(Step.from_json(step) for step in data["walk"]),
+            tier=data["tier"],
+            models=data["models"],
+            timings_s=data["timings_s"],
+        )

@@ -85,10 +85,9 @@ def run(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if {"-v", "--verbose"} & set(arguments):
             traceback.print_exc()
-        exits.complain(
-            f"something went wrong that memqa did not foresee: {type(error).__name__}: {error}."
-            " Run the same command as `memqa -v …` to see where."
-        )
+        from memqa.calls import unforeseen
+
+        exits.complain(unforeseen(error))
         sys.exit(exits.FAILED)
     except SystemExit as leaving:
         if leaving.code == exits.STOPPED:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from memqa.calls import Ask, Found, Note, Reply, Search
 from memqa.cli import words
-from memqa.cli.options import AsJson, Home, OfMedia, ask_of, open_library, seconds
-from memqa.stale import search_notes
+from memqa.cli.options import AsJson, Home, OfMedia, replies_to, seconds
 from memqa.values import Answer, Step, Token
 
 if TYPE_CHECKING:
@@ -66,17 +67,16 @@ def ask(
       memqa ask "Which reports mention layoffs?" --media reports
       memqa ask "Which colour is the car?" --option red --option blue
     """
-    at_s = None if at is None else seconds(at)
-    with open_library(context, home) as library:
-        pieces = library.stream(
-            question,
-            media=ask_of(library, media),
-            at_s=at_s,
-            mode=mode.value,
-            options=option or None,
-            resume=resume,
-        )
-        answer = _last(pieces) if as_json or not sys.stdout.isatty() else _watch(pieces)
+    call = Ask(
+        question,
+        media=tuple(media) if media else None,
+        at_s=None if at is None else seconds(at),
+        mode=mode.value,
+        options=tuple(option) if option else None,
+        resume=resume,
+    )
+    pieces = _after_notes(replies_to(context, home, call))
+    answer = last(pieces) if as_json or not sys.stdout.isatty() else watched(pieces)
     for note in answer.fallbacks:
         print(f"memqa: note: {words.plain(note)}", file=sys.stderr)
     if as_json:
@@ -102,22 +102,28 @@ def search(
       memqa search "red car"
       memqa search "operating income" --media report.pdf --limit 3 --json
     """
-    with open_library(context, home) as library:
-        wanted = library.scope(ask_of(library, media)).media_ids
-        found = library.search(query, media=media or None, limit=limit)
-        # Now that the encoders are loaded, all that is stale is known.
-        for note in search_notes([m for m in library.media() if wanted is None or m.id in wanted]):
-            print(f"memqa: note: {words.printable(note)}", file=sys.stderr)
+    call = Search(query, media=tuple(media) if media else None, limit=limit)
+    (found,) = _after_notes(replies_to(context, home, call))
+    assert isinstance(found, Found), "a search ends with what it found"
     if as_json:
-        words.print_json([item.as_json() for item in found])
+        words.print_json([item.as_json() for item in found.evidence])
         return
-    for item in found:
+    for item in found.evidence:
         print(words.evidence_line(item, query))
-    if not found:
+    if not found.evidence:
         print("Nothing found.", file=sys.stderr)
 
 
-def _last(pieces: Iterator[Step | Token | Answer]) -> Answer:
+def _after_notes(replies: Iterator[Reply]) -> Iterator[Reply]:
+    """Say the notes that come first on stderr; give what comes after them."""
+    for reply in replies:
+        if not isinstance(reply, Note):
+            return chain([reply], replies)
+        print(f"memqa: note: {words.printable(reply.text)}", file=sys.stderr)
+    return iter(())
+
+
+def last(pieces: Iterator[Reply]) -> Answer:
     """Run an answer to its end without showing the way."""
     answer = None
     for piece in pieces:
@@ -127,18 +133,16 @@ def _last(pieces: Iterator[Step | Token | Answer]) -> Answer:
     return answer
 
 
-def _watch(pieces: Iterator[Step | Token | Answer]) -> Answer:
+def watched(pieces: Iterator[Reply]) -> Answer:
     """Show steps and words as they come; what is shown is wiped for the answer proper."""
     from rich.console import Console
     from rich.live import Live
 
     with Live(console=Console(), transient=True, refresh_per_second=12) as screen:
-        return _last(_shown(pieces, screen))
+        return last(_shown(pieces, screen))
 
 
-def _shown(
-    pieces: Iterator[Step | Token | Answer], screen: Live
-) -> Iterator[Step | Token | Answer]:
+def _shown(pieces: Iterator[Reply], screen: Live) -> Iterator[Reply]:
     from rich.text import Text
 
     text = ""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from memqa.calls import Call, Reply
     from memqa.library import Library
 
 _CLOCK = re.compile(r"(?:(?P<h>\d+):)?(?P<m>\d{1,2}):(?P<s>[0-5]?\d(?:\.\d+)?)")
@@ -49,6 +51,23 @@ def ask_of(library: Library, media: list[str] | None) -> list[str] | None:
     for note in library.scope(media or None).notes:
         print(f"memqa: note: {note}", file=sys.stderr)
     return media or None
+
+
+def replies_to(context: typer.Context, home: Path | None, call: Call) -> Iterator[Reply]:
+    """Have a memqa that keeps the library open already reply, else the library opened here."""
+    from memqa import door
+
+    # What more there is to say with --verbose is only said in this process.
+    is_verbose = bool(context.find_root().params.get("verbose"))
+    answered = None if is_verbose else door.knock(home or context.obj, call)
+    return _replies_here(context, home, call) if answered is None else answered
+
+
+def _replies_here(context: typer.Context, home: Path | None, call: Call) -> Iterator[Reply]:
+    from memqa.calls import replies
+
+    with open_library(context, home) as library:
+        yield from replies(library, call)
 
 
 def seconds(text: str) -> float:

@@ -56,11 +56,13 @@ def launch(
         SetupError: the port is taken, or the library cannot be opened.
     """
     import memqa
+    from memqa.doorkeeper import open_door
 
     with memqa.open(home) as library:
         page = serve(library, host=host, port=port, auth=auth)
         print(f"memqa is open at {page.local_url}  (library: {library.home})  Ctrl+C stops it.")
-        page.block_thread()
+        with open_door(library):
+            page.block_thread()
 
 
 def serve(library: Library, *, host: str, port: int, auth: str | None = None) -> gr.Blocks:

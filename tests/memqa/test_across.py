@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from memqa.across import Across
-from memqa.chats import answer_from
 from memqa.cli.way import steps_tree
 from memqa.library import Library
 from memqa.listening import Listener
@@ -165,7 +164,7 @@ def test_the_walk_is_drawn_as_one_tree_and_kept(library: Library) -> None:
     from rich.console import Console
 
     answer = library.ask("Which ferry leaves at noon?")
-    kept = answer_from(json.loads(json.dumps(answer.as_json())))
+    kept = Answer.from_json(json.loads(json.dumps(answer.as_json())))
     assert [look.path for look in looks(kept)] == [look.path for look in looks(answer)]
     assert [look.media for look in looks(kept)] == [look.media for look in looks(answer)]
     console = Console(width=200)

@@ -13,6 +13,7 @@ from memqa import settings, worker
 from memqa.engines import CatalogEngines
 from memqa.library import Library
 from memqa.settings import LanguageSettings, ModelNames, Settings
+from memqa.whereabouts import config_path
 from models import catalog
 from models.options import PLAIN, LanguageOptions
 from tests.chat_server import scripted
@@ -70,7 +71,7 @@ def test_the_captioners_own_settings_are_read(
 ) -> None:
     monkeypatch.setenv("HOME", str(own_home))
     monkeypatch.setenv("MEMQA_CAPTION__API_KEY", "sk-eyes")
-    settings.config_path().write_text('[caption]\nprojector = "~/mmproj.gguf"\n')
+    config_path().write_text('[caption]\nprojector = "~/mmproj.gguf"\n')
     loaded = settings.load()
     assert loaded.language.options() == PLAIN
     assert loaded.caption.options() == LanguageOptions(

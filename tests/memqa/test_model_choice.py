@@ -13,6 +13,7 @@ import pytest
 
 from memqa import doctor, model_choice, settings
 from memqa.cli import app
+from memqa.whereabouts import config_path
 from models import catalog, fetch, shelf
 from models.embedded import SMOLLM
 from models.errors import SetupError
@@ -26,7 +27,7 @@ def config(own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> P
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    return settings.config_path()
+    return config_path()
 
 
 @pytest.fixture

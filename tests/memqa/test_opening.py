@@ -10,6 +10,7 @@ import pytest
 
 import memqa
 from memqa import settings
+from memqa.whereabouts import config_path
 from models.errors import SetupError
 
 ROOT = Path(__file__).parents[2]
@@ -51,7 +52,7 @@ def test_a_shadowing_models_is_named(tmp_path: Path, shadow: str) -> None:
 def test_settings_come_from_flag_environment_and_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = settings.config_path()
+    file = config_path()
     assert file.parent == tmp_path
     file.write_text("[video]\nframes_per_s = 2.0\nlisten = false\n[jobs]\nidle_exit_s = 7")
     monkeypatch.setenv("MEMQA_VIDEO__FRAMES_PER_S", "3.0")
@@ -72,6 +73,6 @@ def test_settings_come_from_flag_environment_and_file(
     ],
 )
 def test_wrong_settings_are_told(text: str, told: str) -> None:
-    settings.config_path().write_text(text)
+    config_path().write_text(text)
     with pytest.raises(SetupError, match=told):
         settings.load()

@@ -10,7 +10,6 @@ import pytest
 from rich.console import Console
 
 from memqa.capabilities import FILE
-from memqa.chats import answer_from
 from memqa.cli.way import steps_tree
 from memqa.library import Library
 from memqa.settings import Settings
@@ -91,7 +90,7 @@ def test_an_untested_model_is_tier_c_and_evidence_is_retrievals(
 
 def test_a_walk_is_kept_with_its_turn(library_with: Callable[..., Library]) -> None:
     answer = library_with().ask(ASKED)
-    again = answer_from(json.loads(json.dumps(answer.as_json())))
+    again = Answer.from_json(json.loads(json.dumps(answer.as_json())))
     kept, original = looks(again)[-1].look, looks(answer)[-1].look
     assert kept
     assert original
