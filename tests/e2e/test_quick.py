@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,13 @@ HEAVY = {"numpy", "lancedb", "torch", "transformers", "gradio", "pydantic", "ric
 
 
 def run(*arguments: str, **environment: str) -> tuple[str, float]:
-    """Run the command line; give what it printed and how long it took, the best of three."""
-    took_s = []
+    """Run the command line; give what it printed and what it worked, the best of three.
+
+    Of the time it took, only what it worked itself does not hang on the machine's other work.
+    """
+    cpu_s = []
     for _ in range(3):
-        began = time.monotonic()
+        before = sum(os.times()[2:4])
         done = subprocess.run(
             [sys.executable, "-m", "memqa", *arguments],
             cwd=ROOT,
@@ -29,15 +31,15 @@ def run(*arguments: str, **environment: str) -> tuple[str, float]:
             timeout=60,
             env=os.environ | environment,
         )
-        took_s.append(time.monotonic() - began)
+        cpu_s.append(sum(os.times()[2:4]) - before)
     assert done.returncode == 0, done.stderr
-    return done.stdout, min(took_s)
+    return done.stdout, min(cpu_s)
 
 
 def test_help_is_there_at_once() -> None:
-    told, took_s = run("--help")
+    told, cpu_s = run("--help")
     assert all(f"\n  {name} " in told for name in COMMANDS)
-    assert took_s < 1  # 0.15 s on two cores
+    assert cpu_s < 0.5  # 0.1 s
 
 
 def test_help_imports_nothing_that_works() -> None:
@@ -69,13 +71,13 @@ def test_each_line_of_the_table_is_what_the_command_says_of_itself(name: str) ->
     ],
 )
 def test_the_shell_completes_commands_and_their_options(typed: str, offered: set[str]) -> None:
-    told, took_s = run(
+    told, cpu_s = run(
         _MEMQA_COMPLETE="complete_bash",
         COMP_WORDS=f"memqa {typed}",
         COMP_CWORD=str(len(typed.split())),
     )
     assert set(told.split()) == offered
-    assert took_s < 1  # 0.2 s on two cores
+    assert cpu_s < 0.5  # 0.15 s
 
 
 def test_completion_can_be_shown_for_a_shell() -> None:
