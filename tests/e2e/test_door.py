@@ -109,7 +109,7 @@ def test_a_search_is_the_same_and_takes_no_time(desk: Desk) -> None:
     ):
         through, alone = desk.both(*arguments)
         assert (through.out, through.err, through.code) == (alone.out, alone.err, 0)
-        assert through.cpu_s < 1 < alone.cpu_s  # 0.2 s and 2 s
+        assert through.cpu_s < alone.cpu_s / 3  # 0.2 s and 2 s where nothing else runs
 
 
 @pytest.mark.parametrize(

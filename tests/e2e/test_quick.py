@@ -39,7 +39,7 @@ def run(*arguments: str, **environment: str) -> tuple[str, float]:
 def test_help_is_there_at_once() -> None:
     told, cpu_s = run("--help")
     assert all(f"\n  {name} " in told for name in COMMANDS)
-    assert cpu_s < 0.5  # 0.1 s
+    assert cpu_s < 1  # 0.1 s where nothing else runs
 
 
 def test_help_imports_nothing_that_works() -> None:
@@ -77,7 +77,7 @@ def test_the_shell_completes_commands_and_their_options(typed: str, offered: set
         COMP_CWORD=str(len(typed.split())),
     )
     assert set(told.split()) == offered
-    assert cpu_s < 0.5  # 0.15 s
+    assert cpu_s < 1.5  # 0.2 s where nothing else runs
 
 
 def test_completion_can_be_shown_for_a_shell() -> None:
