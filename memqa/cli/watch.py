@@ -39,9 +39,10 @@ def watch(
 ) -> None:
     """Index what arrives in a folder, until Ctrl-C.
 
-    What lies there comes first, then whatever is added or changes. A file is taken in once it has not grown for two seconds; hidden files and half downloads
-    (.part, .crdownload, .tmp, ~$…) are passed over. A file that fails is named, and tried again
-    when it changes. Files that are removed stay remembered: memqa forget NAME.
+    What lies there comes first, then whatever is added or changes. A file is taken in once it has
+    not grown for two seconds; hidden files and half downloads (.part, .crdownload, .tmp, ~$…) are
+    passed over. A file that fails is named, and tried again when it changes. Files that are removed
+    stay remembered: memqa forget NAME.
 
     \b
     Examples:
