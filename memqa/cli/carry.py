@@ -49,9 +49,9 @@ def export(
     """Write media as one folder that another machine opens.
 
     Without any named, the whole library. There, `memqa import DIR` takes it into a library, and
-    `memqa --home DIR …` opens it as one.
-    Collections go with their media; the places of the files on this machine are kept in it. An
-    earlier export of the same is replaced, any other folder has to be empty or new.
+    `memqa --home DIR …` opens it as one. Collections go with their media; the places of the files
+    on this machine are kept in it. An earlier export of the same is replaced, any other folder has
+    to be empty or new.
 
     \b
     Examples:

@@ -7,11 +7,13 @@ line. The models are loaded once, while the person types the first question.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 from uuid import uuid4
 
@@ -124,6 +126,12 @@ def _converse(library: Library, talk: Talk, chosen: str) -> None:
     before = f", going on after {turns} question{'s' if turns != 1 else ''}" if turns else ""
     print(f"Ask about {talk.asked}{before}. /help says what else, Ctrl-D leaves.", file=sys.stderr)
     threading.Thread(target=_warm_up, args=(library,), daemon=True).start()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        talk.stopped.set()
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, stop)
     for line in _lines(library.home, [*talk.commands, "/quit"], [one.name for one in media]):
         try:
             if not talk.say(line):

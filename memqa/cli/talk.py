@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from memqa.cli import words
@@ -14,7 +15,7 @@ from models.errors import InputError
 
 if TYPE_CHECKING:
     from memqa.library import Library
-    from memqa.values import Answer, Evidence
+    from memqa.values import Answer, Evidence, Step, Token
 
 HELP = """\
 /media NAME…  ask these files or collections only; /media all for everything
@@ -42,6 +43,7 @@ class Talk:
         self._library, self._chat = library, chat
         self._media = ask_of(library, list(media or ()) or None)
         self._at_s, self._as_json = at_s, as_json
+        self.stopped = threading.Event()  # set where the person wants no more of an answer
         self._question = ""
         self._answer: Answer | None = None
         self._places: list[Evidence] = []
@@ -81,7 +83,9 @@ class Talk:
         return True
 
     def _ask(self, question: str) -> None:
-        pieces = self._library.stream(question, media=self._media, at_s=self._at_s, chat=self._chat)
+        pieces = self._until_stopped(
+            self._library.stream(question, media=self._media, at_s=self._at_s, chat=self._chat)
+        )
         is_plain = self._as_json or not sys.stdout.isatty()
         answer = last(pieces) if is_plain else watched(pieces)
         self._question, self._answer = question, answer
@@ -93,6 +97,16 @@ class Talk:
             words.print_json({"chat": self._chat, "question": question, **answer.as_json()})
         else:
             words.print_answer(answer, numbered=True)
+
+    def _until_stopped(
+        self, pieces: Iterator[Step | Token | Answer]
+    ) -> Iterator[Step | Token | Answer]:
+        # Ctrl-C raises at once where it can; this is for where a library in use swallows that.
+        self.stopped.clear()
+        for piece in pieces:
+            if self.stopped.is_set():
+                raise KeyboardInterrupt
+            yield piece
 
     # Commands
 

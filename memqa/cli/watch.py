@@ -42,8 +42,8 @@ def watch(
 
     What lies there comes first, then whatever is added or changes. A file is taken in once it has
     not grown for two seconds; hidden files and half downloads (.part, .crdownload, .tmp, ~$…) are
-    passed over. A file that fails is named, and tried again
-    when it changes. Files that are removed stay remembered: memqa forget NAME.
+    passed over. A file that fails is named, and tried again when it changes. Files that are removed
+    stay remembered: memqa forget NAME.
 
     \b
     Examples:
