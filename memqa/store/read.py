@@ -51,6 +51,7 @@ class Reader:
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
+        self._media: tuple[int, list[MediaRow]] = (-1, [])  # as of a version of their table
 
     # Media
 
@@ -62,8 +63,11 @@ class Reader:
     @again_if_purged
     def media_rows(self) -> list[MediaRow]:
         """Give every media as stored, those included that are being forgotten."""
-        rows = self._tables.media.search().limit(_MOST_ROWS).to_list()
-        return [media_from(row) for row in rows]
+        version = self._tables.media.version
+        if version != self._media[0]:
+            rows = self._tables.media.search().limit(_MOST_ROWS).to_list()
+            self._media = version, [media_from(row) for row in rows]
+        return list(self._media[1])
 
     @again_if_purged
     def media_row(self, media_id: str) -> MediaRow | None:
