@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: app demo test check bench
+.PHONY: app demo test check pictures bench
 .DEFAULT_GOAL := app
 
 $(STAMP): pyproject.toml
@@ -30,6 +30,16 @@ check: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest
+
+# The README's pictures are what the page tests saw.
+PICTURES := library:page/shelf-collections-wide-light chat:page/way-unfolded-wide-light \
+	watch:page/watch-density-wide-light read:page/read-hits-wide-light \
+	memory:page/memory-video-wide-light live:page/live-running-wide-light \
+	settings:page/settings-wide-light notebook:notebook/moment-light
+pictures: $(STAMP)
+	MEMQA_REQUIRE_PAGE=1 $(BIN)/python -m pytest -m page
+	$(foreach one,$(PICTURES),cp artefacts/$(lastword $(subst :, ,$(one))).png \
+		docs/pictures/$(firstword $(subst :, ,$(one))).png;)
 
 # DATA is a folder like the one that benchmarks/README.md describes.
 DATA ?= ../shared/data
