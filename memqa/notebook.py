@@ -166,12 +166,13 @@ class Cell:
         asked = Asked(None if media is None else tuple(media))
         turn = self._asking.start(self._chat, question, asked)
         version = 0
+        first = turn.id  # a turn that is kept goes by another id; here it stays one article
         self._tell_turn(replace(turn, scope=worded))
         while turn.running:
             latest, version = self._asking.follow(self._chat, version)
             assert latest is not None, "a turn that was started is there"
             turn = latest
-            self._tell_turn(replace(turn, scope=worded))
+            self._tell_turn(replace(turn, id=first, scope=worded))
             time.sleep(_REDRAW_S)
 
     def _tell_turn(self, turn: ShownTurn) -> None:

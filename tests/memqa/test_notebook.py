@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -87,6 +88,8 @@ def test_asking_leaves_the_kernel_free_and_streams(
     browser.first("turn", lambda told: "It is so." in told["html"] and told["running"])
     library.gate.set()
     told = browser.first("turn", lambda told: not told["running"])[0]
+    turns = [one["html"] for one, _ in browser.got if one["what"] == "turn"]
+    assert len({re.findall(r'data-key="(\w+)"', html)[0] for html in turns}) == 1
     assert 'data-state="grounded"' in told["html"]
     assert 'href="#media=film&amp;t=15"' in told["html"]
     assert told["said"] == "grounded: It is so."
