@@ -7,6 +7,7 @@ Whose the parts are and under what licence stands in memqa/examples/ATTRIBUTION.
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -23,19 +24,23 @@ RATE_HZ = 44_100
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of a clip, the sound that goes with it ("" = none), and how it is framed."""
+    """A stretch of a clip, the sound that goes with it ("" = none), and how it is framed.
+
+    The sound ends after ``sound_length_s``, so that no word is cut in two.
+    """
 
     picture: str
     start_s: float
     length_s: float
     sound: str = ""
     sound_start_s: float = 0.0
+    sound_length_s: float = math.inf
     framing: str = ""
 
 
 PARTS = (
     Part("clips/crystal_lotus.webm", 0.0, 9.2, "audio/sonnet_1.mp3"),
-    Part("clips/his_girl_friday.mp4", 0.0, 6.0, "clips/his_girl_friday.mp4"),
+    Part("clips/his_girl_friday.mp4", 0.0, 6.0, "clips/his_girl_friday.mp4", 0.0, 5.6),
     # Cut to two of the bottles: the whole picture is mostly wall.
     Part("clips/three_bottles.mp4", 3.5, 11.0, "audio/jfk.flac", framing="crop=306:230:227:0"),
     Part("clips/bbb_opening.webm", 11.9, 17.5, "clips/bbb_opening.webm", 11.9),
@@ -92,11 +97,12 @@ def sound(path: Path | None, part: Part) -> NDArray[np.int16]:
             for piece in resampler.resample(frame)
         ]
     first = round(part.sound_start_s * RATE_HZ)
-    samples = np.concatenate(pieces)[first : first + wanted]
-    out[: len(samples)] = samples
+    audible = min(wanted, round(min(part.sound_length_s, part.length_s) * RATE_HZ))
+    out[:audible] = np.concatenate(pieces)[first : first + audible]
     fade = np.linspace(0, 1, RATE_HZ // 5)
     out[: len(fade)] = (out[: len(fade)] * fade).astype(np.int16)
-    out[-len(fade) :] = (out[-len(fade) :] * fade[::-1]).astype(np.int16)
+    ending = slice(audible - len(fade), audible)
+    out[ending] = (out[ending] * fade[::-1]).astype(np.int16)
     return out
 
 

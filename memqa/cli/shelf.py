@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from memqa.cli import words
 from memqa.cli.account import print_account, print_attention
 from memqa.cli.options import AsJson, Home, open_library
 from memqa.stale import indexed_with_others
+from models.values import clock
 
 if TYPE_CHECKING:
     from docmem.tree import SummaryNode, Tree
@@ -94,6 +96,8 @@ def forget(
 ) -> None:
     """Forget media: every memory of them leaves the disk. The files themselves stay untouched.
 
+    What was uploaded lies in the library alone, and goes with it.
+
     \b
     Examples:
       memqa forget talk.mp4
@@ -105,7 +109,9 @@ def forget(
         for media_id, media in chosen.items():
             library.forget(media_id)
             if not as_json:
-                print(f"forgot {words.printable(media.path)}")
+                is_upload = Path(media.path).is_relative_to(library.home / "uploads")
+                told = ", and deleted its upload" if is_upload else ""
+                print(f"forgot {words.printable(media.path)}{told}")
     if as_json:
         words.print_json({"forgotten": list(chosen)})
 
@@ -123,13 +129,18 @@ def stats(context: typer.Context, home: Home = None, as_json: AsJson = False) ->
         words.print_json(figures)
         return
     for name, value in figures.items():
-        print(f"{name.replace('_', ' '):24} {_figure(name, value)}")
+        print(f"{_titles.get(name, name):24} {_figure(name, value)}")
 
 
 def _figure(name: str, value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_figure(name, part)}" for key, part in value.items()) or "none"
+    if name == "duration_s":
+        return clock(value)
     return words.size(value) if "bytes" in name and isinstance(value, int | float) else str(value)
+
+
+_titles = {"duration_s": "length", "tables_bytes": "memory", "uploads_bytes": "uploads"}
 
 
 def _outline(tree: Tree) -> dict[str, Any]:

@@ -29,6 +29,11 @@ class Shown:
 
     __slots__ = ()
 
+    def __init_subclass__(cls) -> None:
+        # IPython asks each class for its own before it goes on to the next, and of a dataclass its
+        # `__repr__` would come first.
+        setattr(cls, "_repr_pretty_", Shown._repr_pretty_)  # noqa: B010
+
     def __str__(self) -> str:
         from memqa.shown.plain import plain
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from memqa.ui import words
 from memqa.ui.cards import Card
 from memqa.ui.markup import Child, Safe, el, icon
-from memqa.ui.turns import STATES, ShownTurn, answer_html, chip, short_names, state_html
+from memqa.ui.turns import ShownTurn, answer_html, chip, short_names, state_html
 from memqa.values import Answer, Evidence
 from models.values import TimeSpan, clock
 
@@ -87,10 +87,8 @@ def _answered(answer: Answer, thumb: Callable[[Evidence], str | None]) -> list[C
     cited = {one for citation in answer.citations for one in citation.evidence}
     first = [item for item in answer.evidence if item.id in cited]
     places = [_place(item, names, thumb(item)) for item in (first or answer.evidence)[:MOST_PLACES]]
-    warning = STATES["ungrounded"][1] if answer.state == "ungrounded" else None
     return [
         state_html(answer.state),
-        el("p", warning, class_="problem") if warning else None,
         el("div", answer_html(answer, names), class_="answer"),
         [el("p", note, class_="problem") for note in answer.fallbacks],
         el("div", class_="viewer", hidden=True),

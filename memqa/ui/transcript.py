@@ -37,11 +37,13 @@ class Told:
 
 
 def plain(answer: Answer) -> str:
-    """Write an answer as plain text, its places numbered below it."""
+    """Write an answer as plain text, its places numbered below it, with a warning that it needs."""
     pieces, places = _cited(answer)
     text = "".join(f"{words}{''.join(f' [{n}]' for n in marks)}" for words, marks in pieces)
     lines = [f"[{number}] {where(item)}" for number, item in enumerate(places, start=1)]
     title = [] if answer.citations else ["Closest places:"]
+    if answer.state == "ungrounded":
+        text = f"{text}\n({STATE_WORDS['ungrounded']})"
     return "\n".join([text, "", *title, *lines]) if lines else text
 
 
