@@ -61,7 +61,7 @@ class Lab:
         }
 
 
-def surroundings(folder: Path, home: Path) -> dict[str, str]:
+def surroundings(folder: Path) -> dict[str, str]:
     """Give an environment in which Jupyter and memqa keep all they write in these folders."""
     own = {
         name: str(folder / name.lower())
@@ -73,17 +73,17 @@ def surroundings(folder: Path, home: Path) -> dict[str, str]:
             "IPYTHONDIR",
         )
     }
-    ours = {"MEMQA_HOME": str(home), "MEMQA_CONFIG": str(folder / "memqa.toml")}
+    ours = {"MEMQA_HOME": str(folder / "home"), "MEMQA_CONFIG": str(folder / "memqa.toml")}
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     return {**os.environ, **own, **ours, "HF_HUB_OFFLINE": "1", "PYTHONPATH": path}
 
 
 @contextmanager
-def lab(folder: Path, home: Path) -> Iterator[Lab]:
+def lab(folder: Path) -> Iterator[Lab]:
     """Start JupyterLab over a folder of notebooks."""
     # The path of a socket has room for some hundred characters only.
     runtime = tempfile.mkdtemp(prefix="lab-")
-    environment = surroundings(folder / "jupyter", home) | {"JUPYTER_RUNTIME_DIR": runtime}
+    environment = surroundings(folder / "jupyter") | {"JUPYTER_RUNTIME_DIR": runtime}
     quiet = {"fetchNews": "false", "checkForUpdates": False}
     _settle(environment, "apputils-extension", "notification", quiet)
     with socket.socket() as free:

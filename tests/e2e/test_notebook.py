@@ -53,9 +53,10 @@ def test_the_tour_runs_top_to_bottom(copy_of_samples: Callable[[], Path], tmp_pa
         "resources={'metadata': {'path': sys.argv[1]}}).execute(); "
         "print(nbformat.writes(book))"
     )
+    (tmp_path / "memqa-tour").symlink_to(copy_of_samples())
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)],
-        env=surroundings(tmp_path / "jupyter", copy_of_samples()),
+        env=surroundings(tmp_path / "jupyter"),
         capture_output=True,
         text=True,
         timeout=500,
@@ -86,7 +87,8 @@ def opened(
     folder = tmp_path_factory.mktemp("lab")
     video(folder / "signs.mp4", shots=(120, 120), texts=("GATE 5", "EXIT B"), size=(384, 224))
     _write_notebook(folder / "tour.ipynb")
-    with lab(folder, copy_of_samples()) as started:
+    (folder / "memqa-tour").symlink_to(copy_of_samples())
+    with lab(folder) as started:
         context = browser.new_context(viewport={"width": 1280, "height": 1000})
         context.set_default_timeout(60_000)
         page, asked_for = context.new_page(), list[str]()
