@@ -24,7 +24,7 @@ from memqa.followup import in_full
 from memqa.fuse import Found
 from memqa.question import Question, Turn, leans, understand
 from memqa.retrieve import Finder
-from memqa.scope import EVERYTHING, Scope
+from memqa.scope import EVERYTHING, Scope, named_in_full
 from memqa.stale import search_notes
 from memqa.telling import tell, tells_the_kind
 from memqa.trust import state_of
@@ -86,6 +86,9 @@ def stream(
     each = Across.of(asked, media) if resume is None else None
     if each is not None:
         asked, media = each.asked, list(each.media)
+    elif resume is None and (meant := named_in_full(asked.text, media)):
+        media = meant
+        yield course.step("asked of", ", ".join(item.name for item in meant))
     spread = each.look(finder) if each is not None and asked.wants == "what" else None
     found = spread.found if spread else chronicle.locate(asked, finder, media)
     yield course.step(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from memqa.near import did_you_mean
-from memqa.values import Collection
+from memqa.values import Collection, Media
 from models.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,6 +66,16 @@ def scope_of(library: Library, named: Sequence[str] | str | None) -> Scope:
             meant.append(collection.name)
     name = meant[0] if len(collections) == len(meant) == 1 else ""
     return Scope(tuple(dict.fromkeys(ids)), name, tuple(notes))
+
+
+def named_in_full(text: str, media: Sequence[Media]) -> list[Media]:
+    """Give the media whose file names stand in a question as they are, endings included."""
+    return [
+        item
+        for item in media
+        if "." in item.name.strip(".")
+        and re.search(rf"(?<![\w./]){re.escape(item.name)}(?!\w)", text, re.I)
+    ]
 
 
 def proper_name(text: str) -> str:

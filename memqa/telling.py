@@ -135,7 +135,8 @@ def _whose(course: Course, *, is_own: bool, is_refused: bool) -> str:
     model = PurePath(model).name if model.startswith("/") else model  # some servers say a path
     if is_own:
         return f"in the words of {model}"
-    return f"quoted; the words of {model} are not borne out" if is_refused else "by the program"
+    refused = f"; what {model} wrote is not borne out" if is_refused else ""
+    return f"by the program{refused}"
 
 
 def _phrase(

@@ -67,6 +67,12 @@ def ids(library: Library, *names: str) -> list[str]:
     return [library.show(name).id for name in names]
 
 
+def test_a_question_that_names_a_file_is_asked_of_it_alone(library: Library) -> None:
+    answer = library.ask("Summarise tower.md.")
+    assert {item.path.rsplit("/", 1)[-1] for item in answer.evidence} == {"tower.md"}
+    assert "ferry" not in answer.text
+
+
 # The walk
 
 
