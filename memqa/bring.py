@@ -146,7 +146,7 @@ class _Bringing:
                 "It is half indexed here, and stays so: `memqa index FILE` goes on with it; to "
                 f"have what came instead, `memqa forget {known.media.id[:8]}` and import again.",
             )
-        if not any(map(_is_file, (known.media.path, *known.aliases))):
+        if not _is_file(known.media.path):
             came = self._copied(row)
         if came is not None:
             known = self._store.write.relocate(

@@ -142,22 +142,28 @@ def written(home: Path, folder: Path) -> Iterator[None]:
         StoreConflict: another one is under way.
         SetupError: the folder cannot be written.
     """
-    beside = folder.with_name(f".{folder.name}.memqa-lock")
-    try:
-        with locked(home / "locks" / "export.lock") as alone, locked(beside) as alone_there:
-            if not alone:
-                raise StoreConflict(
-                    "another export of this library is under way; wait for that one"
-                )
-            if not alone_there:
-                raise StoreConflict(f"another export to {folder} is under way; wait for that one")
-            try:
+    with locked(home / "locks" / "export.lock") as alone:
+        if not alone:
+            raise StoreConflict("another export of this library is under way; wait for that one")
+        try:
+            with _held(folder):
                 yield
-            finally:
-                with suppress(OSError):  # Windows keeps a file that is open; an empty one may stay.
-                    beside.unlink()
-    except OSError as exc:
-        raise SetupError(
-            f"{folder} cannot be written: {exc.strerror or exc}; free some room or name another "
-            "folder"
-        ) from exc
+        except OSError as exc:
+            raise SetupError(
+                f"{folder} cannot be written: {exc.strerror or exc}; free some room or name "
+                "another folder"
+            ) from exc
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Keep the exports of other libraries away from the folder."""
+    beside = folder.with_name(f".{folder.name}.memqa-lock")
+    with locked(beside) as alone:
+        if not alone:
+            raise StoreConflict(f"another export to {folder} is under way; wait for that one")
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # Windows keeps a file that is open; an empty one may stay.
+                beside.unlink()

@@ -170,8 +170,10 @@ class Source:
         """Ask for rows part by part: tidying up may take a version away while it is read."""
         with self._whole():
             ids = _rows(table, where, ["id"])["id"].to_pylist()
-        for at in range(0, len(ids), _AT_ONCE):
-            part = ids[at : at + _AT_ONCE]
+        # Each part looks through the ids of the whole table, so of small rows many are taken.
+        size = _AT_ONCE if "thumbnail" in declared.names else _AT_ONCE * 8
+        for at in range(0, len(ids), size):
+            part = ids[at : at + size]
             with self._whole():
                 rows = _rows(table, where & col("id").isin(part), declared.names)
                 if rows.num_rows != len(part):

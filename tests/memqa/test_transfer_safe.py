@@ -13,8 +13,10 @@ import lancedb
 import pytest
 
 from memqa import placing
-from memqa.carried import MANIFEST
+from memqa.bring import _Bringing
+from memqa.carried import MANIFEST, Carried
 from memqa.chats import Asked, turn_row
+from memqa.cli import carry
 from memqa.ingest import leased
 from memqa.library import Library
 from memqa.store import schema
@@ -227,6 +229,30 @@ def test_each_outcome_is_told_as_it_is_done(other: Library, out: Path) -> None:
             should_stop=lambda: bool(told),
         )
     assert told == ["imported"]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_stopped_import_has_said_what_it_took_in(
+    other: Library,
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    as_json: bool,
+) -> None:
+    media = _Bringing.media
+
+    def stops(bringing: _Bringing, row: MediaRow) -> Carried:
+        if other.media():
+            raise IngestCancelled("the import was stopped")
+        return media(bringing, row)
+
+    monkeypatch.setattr(_Bringing, "media", stops)
+    monkeypatch.setattr(carry, "open_library", lambda *_: other)
+    with pytest.raises(IngestCancelled):
+        carry.import_(None, out, as_json=as_json)  # type: ignore[arg-type]
+    told = capsys.readouterr().out.splitlines()
+    assert [line for line in told if "imported" in line] == told
+    assert len(told) == 1 + as_json
 
 
 # Out of one
