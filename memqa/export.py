@@ -71,14 +71,11 @@ class _Export:
     def __init__(
         self, library: Library, folder: Path, place: Path, wanted: Wanted, listener: Listener
     ) -> None:
-        from memqa.store.source import Source
         from memqa.store.store import Store
 
         self._library = library
         self._folder, self._place = folder, place
         self._wanted, self._listener = wanted, listener
-        with library.store.writing():
-            self._source: Source = Source(library.home, is_own=True)
         self._target: Store = Store(place)
 
     def run(self, rows: list[MediaRow]) -> list[Carried]:
@@ -138,12 +135,20 @@ class _Export:
             file, why = self._file(row)
             notes += why
         moved = self._moved(row, file) if file else row
-        taken = self._target.receive.take(self._source, moved, should_stop=self._listener.stops)
+        source, stops = self._source(), self._listener.stops
+        taken = self._target.receive.take(source, moved, should_stop=stops)
         if taken is None:
             raise IngestCancelled("the export was stopped; nothing of it is left")
         return Carried(
             row.media.path, "exported", taken.media, with_file=file is not None, notes=tuple(notes)
         )
+
+    def _source(self) -> Source:
+        """Open the library to read a media that is leased: all tables that it is in are there."""
+        from memqa.store.source import Source
+
+        with self._library.store.writing():
+            return Source(self._library.home, is_own=True)
 
     def _moved(self, row: MediaRow, file: Path) -> MediaRow:
         """Say of a media that its file lies where its copy will be."""

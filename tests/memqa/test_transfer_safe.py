@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import lancedb
+import numpy as np
 import pytest
 
 from memqa import placing
@@ -25,6 +26,7 @@ from memqa.store.receive import Receiver
 from memqa.store.schema import FILE_ABSENT, MediaRow
 from memqa.values import Answer
 from models.errors import IngestCancelled, InputError, SetupError, StoreConflict
+from models.values import Progress
 from tests.fakes import FakeTextEncoder
 from tests.memqa.parts import FakeEngines
 from tests.memqa.test_transfer import all_of, an_answer, made, rewrite, stops_at
@@ -352,6 +354,21 @@ def test_a_library_can_be_exported_while_it_is_written_to(
     other.import_from(tmp_path / "out")
     for name in ("story.md", "other.md"):
         assert all_of(other, name) == all_of(library, name)
+
+
+def test_vectors_that_were_made_meanwhile_go_too(library: Library, tmp_path: Path) -> None:
+    store, media = library.store, library.show("other.md")
+    owners = store.read.memories(media.id)
+    vectors = np.ones((len(owners), 4), np.float32)
+    batch = schema.VectorBatch("new", "dot", tuple(one.id for one in owners), vectors)
+
+    def index(progress: Progress) -> None:
+        if progress.stage == "Copying memories" and progress.done == 1:
+            store.write.add_vectors(batch, owners)
+
+    library.export(tmp_path / "out", on_progress=index)
+    with Library(tmp_path / "out", engines=FakeEngines()) as out:
+        assert out.store.read.vector_ids("new", media.id) == {one.id for one in owners}
 
 
 def test_nobody_waits_for_an_export(
