@@ -17,17 +17,17 @@ from typing import TYPE_CHECKING
 
 from memqa.carried import Carried, Manifest
 from memqa.chats import turn_from
-from memqa.export import copied
+from memqa.copying import SPARE_BYTES, copied, drop_if_empty, only_file
 from memqa.ingest import LIVE, FileFacts, leased, sha256_of
 from memqa.listening import Listener
 from memqa.scope import proper_name
 from memqa.stale import FINISHED
-from memqa.store.schema import FILE_ABSENT, MediaRow
+from memqa.store.schema import FILE_ABSENT, NOTHING_COMMITTED, MediaRow
 from models.errors import IngestCancelled, InputError, MemqaError, SetupError
 
 if TYPE_CHECKING:
     from memqa.library import Library
-    from memqa.store.source import Source
+    from memqa.store.source import Source, Space
 
 _ADDRESS = re.compile(r"webcam(:\d{1,3})?|screen|(https?|rtsps?|rtmp)://\S+")
 _MOST_NAME_BYTES = 200
@@ -35,13 +35,17 @@ _MOST_NAME_BYTES = 200
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where the file of a media lies here; ``came`` says that it came with the folder."""
+    """Where the file of a media lies here.
+
+    ``came`` says that it came with the folder, ``is_new`` that it was copied just now.
+    """
 
     path: str
     size_bytes: int
     mtime_ns: int
     came: bool = False
-    note: str = ""
+    is_new: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def bring(library: Library, folder: Path, listener: Listener) -> Iterator[Carried]:
@@ -93,20 +97,18 @@ class _Bringing:
             return Carried(name, "failed", row.media, error=exc)
 
     def _taken(self, row: MediaRow) -> Carried:
-        id_, known = row.media.id, self._known(row)
-        if known is not None:
-            came = None if Path(known.media.path).is_file() else self._copied(row)
-            if came is not None:
-                known = self._store.write.relocate(
-                    id_, came.path, size_bytes=came.size_bytes, mtime_ns=came.mtime_ns
-                )
-            return Carried(known.media.path, "unchanged", known.media, with_file=came is not None)
-        place = self._place(row)
-        notes = (*row.media.notes, *filter(None, [place.note]))
+        known = self._known(row)
+        if known is not None and known.committed_segment > NOTHING_COMMITTED:
+            return self._unchanged(row, known)
+        for space in self._source.spaces(row):
+            self._prove(space)
+        place = self._place(row, known)
+        notes = [one for one in row.media.notes if not one.startswith(FILE_ABSENT)]
+        paths = (known.media.path, *known.aliases) if known else ()
         here = replace(
             row,
-            media=replace(row.media, path=place.path, notes=notes),
-            aliases=(),
+            media=replace(row.media, path=place.path, notes=(*notes, *place.notes)),
+            aliases=tuple(one for one in dict.fromkeys(paths) if one != place.path),
             size_bytes=place.size_bytes,
             mtime_ns=place.mtime_ns,
         )
@@ -115,56 +117,112 @@ class _Bringing:
             if taken is None:
                 raise IngestCancelled("the import was stopped; run it again to go on")
         except BaseException:
-            self._store.upkeep.forget(id_)
-            if place.came:
-                shutil.rmtree(Path(place.path).parent, ignore_errors=True)
+            # Only what this run made: chats and collections may know of the media for long.
+            self._store.receive.undo(row.media.id, known)
+            self._store.upkeep.drop_unused()
+            if place.is_new:
+                Path(place.path).unlink(missing_ok=True)
+                drop_if_empty(Path(place.path).parent)
             raise
         self._store.upkeep.after_commit()
-        told = tuple(filter(None, [place.note]))
-        return Carried(place.path, "imported", taken.media, with_file=place.came, notes=told)
+        return Carried(place.path, "imported", taken.media, with_file=place.came, notes=place.notes)
 
     def _known(self, row: MediaRow) -> MediaRow | None:
-        """Give the media as it is here already, unless the folder has more of it."""
+        """Give the media as it is here already."""
         for other in self._store.read.media_rows():
             # Ids of memories begin with these characters; another media's would be overwritten.
             if other.media.id[:16] == row.media.id[:16] and other.media.id != row.media.id:
                 raise InputError(f"{_name(row)} has an id that {other.media.name} has here")
-        known = self._store.read.media_row(row.media.id)
-        if known is None:
-            return None
-        is_less = known.media.status not in FINISHED and (
+        return self._store.read.media_row(row.media.id)
+
+    def _unchanged(self, row: MediaRow, known: MediaRow) -> Carried:
+        """Leave what is here as it is, even half indexed: it could not be put back if cut short."""
+        notes: tuple[str, ...] = ()
+        came: _Place | None = None
+        if known.media.status not in FINISHED and (
             row.media.status in FINISHED or known.committed_segment < row.committed_segment
+        ):
+            notes = (
+                "It is half indexed here, and stays so: `memqa index FILE` goes on with it; to "
+                f"have what came instead, `memqa forget {known.media.id[:8]}` and import again.",
+            )
+        if not _is_file(known.media.path):
+            came = self._copied(row)
+        if came is not None:
+            known = self._store.write.relocate(
+                known.media.id, came.path, size_bytes=came.size_bytes, mtime_ns=came.mtime_ns
+            )
+        return Carried(
+            known.media.path, "unchanged", known.media, with_file=came is not None, notes=notes
         )
-        return None if is_less else known
+
+    def _prove(self, space: Space) -> None:
+        """Refuse vectors that are not what the encoder of their name makes.
+
+        Their table would else be in the way of all that is indexed here later.
+        """
+        if self._store.receive.knows(space):
+            return
+        engines = self._library.engines
+        in_use = engines.signatures()
+        true: tuple[str, int] | None = None
+        if space.signature == in_use.get("text"):
+            true = "cosine", engines.text_encoder().dim
+        elif space.signature == in_use.get("image"):
+            true = engines.image_encoder().metric, engines.image_encoder().dim
+        if true not in (None, (space.metric, space.dim)):
+            raise InputError(
+                f"{self._folder} is damaged: its vectors are not those of the encoder that they "
+                "are named after; export it again"
+            )
 
     # Where its file lies
 
-    def _place(self, row: MediaRow) -> _Place:
+    def _place(self, row: MediaRow, known: MediaRow | None) -> _Place:
         if LIVE in row.signatures and _ADDRESS.fullmatch(row.media.path):
             return _Place(row.media.path, 0, 0)
-        found = self._copied(row) or self._here_already(row)
+        lay = (row.media.path, *row.aliases)
+        found = self._here_already(row, (known.media.path, *known.aliases)) if known else None
+        found = found or self._copied(row) or self._here_already(row, lay)
         if found is not None:
             return found
         nowhere = self._store.home / "uploads" / row.media.id[:12] / _name(row)
-        lay = (row.aliases or (row.media.path,))[0]
-        note = f"{FILE_ABSENT}; it lay at {lay}. To play or show it here: memqa index FILE"
-        return _Place(str(nowhere), row.size_bytes, row.mtime_ns, note=note)
+        last = (row.aliases or (row.media.path,))[0]
+        note = f"{FILE_ABSENT}; it lay at {last}. To play or show it here: memqa index FILE"
+        return _Place(str(nowhere), row.size_bytes, row.mtime_ns, notes=(note,))
 
     def _copied(self, row: MediaRow) -> _Place | None:
         """Copy the file that came with the folder, if its bytes are those that were indexed."""
-        file = _only_file(self._folder, row.media.id)
-        if file is None:
+        file = only_file(self._folder, row.media.id)
+        if file is None or file.lstat().st_size != row.size_bytes:
             return None
-        into = self._store.home / "uploads" / row.media.id[:12]
-        copy = copied(file, into, row.media.id, self._listener)
-        if copy is None:
+        target = self._store.home / "uploads" / row.media.id[:12] / _name(row)
+        if target.exists():
+            return self._left_there(target, row)
+        free = shutil.disk_usage(self._store.home).free
+        if row.size_bytes + SPARE_BYTES > free:
+            raise SetupError(
+                f"the file of {_name(row)} needs {row.size_bytes / 1e9:.1f} GB, and "
+                f"{free / 1e9:.1f} GB are free at {self._store.home}; free some room and import "
+                "again"
+            )
+        if not copied(file, target, row.media.id, self._listener):
             return None
-        stat = copy.stat()
-        return _Place(str(copy), stat.st_size, stat.st_mtime_ns, came=True)
+        stat = target.stat()
+        return _Place(str(target), stat.st_size, stat.st_mtime_ns, came=True, is_new=True)
 
-    def _here_already(self, row: MediaRow) -> _Place | None:
-        """Find a file of the same bytes where it lay on the other machine."""
-        for path in map(Path, (row.media.path, *row.aliases)):
+    def _left_there(self, target: Path, row: MediaRow) -> _Place:
+        """Give the copy that an earlier run made; what else lies there is left alone."""
+        facts = FileFacts.of(target)
+        if sha256_of(facts, self._listener) != row.media.id:
+            raise InputError(
+                f"{target} is in the way of the file that came; move it elsewhere and import again"
+            )
+        return _Place(str(target), facts.size_bytes, facts.mtime_ns, came=True)
+
+    def _here_already(self, row: MediaRow, lay: tuple[str, ...]) -> _Place | None:
+        """Find a file of the same bytes at one of these places."""
+        for path in map(Path, lay):
             with suppress(InputError, ValueError, OSError):
                 if not path.is_absolute() or not path.is_file():
                     continue
@@ -192,20 +250,16 @@ class _Bringing:
                 continue
             try:
                 turn_from(turn)
-            except (KeyError, TypeError, ValueError, AttributeError) as exc:
+            except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as exc:
                 raise InputError(f"{self._folder} is damaged: a chat in it cannot be read") from exc
             self._store.write.add_turn(turn)
 
 
-def _only_file(folder: Path, media_id: str) -> Path | None:
-    """Give the one plain file that lies in the folder for a media; a link is none."""
-    below = folder / "uploads" / media_id[:12]
-    if below.is_symlink() or below.parent.is_symlink() or not below.is_dir():
-        return None
-    files = list(below.iterdir())
-    if len(files) != 1 or files[0].is_symlink() or not files[0].is_file():
-        return None
-    return files[0]
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):  # a folder that may not be looked into; a NUL in it
+        return False
 
 
 def _name(row: MediaRow) -> str:

@@ -11,7 +11,7 @@ import math
 import shutil
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -382,12 +382,14 @@ class Library:
         self,
         folder: str | Path,
         *,
+        on_outcome: Callable[[Carried], None] | None = None,
         on_progress: OnProgress | None = None,
         should_stop: ShouldStop | None = None,
     ) -> list[Carried]:
         """Take in the media of a folder that ``export`` wrote, and say of each what came of it.
 
-        What is known already stays as it is. Nothing outside the folder is read but files of the
+        ``on_outcome`` is told so as each is done. What is known already stays as it is, even half
+        indexed. Nothing outside the folder is read but files of the
         same bytes, and nothing outside the library is written.
 
         Raises:
@@ -397,7 +399,12 @@ class Library:
         """
         from memqa import bring
 
-        return list(bring.bring(self, Path(folder), Listener(on_progress, should_stop)))
+        outcomes = []
+        for outcome in bring.bring(self, Path(folder), Listener(on_progress, should_stop)):
+            outcomes.append(outcome)
+            if on_outcome is not None:
+                on_outcome(outcome)
+        return outcomes
 
     # Jobs in the background
 

@@ -49,9 +49,10 @@ def export(
     """Write media as one folder that another machine opens.
 
     Without any named, the whole library. There, `memqa import DIR` takes it into a library, and
-    `memqa --home DIR …` opens it as one. Collections go with their media; the places of the files
-    on this machine are kept in it. An earlier export of the same is replaced, any other folder has
-    to be empty or new.
+    `memqa --home DIR …` opens it as one; do that only with a folder that you trust, since only an
+    import checks what is in it. Collections go with their media; the places of the files on this
+    machine are kept in it. An earlier export of the same is replaced, any other folder has to be
+    empty or new.
 
     \b
     Examples:
@@ -71,7 +72,9 @@ def export(
             should_stop=wish.is_set,
         )
         shown.begin("")
-    _tell(outcomes, started, as_json=as_json)
+    for outcome in outcomes:
+        _tell(outcome, as_json=as_json)
+    _tell_sum(outcomes, started, as_json=as_json)
     if not as_json and any(one.status == "exported" for one in outcomes):
         print(f"to open it elsewhere: memqa import {words.printable(folder.name)}")
     raise typer.Exit(_code(outcomes))
@@ -87,6 +90,7 @@ def import_(
 ) -> None:
     """Take in what `memqa export` wrote on another machine. What is known already stays as it is.
 
+    What is in the folder is checked, media by media; one that is at fault does not stop the others.
     Files that came with it are copied into the library; where none came, its memories can be asked
     all the same. Media that other models indexed are as after a change of models: `memqa reindex`.
 
@@ -96,12 +100,24 @@ def import_(
       memqa --home ~/lectures import talk-for-ada --json
     """
     started = time.monotonic()
+    outcomes: list[Carried] = []
     with open_library(context, home) as library, stopped_by_ctrl_c() as wish, display() as shown:
+
+        def tell(outcome: Carried) -> None:
+            outcomes.append(outcome)
+            shown.begin("import")
+            _tell(outcome, as_json=as_json)
+
         shown.begin("import")
-        outcomes = library.import_from(folder, on_progress=shown.update, should_stop=wish.is_set)
-        shown.begin("")
+        try:
+            library.import_from(
+                folder, on_outcome=tell, on_progress=shown.update, should_stop=wish.is_set
+            )
+        finally:  # what was taken in stays, whatever ended the run
+            shown.begin("")
+            if outcomes:
+                _tell_sum(outcomes, started, as_json=as_json)
         stale = sum(bool(one.stale) for one in library.media())
-    _tell(outcomes, started, as_json=as_json)
     if stale:
         exits.complain(
             f"note: {stale} media here were indexed with other models than those in use; bring "
@@ -110,13 +126,15 @@ def import_(
     raise typer.Exit(_code(outcomes))
 
 
-def _tell(outcomes: Sequence[Carried], started: float, *, as_json: bool) -> None:
+def _tell(outcome: Carried, *, as_json: bool) -> None:
+    if as_json:
+        words.print_json(outcome.as_json())
+    else:
+        print(_line(outcome), flush=True)
+
+
+def _tell_sum(outcomes: Sequence[Carried], started: float, *, as_json: bool) -> None:
     counts = Counter(outcome.status for outcome in outcomes)
-    for outcome in outcomes:
-        if as_json:
-            words.print_json(outcome.as_json())
-        else:
-            print(_line(outcome))
     if as_json:
         elapsed_s = round(time.monotonic() - started, 3)
         words.print_json({"summary": {"media": len(outcomes), **counts, "elapsed_s": elapsed_s}})

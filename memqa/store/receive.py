@@ -14,7 +14,7 @@ from lancedb.table import Table
 
 from memqa.store.rows import media_table
 from memqa.store.schema import NOTHING_COMMITTED, MediaRow
-from memqa.store.source import Source
+from memqa.store.source import Source, Space
 from memqa.store.tables import Tables
 from memqa.store.write import Writer
 from models.values import ShouldStop
@@ -48,6 +48,32 @@ class Receiver:
         self._write(self._tables.media, media_table(replace(row, settled=False)))
         return self._writer.settle(row.media)
 
+    def undo(self, media_id: str, before: MediaRow | None) -> None:
+        """Take away what ``take`` wrote of a media; its entry is again as it was ``before``.
+
+        Of that nothing was committed. Chats and collections that know of the media stay.
+        """
+        with self._tables.writing():
+            self._delete(media_id)
+            if before is None:
+                self._tables.media.delete(col("id") == lit(media_id))
+                return
+            left = before.media
+            if left.status == "indexing":  # by a run that died: the lease was free
+                left = replace(left, status="cancelled")
+            _merge(self._tables.media, media_table(replace(before, media=left)))
+
+    def knows(self, space: Space) -> bool:
+        """Say whether there are vectors of this encoder here.
+
+        Raises:
+            StoreMismatch: they are of another length or metric.
+        """
+        if self._tables.vectors(space.signature) is None:
+            return False
+        self._tables.make_vectors(space.signature, space.metric, space.dim)
+        return True
+
     def _begin(self, row: MediaRow) -> None:
         """Register the media as one of which nothing is committed, and remove all its rows."""
         hidden = replace(
@@ -58,11 +84,13 @@ class Receiver:
             settled=False,
             replaceable_bytes=0,
         )
-        mine = col("media_id") == lit(row.media.id)
         with self._tables.writing():
             _merge(self._tables.media, media_table(hidden))
-            for table in (self._tables.memories, self._tables.states, *self._tables.all_vectors()):
-                table.delete(mine)
+            self._delete(row.media.id)
+
+    def _delete(self, media_id: str) -> None:
+        for table in (self._tables.memories, self._tables.states, *self._tables.all_vectors()):
+            table.delete(col("media_id") == lit(media_id))
 
     def _write(self, table: Table, rows: pa.Table) -> None:
         with self._tables.writing():

@@ -23,10 +23,11 @@ from lancedb.expr import Expr, col, lit
 from lancedb.table import Table
 
 from memqa.store import schema
+from memqa.store.read import again_if_purged
 from memqa.store.rows import Row, media_from, memory_from
 from memqa.store.schema import NOTHING_COMMITTED, MediaRow
 from memqa.values import Kind, Level, MediaStatus, Modality
-from models.errors import InputError, StoreMismatch
+from models.errors import InputError, StoreConflict, StoreMismatch
 from models.ports import Metric
 
 _MOST_ROWS = 10_000_000
@@ -34,6 +35,9 @@ _AT_ONCE = 512  # rows with their pictures in memory
 _MOST_MANIFEST_BYTES = 64 * 2**20
 _FOOTER = struct.Struct("<QHH4s")  # where the manifest begins, two versions, the magic word
 _BASE_PATHS = 18  # the field of Lance's manifest that names folders outside the table's own
+# What reading rows that are not what they claim raises; RecursionError is a RuntimeError.
+_VALUES = (ValueError, KeyError, TypeError, AttributeError)
+_UNREADABLE = (OSError, RuntimeError, pa.ArrowException, *_VALUES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +52,23 @@ class Space:
 class Source:
     """The tables under ``home``, opened without writing a byte there.
 
+    ``is_own`` is a library that is trusted, and that other processes may write to meanwhile: its
+    write permission is held while it is opened.
+
     Raises:
         InputError: there are no tables, they are damaged, or they lead out of the folder.
         StoreMismatch: they were written with another schema.
     """
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, is_own: bool = False) -> None:
         self._home = home
+        self._is_own = is_own
         folder = home / "tables"
         if not folder.is_dir():
             raise InputError(f"{home} holds no library; name a folder that `memqa export` made")
-        for table in sorted(folder.iterdir()):
-            _stays_inside(table, home)
+        if not is_own:
+            for table in sorted(folder.iterdir()):
+                _stays_inside(table, home)
         with self._whole():
             db = lancedb.connect(folder, read_consistency_interval=timedelta(0))
             names = [path.name.removesuffix(".lance") for path in folder.glob("*.lance")]
@@ -108,6 +117,12 @@ class Source:
                         raise ValueError("a vector that is none")
                 yield space, batch
 
+    def spaces(self, row: MediaRow) -> list[Space]:
+        """Name the encoders of which there are vectors of a media."""
+        with self._whole():
+            mine = _committed(row).to_sql()
+            return [space for space, table in self._vectors.items() if table.count_rows(mine)]
+
     def states(self, row: MediaRow) -> Iterator[pa.Table]:
         """Yield the states that belong to a media's last commit, one by one."""
         where = (col("media_id") == lit(row.media.id)) & (
@@ -135,6 +150,9 @@ class Source:
             return sorted(rows, key=lambda row: str(row["at"]))
 
     def _batches(self, table: Table, declared: pa.Schema, where: Expr) -> Iterator[pa.Table]:
+        if self._is_own:
+            yield from self._parts(table, declared, where)
+            return
         with self._whole():
             query = table.search().where(where).select(declared.names).limit(_MOST_ROWS)
             reader = query.to_batches(_AT_ONCE)
@@ -147,6 +165,21 @@ class Source:
                 rows = columns.cast(declared.with_metadata(columns.schema.metadata))
             if rows.num_rows:
                 yield rows.replace_schema_metadata(declared.metadata)
+
+    def _parts(self, table: Table, declared: pa.Schema, where: Expr) -> Iterator[pa.Table]:
+        """Ask for rows part by part: tidying up may take a version away while it is read."""
+        with self._whole():
+            ids = _rows(table, where, ["id"])["id"].to_pylist()
+        # Each part looks through the ids of the whole table, so of small rows many are taken.
+        size = _AT_ONCE if "thumbnail" in declared.names else _AT_ONCE * 8
+        for at in range(0, len(ids), size):
+            part = ids[at : at + size]
+            with self._whole():
+                rows = _rows(table, where & col("id").isin(part), declared.names)
+                if rows.num_rows != len(part):
+                    raise StoreConflict("a media was changed while it was exported; export again")
+                rows = rows.cast(declared)
+            yield rows
 
     def _checked(self, table: Table) -> Table:
         written = (table.schema.metadata or {}).get(schema.VERSION_KEY, b"?").decode("utf-8", "?")
@@ -162,10 +195,16 @@ class Source:
         """Say that the folder is damaged, whatever it is that cannot be read of it."""
         try:
             yield
-        except (OSError, RuntimeError, ValueError, KeyError, TypeError, pa.ArrowException) as exc:
+        except _UNREADABLE as exc:
+            then = "see `memqa doctor`" if self._is_own else "export it again"
             raise InputError(
-                f"{self._home} is damaged and cannot be read ({_short(exc)}); export it again"
+                f"{self._home} is damaged and cannot be read ({_short(exc)}); {then}"
             ) from exc
+
+
+@again_if_purged
+def _rows(table: Table, where: Expr, names: list[str]) -> pa.Table:
+    return table.search().where(where).select(names).limit(_MOST_ROWS).to_arrow()
 
 
 def _committed(row: MediaRow) -> Expr:

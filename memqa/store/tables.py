@@ -84,10 +84,12 @@ class Tables:
         table = self.vectors(signature)
         if table is None:
             table = self._open(schema.vectors_table(signature), declared)
-        if table.schema.field("vector").type != declared.field("vector").type:
+        same_length = table.schema.field("vector").type == declared.field("vector").type
+        kept_by = (table.schema.metadata or {}).get(schema.METRIC_KEY)
+        if not same_length or kept_by != metric.encode():
             raise StoreMismatch(
-                f"the library {self.home} keeps vectors of another length for {signature}; "
-                "index into a new --home"
+                f"the library {self.home} keeps vectors of another "
+                f"{'metric' if same_length else 'length'} for {signature}; index into a new --home"
             )
         return table
 

@@ -219,11 +219,14 @@ def test_what_is_half_indexed_goes_on_elsewhere(opened: Open, tmp_path: Path) ->
     with pytest.raises(IngestCancelled):
         stop_after_first_commit(third, path)
     library.export(tmp_path / "whole")
-    assert [one.status for one in third.import_from(tmp_path / "whole")] == ["imported"]
-    assert third.media()[0].status == "indexed"
-    (less,) = third.import_from(tmp_path / "out")
-    assert less.status == "unchanged"
-    assert third.media()[0].status == "indexed"
+    before = all_of(third, "long.md")
+    (unchanged,) = third.import_from(tmp_path / "whole")
+    assert unchanged.status == "unchanged", "it could not be put back if the import were cut short"
+    assert "It is half indexed here, and stays so" in unchanged.notes[0]
+    assert all_of(third, "long.md") == before
+    (less,) = library.import_from(tmp_path / "out")
+    assert (less.status, less.notes) == ("unchanged", ())
+    assert library.media()[0].status == "indexed"
 
 
 def stop_after_first_commit(library: Library, path: Path) -> None:
