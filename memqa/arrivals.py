@@ -73,7 +73,7 @@ class Arrivals:
                 self._pending[path] = look
 
     def ready(self, now_s: float) -> list[Path]:
-        """Take out the files that have been whole for a while; a new folder gives its files."""
+        """Take out the files that have been whole for a while; those of a new folder come next."""
         done = []
         for path, before in list(self._pending.items()):
             look = _look(path, now_s)
@@ -84,12 +84,11 @@ class Arrivals:
             elif now_s - before.since_s >= self._settle_s:
                 del self._pending[path]
                 done.append(path)
-        files = [path for path in done if path.is_file()]
-        if self._recursive:
-            for folder in done:
-                inside = sorted(folder.rglob("*")) if folder.is_dir() else ()
-                files += [one for one in inside if self.counts(one) and one.is_file()]
-        return list(dict.fromkeys(files))
+        for folder in done:
+            # That nothing is added to a folder says nothing of the files in it.
+            if self._recursive and folder.is_dir():
+                self.note(sorted(one for one in folder.rglob("*") if one.is_file()), now_s)
+        return [path for path in done if path.is_file()]
 
     def failed(self, path: Path) -> None:
         """Leave a file alone until it changes."""

@@ -85,8 +85,23 @@ def test_a_folder_that_was_moved_in_gives_its_files(folder: Path) -> None:
     flat, deep = arrivals(folder), arrivals(folder, recursive=True)
     for coming in (flat, deep):
         coming.note([folder / "trip"], 0.0)
-    assert flat.ready(2.0) == []
-    assert deep.ready(2.0) == files[:2]
+    assert flat.ready(2.0) == flat.ready(4.0) == []
+    assert deep.ready(2.0) == []
+    assert deep.ready(4.0) == files[:2]
+    assert deep.ready(6.0) == []
+
+
+def test_a_file_that_still_grows_in_a_new_folder_is_waited_for(folder: Path) -> None:
+    small, big = (write(folder / "trip" / name) for name in ("a.txt", "big.mp4"))
+    coming = arrivals(folder, recursive=True)
+    coming.note([folder / "trip"], 0.0)
+    given = []
+    for second in range(1, 9):
+        big.write_text("x" * (second + 1))
+        given += coming.ready(float(second))
+    assert given == [small]
+    assert coming.ready(9.0) == []
+    assert coming.ready(10.0) == [big]
 
 
 def test_a_file_that_failed_is_left_alone_until_it_changes(folder: Path) -> None:
