@@ -9,9 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +20,7 @@ import typer
 from memqa.cli import exits, words
 from memqa.cli.options import AsJson, Home, OfMedia, open_library, seconds
 from memqa.doorkeeper import open_door
+from memqa.warm import warm_up
 from models.errors import InputError, MemqaError
 
 if TYPE_CHECKING:
@@ -125,7 +124,7 @@ def _converse(library: Library, talk: Talk, chosen: str) -> None:
     media = library.media()
     before = f", going on after {turns} question{'s' if turns != 1 else ''}" if turns else ""
     print(f"Ask about {talk.asked}{before}. /help says what else, Ctrl-D leaves.", file=sys.stderr)
-    threading.Thread(target=_warm_up, args=(library,), daemon=True).start()
+    warm_up(library)
 
     def stop(number: int, frame: FrameType | None) -> None:
         talk.stopped.set()
@@ -140,13 +139,6 @@ def _converse(library: Library, talk: Talk, chosen: str) -> None:
             exits.complain("stopped; the answer is not kept. Ctrl-D leaves.")
         except MemqaError as error:
             exits.complain(str(error))
-
-
-def _warm_up(library: Library) -> None:
-    """Load what the first question needs; what fails here fails again, and is told, when asked."""
-    with suppress(MemqaError):
-        library.search("a first look", limit=1)
-        library.engines.language_model()
 
 
 def _lines(home: Path, commands: list[str], names: list[str]) -> Iterator[str]:
