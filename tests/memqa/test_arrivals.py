@@ -114,6 +114,24 @@ def test_a_file_that_failed_is_left_alone_until_it_changes(folder: Path) -> None
     assert coming.ready(8.0) == [path]
 
 
+def test_a_file_that_is_put_off_comes_again_after_longer_and_longer(folder: Path) -> None:
+    coming, path = arrivals(folder), write(folder / "talk.mp4")
+    coming.later(path, 0.0)
+    assert (coming.ready(14.9), coming.ready(15.0), coming.ready(99.0)) == ([], [path], [])
+    coming.later(path, 100.0)
+    assert (coming.ready(129.9), coming.ready(130.0)) == ([], [path])
+    for _ in range(10):
+        coming.later(path, 1000.0)
+    assert (coming.ready(1899.0), coming.ready(1900.0)) == ([], [path])
+    coming.done(path)
+    coming.later(path, 3000.0)
+    assert coming.ready(3015.0) == [path]
+    coming.later(path, 4000.0)
+    path.unlink()
+    assert coming.ready(5000.0) == []
+    assert not coming._waiting
+
+
 def test_what_failed_is_not_remembered_without_end(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
