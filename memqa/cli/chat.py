@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -125,20 +126,31 @@ def _converse(library: Library, talk: Talk, chosen: str) -> None:
     before = f", going on after {turns} question{'s' if turns != 1 else ''}" if turns else ""
     print(f"Ask about {talk.asked}{before}. /help says what else, Ctrl-D leaves.", file=sys.stderr)
     warm_up(library)
+    with _stopped_by_ctrl_c(talk):
+        for line in _lines(library.home, [*talk.commands, "/quit"], [one.name for one in media]):
+            try:
+                if not talk.say(line):
+                    return
+            except KeyboardInterrupt:
+                kept = "is kept in the chat" if talk.is_kept() else "is not kept"
+                exits.complain(f"stopped; the answer {kept}. Ctrl-D leaves.")
+            except MemqaError as error:
+                exits.complain(str(error))
+
+
+@contextmanager
+def _stopped_by_ctrl_c(talk: Talk) -> Iterator[None]:
+    """Have Ctrl-C end the answer, not the conversation."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         talk.stopped.set()
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGINT, stop)
-    for line in _lines(library.home, [*talk.commands, "/quit"], [one.name for one in media]):
-        try:
-            if not talk.say(line):
-                return
-        except KeyboardInterrupt:
-            exits.complain("stopped; the answer is not kept. Ctrl-D leaves.")
-        except MemqaError as error:
-            exits.complain(str(error))
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _lines(home: Path, commands: list[str], names: list[str]) -> Iterator[str]:
