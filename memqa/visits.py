@@ -39,7 +39,7 @@ def is_as_set(library: Library) -> bool:
     """Say whether a library opened now, by anyone of this person, would have the same settings."""
     try:
         return settings.load(home=library.home) == library.settings
-    except SetupError:  # whoever opens it now is told what is wrong
+    except (SetupError, OSError):  # whoever opens it now is told what is wrong
         return False
 
 

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from memqa import door, settings, visits, whereabouts
+import memqa
+from memqa import door, settings, settings_file, visits, whereabouts
 from memqa.calls import Ask, Found, Note, Reply, Search, as_json, read, written
 from memqa.doorkeeper import open_door
 from memqa.scope import Scope
@@ -222,6 +223,23 @@ def test_the_door_follows_the_settings_that_the_library_takes(
     file.write_text("[video]\nlisten = false\n# as before\n")
     assert found_within(call, True)
     assert len(list(place.parent.glob("*.sock"))) == 1
+
+
+def test_what_is_saved_in_the_page_moves_the_door_of_a_real_library(own_home: Path) -> None:
+    with memqa.open(own_home) as library, open_door(library) as is_open:
+        assert is_open
+        before = door.place_of(library.home)
+        settings_file.change("video.listen", False)
+        library.take_settings()
+        now = door.place_of(library.home)
+        assert before is not None
+        assert now is not None
+        assert now != before
+        until = time.monotonic() + 10
+        while not now.exists() or before.exists():
+            assert time.monotonic() < until
+            time.sleep(0.05)
+    assert not now.exists()
 
 
 def test_who_has_other_settings_is_not_answered_meanwhile(place: Path, library: OneLibrary) -> None:
