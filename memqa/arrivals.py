@@ -6,6 +6,7 @@ while, so that a copy or a download is not read half-way.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ from pathlib import Path
 SETTLE_S = 2.0
 _PARTIAL = (".part", ".partial", ".crdownload", ".download", ".opdownload", ".tmp", ".aria2")
 _MOST_FAILED = 4096
+_AGAIN_AFTER_S = (15.0, 900.0)  # the first wait, doubled each time up to the longest
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,14 @@ class _Look:
         return (self.size_bytes, self.mtime_ns) == (other.size_bytes, other.mtime_ns)
 
 
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """How long a file waits for its next try, and until when."""
+
+    for_s: float
+    until_s: float
+
+
 class Arrivals:
     """The files of a folder that are on their way; ``home`` is never looked into."""
 
@@ -39,6 +49,7 @@ class Arrivals:
         self._recursive, self._settle_s = recursive, settle_s
         self._pending: dict[Path, _Look] = {}
         self._failed: OrderedDict[Path, _Look] = OrderedDict()
+        self._waiting: dict[Path, _Wait] = {}
 
     def lying_there(self, now_s: float) -> list[Path]:
         """Give the files that are there already, by name; those just written are on their way."""
@@ -73,7 +84,7 @@ class Arrivals:
                 self._pending[path] = look
 
     def ready(self, now_s: float) -> list[Path]:
-        """Take out the files that have been whole for a while; a new folder gives its files."""
+        """Take out the files that have been whole for a while; those of a new folder come next."""
         done = []
         for path, before in list(self._pending.items()):
             look = _look(path, now_s)
@@ -84,21 +95,43 @@ class Arrivals:
             elif now_s - before.since_s >= self._settle_s:
                 del self._pending[path]
                 done.append(path)
-        files = [path for path in done if path.is_file()]
-        if self._recursive:
-            for folder in done:
-                inside = sorted(folder.rglob("*")) if folder.is_dir() else ()
-                files += [one for one in inside if self.counts(one) and one.is_file()]
-        return list(dict.fromkeys(files))
+        for folder in done:
+            # That nothing is added to a folder says nothing of the files in it.
+            if self._recursive and folder.is_dir():
+                self.note(sorted(one for one in folder.rglob("*") if one.is_file()), now_s)
+        done += self._due(now_s)
+        return [path for path in dict.fromkeys(done) if path.is_file()]
+
+    def done(self, path: Path) -> None:
+        """Note that a file was taken in."""
+        self._waiting.pop(path, None)
+
+    def later(self, path: Path, now_s: float) -> None:
+        """Give a file again after a while, a longer one each time that it is put off."""
+        first, longest = _AGAIN_AFTER_S
+        before = self._waiting.get(path)
+        for_s = first if before is None else min(longest, 2 * before.for_s)
+        self._waiting[path] = _Wait(for_s, now_s + for_s)
 
     def failed(self, path: Path) -> None:
         """Leave a file alone until it changes."""
+        self._waiting.pop(path, None)
         look = _look(path, 0.0)
         if look is not None:
             self._failed[path] = look
             self._failed.move_to_end(path)
         while len(self._failed) > _MOST_FAILED:
             self._failed.popitem(last=False)
+
+    def _due(self, now_s: float) -> list[Path]:
+        """Give the files whose wait is over; the wait is remembered until they are done."""
+        due = [path for path, wait in self._waiting.items() if wait.until_s <= now_s]
+        for path in due:
+            if path.exists():
+                self._waiting[path] = _Wait(self._waiting[path].for_s, math.inf)
+            else:
+                del self._waiting[path]
+        return due
 
 
 def _look(path: Path, now_s: float) -> _Look | None:

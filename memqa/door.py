@@ -7,7 +7,12 @@ itself has mode 0600. Nobody else on the machine can knock, nothing listens on a
 goes over it is JSON, a line a message. ``doorkeeper.py`` opens it.
 
 The socket's name says whose door it is: the library's folder, the settings (``MEMQA_*`` and the
-settings file) and the installation. Who runs with others finds no door and goes its own way.
+settings file) and the code. Who runs with others finds no door and goes its own way.
+
+So does, without a word, whoever runs on Windows, where there is no door; whoever asks a model on
+another machine, since that something is sent there is said where it is asked; and whoever has a
+model named by a path that starts from the folder one is in. ``memqa chat`` opens a door only where
+a person types: fed by a pipe it opens none.
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -29,6 +35,8 @@ from models import errors
 MOST_BYTES = 2**20  # of a call; a longer one is answered at home
 _VERSION = 1  # of what is said at the door
 _MOST_PATH_BYTES = 100  # a socket's path must fit into 104 bytes on macOS, 108 on Linux
+_PARTS = ("memqa", "models", "vidmem", "docmem")
+_ASIDE = ("ui", "cli", "notebook", "__pycache__")  # folders whose code answers nothing
 _HOME = "MEMQA_HOME"
 _TOLD_OTHERWISE = (_HOME, CONFIG_VARIABLE)  # as the library's folder, and as the file's bytes
 _TAKEN_WITHIN_S = 2.0  # a process that is stopped, or all too busy, is not waited for
@@ -43,7 +51,10 @@ def place_of(home: Path, *, make: bool = False) -> Path | None:
     folder = private_folder(make=make) if hasattr(socket, "AF_UNIX") else None
     if folder is None:
         return None
-    place = folder / f"{_key(home)}.sock"
+    try:
+        place = folder / f"{_key(home)}.sock"
+    except OSError:  # an upgrade is under way
+        return None
     return place if len(os.fsencode(place)) <= _MOST_PATH_BYTES else None
 
 
@@ -164,6 +175,23 @@ def _key(home: Path) -> str:
         file = config_path().read_bytes()
     except OSError:
         file = b""
-    code = Path(__file__)  # an upgrade writes it anew
-    told = [_VERSION, str(home), settings, file.hex(), str(code), code.stat().st_mtime_ns]
+    told = [_VERSION, str(home), settings, file.hex(), *_code()]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:24]
+
+
+@cache
+def _code() -> tuple[str, int, int]:
+    """Tell the code that answers from all other: where it lies, its files and their times.
+
+    It is looked at once, for a process keeps the code that it began with.
+    """
+    root = Path(__file__).parents[1]
+    folders, many, times_ns = [str(root / part) for part in _PARTS], 0, 0
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.name.endswith(".py"):
+                    many, times_ns = many + 1, times_ns + entry.stat().st_mtime_ns
+                elif entry.name not in _ASIDE and entry.is_dir():
+                    folders.append(entry.path)
+    return str(root), many, times_ns

@@ -1,39 +1,31 @@
-"""Keeps the door of a library that this process has open: other processes knock and are answered.
+"""Keeps the door of a library that this process has open, where the settings say that it is.
 
-How the door is found, and who can reach it, is told in ``door.py``. Whoever knocks may do no more
-than a person at the command line: a call is checked, of bounded size, and must come soon.
+How the door is found, and who can reach it, is told in ``door.py``; what is answered at it, in
+``visits.py``.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import socket
-import socketserver
-import sys
 import threading
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from memqa import settings
-from memqa.calls import CALLS, Ask, Call, replies, unforeseen, written
-from memqa.door import MOST_BYTES, lock_of, place_of, sweep
+from memqa.door import lock_of, place_of, sweep
 from memqa.store.lock import locked
-from models.errors import BackendError, MemqaError
-from models.specs import Server, parse
+from memqa.visits import Keeper, is_as_set
+from models.errors import SetupError
+from models.specs import parse, path_of
 
 if TYPE_CHECKING:
     from memqa.library import Library
+    from memqa.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_CALL_WITHIN_S = 5.0
-_HEARD_WITHIN_S = 30.0  # who does not read a reply for so long has gone
-_MOST_VISITS = 16  # at once
+_LOOK_EVERY_S = 0.25
 
 
 @contextmanager
@@ -41,12 +33,60 @@ def open_door(library: Library) -> Iterator[bool]:
     """Answer other processes of this person inside the block; gives False where there is no door.
 
     There is none where the system has no Unix sockets, where another process keeps the door of
-    this library already, and for a library with other settings than the environment's.
+    this library already, and for a library with other settings than those of the environment and
+    the file. Where these change, the door goes, and comes back once the library has taken them.
     """
-    place = place_of(library.home, make=True)
-    if place is None or settings.load(home=library.home) != library.settings:
-        yield False
-        return
+    door = _Door(library)
+    ended = threading.Event()
+
+    def follow() -> None:
+        while not ended.wait(_LOOK_EVERY_S):
+            door.follow()
+
+    door.follow()
+    follower = threading.Thread(target=follow, name="door-follows", daemon=True)
+    follower.start()
+    try:
+        yield door.is_open
+    finally:
+        ended.set()
+        follower.join()
+        door.close()
+
+
+class _Door:
+    """The door of one library, of which one thread at a time takes care."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._settings: Settings | None = None
+        self._place: Path | None = None
+        self._way_back = ExitStack()
+        self.is_open = False
+
+    def follow(self) -> None:
+        """Open the door where the library and the settings are as one, and only there."""
+        place, own = place_of(self._library.home, make=True), self._library.settings
+        if (place, own) == (self._place, self._settings):
+            return
+        self.close()
+        self._place, self._settings = place, own
+        if place is None or not is_as_set(self._library) or not _holds_everywhere(own):
+            return
+        try:
+            self.is_open = self._way_back.enter_context(_kept(self._library, place))
+        except OSError as exc:
+            log.warning("other processes cannot be answered: no door at %s: %s", place, exc)
+
+    def close(self) -> None:
+        """Take the door away, if there is one."""
+        self._way_back.close()
+        self.is_open = False
+
+
+@contextmanager
+def _kept(library: Library, place: Path) -> Iterator[bool]:
+    """Keep the door at that place inside the block; gives False where another process does."""
     for left in place.parent.glob("*.sock"):
         sweep(left)
     with locked(lock_of(place)) as is_ours:
@@ -55,18 +95,18 @@ def open_door(library: Library) -> Iterator[bool]:
             yield False
             return
         try:
-            with _kept(library, place):
+            with _answered(library, place):
                 yield True
         finally:
-            place.unlink(missing_ok=True)
-            lock_of(place).unlink(missing_ok=True)
+            with suppress(OSError):  # its folder may be gone, or shut
+                place.unlink(missing_ok=True)
+                lock_of(place).unlink(missing_ok=True)
 
 
 @contextmanager
-def _kept(library: Library, place: Path) -> Iterator[None]:
-    keeper = _Keeper(library, place)
+def _answered(library: Library, place: Path) -> Iterator[None]:
+    keeper = Keeper(library, place)
     threading.Thread(target=keeper.serve_forever, args=(0.1,), name="door", daemon=True).start()
-    threading.Thread(target=_warm_up, args=(library,), name="door-warm-up", daemon=True).start()
     try:
         yield
     finally:
@@ -74,144 +114,12 @@ def _kept(library: Library, place: Path) -> Iterator[None]:
         keeper.server_close()
 
 
-def _warm_up(library: Library) -> None:
-    """Load what a search needs, so that the first knock does not wait for it."""
+def _holds_everywhere(own: Settings) -> bool:
+    """Say whether the models named are the same ones from whatever folder a call is made."""
+    paths = [own.language.projector, own.caption.projector]
     try:
-        if library.media():
-            library.search("a picture of anything", limit=1)
-    except MemqaError as exc:
-        log.info("not warmed up; the first question will say why: %s", exc)
-
-
-def taken_on(library: Library, call: Call, where: str) -> Call | None:
-    """Give a call as it reads from here; None where whoever makes it should answer it alone.
-
-    ``where`` is the folder that it is made from: paths start there.
-    """
-    names = library.settings.models
-    speaking = filter(None, (names.language_model, names.captioner))
-    models = [parse("language_model", name) for name in speaking]
-    if isinstance(call, Ask) and any(isinstance(m, Server) and not m.is_here for m in models):
-        return None  # that something is sent to another machine is said where it is asked
-    rows = library.store.read.media_rows() if call.media else ()
-    known = {path for row in rows for path in (row.media.path, *row.aliases)}
-    media = []
-    for name in call.media or ():
-        here, there = _path(Path(), name), _path(Path(where), name)
-        is_other = here != there and bool(known & {here, there})
-        if is_other and (there not in known or library.store.collections.find(name)):
-            return None
-        media.append(there if is_other else name)
-    return replace(call, media=tuple(media) or None)
-
-
-def _path(folder: Path, name: str) -> str:
-    """Read a name as a path from a folder; empty where it can be none."""
-    with suppress(OSError, RuntimeError, ValueError):
-        return str((folder / Path(name).expanduser()).resolve())
-    return ""
-
-
-def _call_of(line: bytes) -> tuple[Call, str]:
-    """Read a call, and the folder it is made from; raises ValueError where it is none."""
-    from pydantic import TypeAdapter
-
-    data = json.loads(line)
-    if not isinstance(data, dict) or data.get("call") not in CALLS:
-        raise ValueError("no call")
-    where, kind = str(data.pop("from", "")), CALLS[data.pop("call")]
-    call: Call = TypeAdapter(kind).validate_python(data)
-    return call, where
-
-
-def _line(visit: socket.socket) -> bytes:
-    """Hear one line, to its end, in time and of bounded size; raises OSError without it."""
-    until, heard = time.monotonic() + _CALL_WITHIN_S, bytearray()
-    while b"\n" not in heard:
-        left_s = until - time.monotonic()
-        if left_s <= 0 or len(heard) > MOST_BYTES:
-            raise TimeoutError("no call came")
-        visit.settimeout(left_s)
-        part = visit.recv(2**16)
-        if not part:
-            raise ConnectionError("gone before the call was made")
-        heard += part
-    return bytes(heard.partition(b"\n")[0])
-
-
-class _HungUp(Exception):
-    """Whoever knocked is gone, or reads nothing any more."""
-
-
-if sys.platform != "win32":
-
-    class _Keeper(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-        """Lets in so many at once; who comes beyond that is sent away, and goes alone."""
-
-        daemon_threads = True
-        block_on_close = False
-        request_queue_size = _MOST_VISITS
-
-        def __init__(self, library: Library, place: Path) -> None:
-            self.library = library
-            self._place = place
-            self._chairs = threading.Semaphore(_MOST_VISITS)
-            super().__init__(str(place), _Visit)
-
-        def server_bind(self) -> None:
-            super().server_bind()
-            self._place.chmod(0o600)  # until then its folder alone keeps others out
-
-        def process_request(self, request: Any, client_address: Any) -> None:
-            if self._chairs.acquire(blocking=False):
-                super().process_request(request, client_address)
-            else:
-                self.shutdown_request(request)
-
-        def process_request_thread(self, request: Any, client_address: Any) -> None:
-            try:
-                super().process_request_thread(request, client_address)
-            finally:
-                self._chairs.release()
-
-    class _Visit(socketserver.BaseRequestHandler):
-        """One call and its replies."""
-
-        request: socket.socket
-        server: _Keeper
-
-        def handle(self) -> None:
-            try:
-                call, where = _call_of(_line(self.request))
-            except (OSError, ValueError) as exc:
-                log.info("no call at the door: %s", exc)
-                return
-            self.request.settimeout(_HEARD_WITHIN_S)
-            with suppress(_HungUp):
-                self._answer(call, where)
-
-        def _answer(self, call: Call, where: str) -> None:
-            library = self.server.library
-            try:
-                taken = taken_on(library, call, where)
-                if taken is None:
-                    self._say({"refused": True})
-                    return
-                self._say({"taken": True})
-                with closing(replies(library, taken)) as pieces:
-                    for piece in pieces:
-                        self._say(written(piece))
-                self._say({"end": True})
-            except MemqaError as exc:
-                self._say({"error": [type(exc).__name__, str(exc)]})
-            except _HungUp:
-                raise
-            except Exception as exc:  # it must reach whoever waits, not end the door
-                log.exception("unexpected at the door")
-                self._say({"error": [BackendError.__name__, unforeseen(exc)]})
-
-        def _say(self, message: Mapping[str, Any]) -> None:
-            try:
-                self.request.sendall(json.dumps(message).encode() + b"\n")
-            except OSError as exc:
-                raise _HungUp from exc
+        for port, name in own.models.model_dump().items():
+            paths.append(path_of(parse(port, name)) if name else None)
+    except SetupError:  # whoever asks is told what is wrong
+        return False
+    return all(path is None or path.is_absolute() for path in paths)

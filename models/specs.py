@@ -208,6 +208,19 @@ def server_at(text: str) -> Server | None:
     return Server(parts._replace(fragment="").geturl().rstrip("/"), parts.fragment)
 
 
+def path_of(named: Source) -> Path | None:
+    """Give the file or the folder on this machine that a setting names; None where it names none.
+
+    A path that is not absolute starts from the folder that a process is in.
+    """
+    match named:
+        case GgufFile(path) | Folder(path) | OpenClipFolder(path):
+            return path
+        case OpenClipWeights(_, weights) if named.is_file:
+            return Path(weights)
+    return None
+
+
 def settled(port: str, text: str) -> str:
     """Write a path in what a setting names so that it holds from every folder; all else stays.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memqa.calls import Ask, Found, Note, Reply, Search
-from memqa.cli import words
+from memqa.cli import exits, words
 from memqa.cli.options import AsJson, Home, OfMedia, replies_to, seconds
 from memqa.values import Answer, Step, Token
 
@@ -119,7 +119,7 @@ def _after_notes(replies: Iterator[Reply]) -> Iterator[Reply]:
     for reply in replies:
         if not isinstance(reply, Note):
             return chain([reply], replies)
-        print(f"memqa: note: {words.printable(reply.text)}", file=sys.stderr)
+        exits.complain(f"note: {reply.text}")
     return iter(())
 
 

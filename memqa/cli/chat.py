@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +21,7 @@ import typer
 from memqa.cli import exits, words
 from memqa.cli.options import AsJson, Home, OfMedia, open_library, seconds
 from memqa.doorkeeper import open_door
+from memqa.warm import warm_up
 from models.errors import InputError, MemqaError
 
 if TYPE_CHECKING:
@@ -125,28 +125,32 @@ def _converse(library: Library, talk: Talk, chosen: str) -> None:
     media = library.media()
     before = f", going on after {turns} question{'s' if turns != 1 else ''}" if turns else ""
     print(f"Ask about {talk.asked}{before}. /help says what else, Ctrl-D leaves.", file=sys.stderr)
-    threading.Thread(target=_warm_up, args=(library,), daemon=True).start()
+    warm_up(library)
+    with _stopped_by_ctrl_c(talk):
+        for line in _lines(library.home, [*talk.commands, "/quit"], [one.name for one in media]):
+            try:
+                if not talk.say(line):
+                    return
+            except KeyboardInterrupt:
+                kept = "is kept in the chat" if talk.is_kept() else "is not kept"
+                exits.complain(f"stopped; the answer {kept}. Ctrl-D leaves.")
+            except MemqaError as error:
+                exits.complain(str(error))
+
+
+@contextmanager
+def _stopped_by_ctrl_c(talk: Talk) -> Iterator[None]:
+    """Have Ctrl-C end the answer, not the conversation."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         talk.stopped.set()
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGINT, stop)
-    for line in _lines(library.home, [*talk.commands, "/quit"], [one.name for one in media]):
-        try:
-            if not talk.say(line):
-                return
-        except KeyboardInterrupt:
-            exits.complain("stopped; the answer is not kept. Ctrl-D leaves.")
-        except MemqaError as error:
-            exits.complain(str(error))
-
-
-def _warm_up(library: Library) -> None:
-    """Load what the first question needs; what fails here fails again, and is told, when asked."""
-    with suppress(MemqaError):
-        library.search("a first look", limit=1)
-        library.engines.language_model()
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _lines(home: Path, commands: list[str], names: list[str]) -> Iterator[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from memqa.cli import exits
 
 if TYPE_CHECKING:
     from memqa.calls import Call, Reply
@@ -49,7 +50,7 @@ def open_library(context: typer.Context, home: Path | None) -> Library:
 def ask_of(library: Library, media: list[str] | None) -> list[str] | None:
     """Give the media named, and say on stderr where a name could mean a collection as well."""
     for note in library.scope(media or None).notes:
-        print(f"memqa: note: {note}", file=sys.stderr)
+        exits.complain(f"note: {note}")
     return media or None
 
 

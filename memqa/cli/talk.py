@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING
 from memqa.cli import words
 from memqa.cli.ask import last, watched
 from memqa.cli.options import ask_of
+from memqa.values import Answer
 from models.errors import InputError
 
 if TYPE_CHECKING:
     from memqa.library import Library
-    from memqa.values import Answer, Evidence, Step, Token
+    from memqa.values import Evidence, Step, Token
 
 HELP = """\
 /media NAME…  ask these files or collections only; /media all for everything
 /way          how the last answer was found
-/more         other places that fit the last question
+/more         other places that were found for the last answer
 /open N       the whole text at place N, and where its file lies
 /help         this list
 /quit         leave (or Ctrl-D)
 Anything else is a question. Ctrl-C stops an answer, Ctrl-R finds what was asked before."""
-_MOST_PLACES = 12
 
 
 class Talk:
@@ -44,9 +44,10 @@ class Talk:
         self._media = ask_of(library, list(media or ()) or None)
         self._at_s, self._as_json = at_s, as_json
         self.stopped = threading.Event()  # set where the person wants no more of an answer
-        self._question = ""
         self._answer: Answer | None = None
         self._places: list[Evidence] = []
+        self._shown = 0  # of the places
+        self._turns_before = 0  # the question asked last
         self.commands: dict[str, Callable[[str], None]] = {
             "/media": self._choose,
             "/way": self._way,
@@ -61,6 +62,10 @@ class Talk:
         if self._media is None:
             return "everything remembered"
         return words.printable(", ".join(self._media))
+
+    def is_kept(self) -> bool:
+        """Say whether the question asked last is in the chat, with its answer."""
+        return len(self._library.turns(self._chat)) > self._turns_before
 
     def say(self, line: str) -> bool:
         """Answer a question or obey a command; False where the person wants to leave.
@@ -83,12 +88,13 @@ class Talk:
         return True
 
     def _ask(self, question: str) -> None:
+        self._turns_before = len(self._library.turns(self._chat))
         pieces = self._until_stopped(
             self._library.stream(question, media=self._media, at_s=self._at_s, chat=self._chat)
         )
         is_plain = self._as_json or not sys.stdout.isatty()
         answer = last(pieces) if is_plain else watched(pieces)
-        self._question, self._answer = question, answer
+        self._answer = answer
         rests_on, others = words.places_of(answer)
         self._places = [*rests_on, *others]
         for note in answer.fallbacks:
@@ -96,7 +102,9 @@ class Talk:
         if self._as_json:
             words.print_json({"chat": self._chat, "question": question, **answer.as_json()})
         else:
-            words.print_answer(answer, numbered=True)
+            self._shown = words.print_answer(answer, numbered=True)
+            if self._shown < len(self._places):
+                print(f"/more shows {len(self._places) - self._shown} more that were found")
 
     def _until_stopped(
         self, pieces: Iterator[Step | Token | Answer]
@@ -104,7 +112,7 @@ class Talk:
         # Ctrl-C raises at once where it can; this is for where a library in use swallows that.
         self.stopped.clear()
         for piece in pieces:
-            if self.stopped.is_set():
+            if self.stopped.is_set() and not isinstance(piece, Answer):
                 raise KeyboardInterrupt
             yield piece
 
@@ -128,15 +136,13 @@ class Talk:
         print_way(self._last_answer().walk)
 
     def _more(self, _: str) -> None:
-        self._last_answer()
-        found = self._library.search(self._question, media=self._media, limit=_MOST_PLACES)
-        known = {item.id for item in self._places}
-        more = [item for item in found if item.id not in known]
+        answer = self._last_answer()
+        more = self._places[self._shown :]
         if not more:
-            print("nothing else was found")
+            print("no more was found for the last answer; ask in other words")
             return
-        words.print_places("more", more, self._question, first=len(self._places) + 1)
-        self._places += more
+        words.print_places("see also", more, answer.text, first=self._shown + 1)
+        self._shown = len(self._places)
 
     def _open(self, number: str) -> None:
         self._last_answer()

@@ -18,7 +18,7 @@ from memqa.cli.options import AsJson, Home, open_library
 from memqa.cli.progress import Display, display, stopped_by_ctrl_c
 from memqa.doorkeeper import open_door
 from memqa.values import Outcome
-from models.errors import InputError, SetupError, UnsupportedMedia
+from models.errors import IngestCancelled, InputError, SetupError, UnsupportedMedia
 
 if TYPE_CHECKING:
     from memqa.arrivals import Arrivals
@@ -42,8 +42,9 @@ def watch(
 
     What lies there comes first, then whatever is added or changes. A file is taken in once it has
     not grown for two seconds; hidden files and half downloads (.part, .crdownload, .tmp, ~$…) are
-    passed over. A file that fails is named, and tried again when it changes. Files that are removed
-    stay remembered: memqa forget NAME.
+    passed over. A file that fails is named, and tried again when it changes; where it is not the
+    file that is at fault, but a missing model or a full disk, by itself after a while. Files that
+    are removed stay remembered: memqa forget NAME.
 
     \b
     Examples:
@@ -109,6 +110,7 @@ class _Take:
     ) -> None:
         self._library, self._arrivals, self._method = library, arrivals, method
         self._shown, self._wish = shown, wish
+        self._said: dict[Path, str] = {}
 
     def __call__(self, path: Path) -> Iterator[Outcome]:
         self._shown.begin(words.printable(path.name))
@@ -121,9 +123,21 @@ class _Take:
             self._shown.begin("")
             if isinstance(outcome.error, UnsupportedMedia):
                 outcome = replace(outcome, status="skipped")
-            if outcome.error is not None:
-                self._arrivals.failed(path)
-            yield outcome
+            if self._is_news(path, outcome.error):
+                yield outcome
+
+    def _is_news(self, path: Path, error: Exception | None) -> bool:
+        """Note how it went with a file; say whether it has not been said before."""
+        before = self._said.pop(path, None)
+        if error is None or isinstance(error, InputError | IngestCancelled):
+            (self._arrivals.done if error is None else self._arrivals.failed)(path)
+            return True
+        # Another time it may go well: the file is not at fault.
+        self._arrivals.later(path, time.monotonic())
+        self._said[path] = str(error)
+        if before is None:
+            exits.complain(f"{path.name} could not be taken in yet; it is tried again by itself")
+        return before != str(error)
 
 
 def _changes(folder: Path, *, recursive: bool, wish: threading.Event) -> Iterator[list[Path]]:

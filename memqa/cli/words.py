@@ -93,10 +93,12 @@ def print_answer(
     options: Sequence[str] = (),
     steps: bool = False,
     numbered: bool = False,
-) -> None:
+) -> int:
     """Write an answer, how far to trust it, its places and, if wanted, how it was found.
 
-    Where one of several ``options`` was chosen, it comes first. ``numbered`` counts the places.
+    Where one of several ``options`` was chosen, it comes first. ``numbered`` counts the places, and
+    keeps those for later that the answer does not rest on, unless it rests on none. Gives the
+    number of places written.
     """
     if answer.option is not None:
         print(f"option {answer.option + 1}: {printable(options[answer.option])}")
@@ -106,14 +108,15 @@ def print_answer(
     whose = f" {plain(answer.told_by)}" if answer.told_by.startswith("in the words of") else ""
     first = 1 if numbered else None
     print_places(f"{state}{whose}:{rest}", rests_on, answer.text, first=first)
-    if others:
+    is_later = numbered and bool(rests_on)
+    if others and not is_later:
         closest = "closest places" if answer.state == "unanswered" else "see also"
-        after = len(rests_on) + 1 if numbered else None
-        print_places(closest, others, answer.text, first=after)
+        print_places(closest, others, answer.text, first=first)
     if steps:
         from memqa.cli.way import print_way
 
         print_way(answer.walk)
+    return len(rests_on) if is_later else len(rests_on) + len(others)
 
 
 def print_places(

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from memqa.warm import warm_up
 from models.errors import MemqaError, SetupError
 
 if TYPE_CHECKING:
     import gradio as gr
 
     from memqa.library import Library
-
-log = logging.getLogger(__name__)
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7860
@@ -61,7 +58,9 @@ def launch(
     with memqa.open(home) as library:
         page = serve(library, host=host, port=port, auth=auth)
         print(f"memqa is open at {page.local_url}  (library: {library.home})  Ctrl+C stops it.")
-        with open_door(library):
+        with open_door(library) as is_open:
+            if is_open:
+                warm_up(library, speaks=False)
             page.block_thread()
 
 
@@ -88,7 +87,7 @@ def serve(library: Library, *, host: str, port: int, auth: str | None = None) ->
             file=sys.stderr,
         )
     page = build(
-        library, cache=cache, places=Places(local=local), on_ready=lambda: _warm_up(library)
+        library, cache=cache, places=Places(local=local), on_ready=lambda: warm_up(library)
     )
     try:
         page.launch(
@@ -113,20 +112,6 @@ def serve(library: Library, *, host: str, port: int, auth: str | None = None) ->
             "choose another --port"
         ) from exc
     return page
-
-
-def _warm_up(library: Library) -> None:
-    """Load, in the background, what the first question needs, so that it does not wait for it."""
-
-    def load() -> None:
-        try:
-            library.engines.text_encoder()
-            library.engines.image_encoder()
-            library.engines.language_model()
-        except MemqaError as exc:
-            log.info("not warmed up; the first question will say why: %s", exc)
-
-    Thread(target=load, name="warm-up", daemon=True).start()
 
 
 def prepare(home: Path) -> Path:

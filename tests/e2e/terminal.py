@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import pty
 import re
 import select
+import struct
 import subprocess
 import termios
 import time
@@ -24,9 +26,12 @@ def _own() -> None:
 class Terminal:
     """Runs a command in a pseudo-terminal; ``text`` is all it wrote so far, without controls."""
 
-    def __init__(self, command: Sequence[str], timeout_s: float = 120.0) -> None:
+    def __init__(self, command: Sequence[str], timeout_s: float = 240.0) -> None:
         ours, theirs = pty.openpty()
-        env = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "40"}
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+        size = {"TERM": "xterm", "COLUMNS": "100", "LINES": "40"}
+        # Nobody here answers where the cursor is.
+        env = {**os.environ, **size, "PROMPT_TOOLKIT_NO_CPR": "1"}
         self._process = subprocess.Popen(
             command,
             stdin=theirs,
@@ -38,6 +43,7 @@ class Terminal:
         )
         os.close(theirs)
         self._ours, self._timeout_s = ours, timeout_s
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._raw = ""
         self._read_to = 0
 
@@ -68,13 +74,11 @@ class Terminal:
         if not select.select([self._ours], [], [], 0.2)[0]:
             return
         try:
-            new = os.read(self._ours, 65536).decode("utf-8", "replace")
+            new = os.read(self._ours, 65536)
         except OSError:  # the program is gone
             time.sleep(0.05)
             return
-        self._raw += new
-        if "\x1b[6n" in new:  # it asks where the cursor is
-            self.press("\x1b[1;1R")
+        self._raw += self._decoder.decode(new)
 
     def __enter__(self) -> Self:
         return self

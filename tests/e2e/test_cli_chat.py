@@ -45,6 +45,7 @@ def test_a_pipe_is_answered_line_by_line(copy_of_samples: Callable[[], Path]) ->
         assert [turn.question for turn in library.turns("bottles")] == [lines[0], lines[4]]
 
 
+@pytest.mark.timeout(600)
 def test_a_person_talks_at_a_terminal(copy_of_samples: Callable[[], Path]) -> None:
     if sys.platform == "win32":
         pytest.skip("there are no pseudo-terminals")
@@ -55,15 +56,17 @@ def test_a_person_talks_at_a_terminal(copy_of_samples: Callable[[], Path]) -> No
         terminal.wait_for("Ask about sample.mp4")
         terminal.wait_for(">")
         terminal.press("What is shown?\r")
-        terminal.wait_for("understood")
+        terminal.wait_for("… ")  # any step: on a quick machine the first are over at once
         terminal.press("\x03")
         terminal.wait_for("the answer is not kept")
+        terminal.wait_for(">")
         terminal.press("When are the water bottles shown?\r")
         terminal.wait_for("grounded: rests on")
         terminal.wait_for("[1] ▶ 0:15")
         terminal.wait_for(">")
         terminal.press("/open 1\r")
         terminal.wait_for("Said:")
+        terminal.wait_for(">")
         terminal.press("/more\r/way\r")
         terminal.wait_for("how it was found")
         terminal.wait_for(">")

@@ -85,8 +85,23 @@ def test_a_folder_that_was_moved_in_gives_its_files(folder: Path) -> None:
     flat, deep = arrivals(folder), arrivals(folder, recursive=True)
     for coming in (flat, deep):
         coming.note([folder / "trip"], 0.0)
-    assert flat.ready(2.0) == []
-    assert deep.ready(2.0) == files[:2]
+    assert flat.ready(2.0) == flat.ready(4.0) == []
+    assert deep.ready(2.0) == []
+    assert deep.ready(4.0) == files[:2]
+    assert deep.ready(6.0) == []
+
+
+def test_a_file_that_still_grows_in_a_new_folder_is_waited_for(folder: Path) -> None:
+    small, big = (write(folder / "trip" / name) for name in ("a.txt", "big.mp4"))
+    coming = arrivals(folder, recursive=True)
+    coming.note([folder / "trip"], 0.0)
+    given = []
+    for second in range(1, 9):
+        big.write_text("x" * (second + 1))
+        given += coming.ready(float(second))
+    assert given == [small]
+    assert coming.ready(9.0) == []
+    assert coming.ready(10.0) == [big]
 
 
 def test_a_file_that_failed_is_left_alone_until_it_changes(folder: Path) -> None:
@@ -97,6 +112,24 @@ def test_a_file_that_failed_is_left_alone_until_it_changes(folder: Path) -> None
     write(path, "now there is something", age_s=1)
     coming.note([path], 6.0)
     assert coming.ready(8.0) == [path]
+
+
+def test_a_file_that_is_put_off_comes_again_after_longer_and_longer(folder: Path) -> None:
+    coming, path = arrivals(folder), write(folder / "talk.mp4")
+    coming.later(path, 0.0)
+    assert (coming.ready(14.9), coming.ready(15.0), coming.ready(99.0)) == ([], [path], [])
+    coming.later(path, 100.0)
+    assert (coming.ready(129.9), coming.ready(130.0)) == ([], [path])
+    for _ in range(10):
+        coming.later(path, 1000.0)
+    assert (coming.ready(1899.0), coming.ready(1900.0)) == ([], [path])
+    coming.done(path)
+    coming.later(path, 3000.0)
+    assert coming.ready(3015.0) == [path]
+    coming.later(path, 4000.0)
+    path.unlink()
+    assert coming.ready(5000.0) == []
+    assert not coming._waiting
 
 
 def test_what_failed_is_not_remembered_without_end(

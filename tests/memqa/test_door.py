@@ -7,6 +7,7 @@ import os
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,11 +16,13 @@ from typing import Any
 
 import pytest
 
-from memqa import door, settings, whereabouts
+import memqa
+from memqa import door, settings, settings_file, visits, whereabouts
 from memqa.calls import Ask, Found, Note, Reply, Search, as_json, read, written
 from memqa.doorkeeper import open_door
 from memqa.scope import Scope
 from memqa.values import Answer, Citation, Evidence, Look, Media, Option, Step, Token
+from memqa.warm import warm_up
 from models.errors import BackendError, InputError, ModelNotFound
 from models.values import Box, PageSpan, TimeSpan
 
@@ -193,6 +196,129 @@ def test_other_settings_find_no_door(place: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("MEMQA_VIDEO__FRAMES_PER_S")
     whereabouts.config_path().write_text("[video]\nlisten = false\n")
     assert door.knock(None, Search("x")) is None
+
+
+def found_within(call: Search, is_there: bool) -> bool:
+    """Wait until a door answers, or none does."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        replies = door.knock(None, call)
+        if (list(replies or ()) != []) == is_there:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_the_door_follows_the_settings_that_the_library_takes(
+    place: Path, library: OneLibrary
+) -> None:
+    file, call = whereabouts.config_path(), Search("x")
+    file.write_text("[video]\nlisten = false\n")
+    assert door.knock(None, call) is None
+    library.settings = settings.load(home=library.home)
+    assert found_within(call, True)
+    file.unlink()
+    assert door.knock(None, call) is None, "the library has other settings than the file"
+    assert found_within(call, False)
+    file.write_text("[video]\nlisten = false\n# as before\n")
+    assert found_within(call, True)
+    assert len(list(place.parent.glob("*.sock"))) == 1
+
+
+def test_what_is_saved_in_the_page_moves_the_door_of_a_real_library(own_home: Path) -> None:
+    with memqa.open(own_home) as library, open_door(library) as is_open:
+        assert is_open
+        before = door.place_of(library.home)
+        settings_file.change("video.listen", False)
+        library.take_settings()
+        now = door.place_of(library.home)
+        assert before is not None
+        assert now is not None
+        assert now != before
+        until = time.monotonic() + 10
+        while not now.exists() or before.exists():
+            assert time.monotonic() < until
+            time.sleep(0.05)
+    assert not now.exists()
+
+
+def test_who_has_other_settings_is_not_answered_meanwhile(place: Path, library: OneLibrary) -> None:
+    assert visits.taken_on(library, Search("x"), "/") is not None  # type: ignore[arg-type]
+    library.settings = library.settings.model_copy(update={"tier": "D"})
+    assert visits.taken_on(library, Search("x"), "/") is None  # type: ignore[arg-type]
+    library.settings = settings.load(home=library.home)
+    whereabouts.config_path().write_text("tier = ")
+    assert visits.taken_on(library, Search("x"), "/") is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        '[models]\nlanguage_model = "own/model.gguf"\n',
+        '[models]\ntext_encoder = "./own"\n',
+        '[models]\nimage_encoder = "open_clip:ViT-B-32:own/weights.pt"\n',
+        '[models]\nimage_encoder = "open_clip:local-dir:own"\n',
+        '[language]\nprojector = "own.gguf"\n',
+        '[models]\nlanguage_model = "no model at all"\n',
+    ],
+)
+def test_a_model_named_from_where_one_is_has_no_door(own_home: Path, told: str) -> None:
+    whereabouts.config_path().write_text(told)
+    with open_door(OneLibrary(own_home.resolve())) as is_open:  # type: ignore[arg-type]
+        assert not is_open
+    if "own" in told:
+        start = "open_clip:ViT-B-32:" if "weights" in told else "local-dir:"
+        rooted = told.replace(f"{start}own", f"{start}/own").replace("./own", "/own")
+        rooted = rooted.replace('"own', '"/own')
+        whereabouts.config_path().write_text(rooted)
+        with open_door(OneLibrary(own_home.resolve())) as is_open:  # type: ignore[arg-type]
+            assert is_open
+
+
+@pytest.mark.parametrize("fails", ["memqa.doorkeeper.locked", "pathlib.Path.chmod"])
+def test_what_a_door_needs_and_cannot_have_stops_nothing(
+    library: OneLibrary, monkeypatch: pytest.MonkeyPatch, fails: str, runtime: Path
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "not for you")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(fails, refused)
+        with open_door(library) as is_open:  # type: ignore[arg-type]
+            assert not is_open
+    assert not list(runtime.rglob("*.sock"))
+    with pytest.raises(PermissionError), open_door(library):  # type: ignore[arg-type]
+        refused()
+
+
+def test_other_code_finds_no_door(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "memqa" / "store").mkdir(parents=True)
+    for part in ("models", "vidmem", "docmem"):
+        (tmp_path / part).mkdir()
+    for name in ("door.py", "store/store.py"):
+        (tmp_path / "memqa" / name).write_text("")
+    code = door._code.__wrapped__
+    monkeypatch.setattr(door, "__file__", str(tmp_path / "memqa" / "door.py"))
+    before = code()
+    assert code() == before
+    os.utime(tmp_path / "memqa" / "store" / "store.py", (1.0, 1.0))
+    assert code() != before
+    monkeypatch.setattr(door, "_code", code)
+    assert door.knock(None, Search("x")) is None
+
+
+def test_a_warm_up_that_fails_says_nothing(
+    library: OneLibrary, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library, "media", lambda: [1])
+    monkeypatch.setattr(library, "search", lambda *_, **__: 1 / 0)
+    warm_up(library)  # type: ignore[arg-type]
+    for thread in threading.enumerate():
+        if thread.name == "warm-up":
+            thread.join(10)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_there_is_one_door_and_it_goes_with_its_process(library: OneLibrary, runtime: Path) -> None:

@@ -56,3 +56,26 @@ def test_damaged_weights_are_told_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"broken")
     with pytest.raises(ModelNotFound, match="could not be loaded from"):
         MiniLM(tmp_path, signature="x")
+
+
+def test_a_weight_that_is_missing_is_told_in_a_sentence(tmp_path: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    whole = embedded.MINILM.path().parent
+    for file in whole.glob("*.json"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    weights = load_file(whole / "model.safetensors")
+    last = "encoder.layer.5.output.dense.bias"
+    del weights[last]
+    save_file(weights, tmp_path / "model.safetensors")
+    with pytest.raises(ModelNotFound, match=f"there is no '{last}' in it"):
+        MiniLM(tmp_path, signature="x")
+
+
+def test_a_tokenizer_that_is_damaged_is_told_in_a_sentence(tmp_path: Path) -> None:
+    whole = embedded.MINILM.path().parent
+    for file in whole.glob("*.*"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "tokenizer.json").write_text("{")
+    with pytest.raises(ModelNotFound, match="could not be loaded from"):
+        MiniLM(tmp_path, signature="x")
