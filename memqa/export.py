@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memqa.carried import Carried, Entry, Manifest, version
+from memqa.chats import shown_in
 from memqa.ingest import leased
 from memqa.listening import Listener
 from memqa.stale import FINISHED
@@ -168,9 +169,9 @@ class _Export:
                 self._target.collections.add(name, kept)
 
     def _chats(self, ids: set[str]) -> None:
-        """Copy the chats all of whose turns rest on nothing but these media."""
+        """Copy the chats all of whose turns show nothing but these media."""
         turns = self._source.turns()
-        others = {turn["chat"] for turn in turns if set(turn["media_ids"] or ()) - ids}
+        others = {turn["chat"] for turn in turns if shown_in(turn) - ids}
         for turn in turns:
             if turn["chat"] not in others:
                 self._target.write.add_turn(turn)
