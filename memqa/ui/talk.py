@@ -24,7 +24,7 @@ from memqa.ui.suggest import LEVELS, Known, known_of, suggestions
 from memqa.ui.transcript import Told, file_name, markdown
 from memqa.ui.turns import STATES, ShownTurn, steps_of, turn_html, when
 from memqa.ui.way import led_to, way_html
-from memqa.values import Media
+from memqa.values import Collection, Media
 from models.errors import InputError
 from models.values import PageSpan
 
@@ -157,7 +157,8 @@ class Talk:
         names = {media.id: media.name for media in self._library.media()}
         picked = {node for turn in turns if (node := _node(turn.asked))}
         nodes = self._library.store.read.memories_by_id(picked) if picked else {}
-        return [scope_of(turn.asked, names, nodes) for turn in turns]
+        collections = self._library.collections()
+        return [scope_of(turn.asked, names, nodes, collections) for turn in turns]
 
     def _opened(self, data: Mapping[str, Any]) -> str:
         wanted = str(data.get("chat", ""))
@@ -216,7 +217,12 @@ class Talk:
         return known
 
 
-def scope_of(wanted: Asked, names: Mapping[str, str], nodes: Mapping[str, Memory]) -> str:
+def scope_of(
+    wanted: Asked,
+    names: Mapping[str, str],
+    nodes: Mapping[str, Memory],
+    collections: Sequence[Collection] = (),
+) -> str:
     """Say in words what a question was asked of; nothing where it was asked of everything."""
     parts = []
     node = nodes.get(_node(wanted))
@@ -224,11 +230,19 @@ def scope_of(wanted: Asked, names: Mapping[str, str], nodes: Mapping[str, Memory
     only = names.get(media[0], "a media forgotten since") if len(media) == 1 else ""
     if wanted.resume:
         parts.append(_branch(node, only) if node else f"from a branch of {only}")
+    elif together := _together(media, collections):
+        parts.append(f"asked of the collection {together} ({len(media)} media)")
     elif only:
         parts.append(f"asked of {only}")
     elif media:
         parts.append(f"asked of {len(media)} media")
     return ", ".join(part for part in (*parts, when(wanted.at_s)) if part)
+
+
+def _together(media: Sequence[str], collections: Sequence[Collection]) -> str:
+    """Name the collection that exactly these media are; empty where there is none."""
+    wanted = set(media)
+    return next((one.name for one in collections if wanted and wanted == {*one.media_ids}), "")
 
 
 def _branch(node: Memory, name: str) -> str:

@@ -21,7 +21,7 @@ from memqa.ui.guard import is_loopback, is_welcome
 from memqa.ui.server import _pair
 from memqa.ui.talk import Talk, scope_of
 from memqa.ui.turns import ShownTurn
-from memqa.values import Answer, Media, Step, Token
+from memqa.values import Answer, Collection, Media, Step, Token
 from models.errors import InputError, SetupError
 from models.values import PageSpan, TimeSpan
 from tests.ui_fakes import FakeLibrary
@@ -170,6 +170,9 @@ def test_a_branch_is_named_by_its_pages_and_headings() -> None:
     assert told == "from pp. 2–4 of paper.pdf (“2 Rope, 3 Knots”)"
     assert scope_of(EVERYTHING, {}, {}) == ""
     assert scope_of(Asked(("a", "b")), {}, {}) == "asked of 2 media"
+    talks = [Collection("talks", ("b", "a"))]
+    assert scope_of(Asked(("a", "b")), {}, {}, talks) == "asked of the collection talks (2 media)"
+    assert scope_of(EVERYTHING, {}, {}, talks) == ""
 
 
 def test_a_stopped_turn_stays_where_it_was_when_another_is_asked(library: FakeLibrary) -> None:
