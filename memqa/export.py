@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from memqa import placing
 from memqa.carried import Carried, Entry, Manifest, version
-from memqa.chats import turn_from
+from memqa.chats import shown_in, turn_from
 from memqa.copying import copied, is_there, only_file
 from memqa.ingest import leased
 from memqa.listening import Listener
@@ -184,7 +184,7 @@ class _Export:
                 self._target.collections.add(one.name, kept)
 
     def _chats(self, ids: set[str]) -> None:
-        """Copy the chats all of whose turns rest on nothing but these media."""
+        """Copy the chats all of whose turns show nothing but these media."""
         turns = self._library.store.read.turns()
         others = {turn["chat"] for turn in turns if not self._rests_on(ids, turn)}
         for turn in turns:
@@ -196,7 +196,7 @@ class _Export:
 
         One that names no media may tell of any: it goes only with the whole library.
         """
-        told = {*(turn["media_ids"] or ()), *(turn_from(turn).asked.media or ())}
+        told = shown_in(turn) | {*(turn_from(turn).asked.media or ())}
         return told <= ids and (bool(told) or self._wanted.media_ids is None)
 
 

@@ -696,6 +696,7 @@ class Library:
         options: Sequence[str] | None = None,
         chat: str | None = None,
         resume: str | None = None,
+        should_stop: ShouldStop | None = None,
     ) -> Iterator[Step | Token | Answer]:
         """Yield the steps, then the words as they are written, then the one Answer that counts.
 
@@ -703,11 +704,13 @@ class Library:
         ``at_s`` asks as of that second of a video, ``options`` makes it multiple choice, ``chat``
         names a chat whose turns a follow-up may lean on and which this turn joins. ``resume`` is a
         node of an earlier answer's walk (``n2-1``, of several media ``report.pdf:n2-1``): only what
-        lies below it then counts.
+        lies below it then counts. Once ``should_stop`` wishes it, nothing more comes, and the turn
+        is not kept.
 
         Raises:
             InputError: an empty question, a media that is not in the library, a time that no
                 video asked about has, or a node that its tree has not.
+            StoreConflict: what the answer rests on was forgotten before the turn could be kept.
         """
         from memqa import answer
 
@@ -726,9 +729,12 @@ class Library:
             resume=resume,
         )
         for piece in pieces:
+            if should_stop is not None and should_stop():
+                return
             if isinstance(piece, Answer) and chat is not None:
-                asked = Asked(scope.media_ids, at_s, resume)
-                self.store.write.add_turn(turn_row(chat, question, piece, asked))
+                turn = turn_row(chat, question, piece, Asked(scope.media_ids, at_s, resume))
+                if not self.store.write.keep_turn(turn, should_stop=should_stop):
+                    return
             yield piece
 
     def tier(self) -> tuple[Tier, str]:
@@ -773,8 +779,8 @@ class Library:
         return [turn_from(row) for row in self.store.read.turns(chat)]
 
     def drop_chat(self, chat: str) -> None:
-        """Delete a chat."""
-        self.store.write.drop_turns(chat)
+        """Delete a chat, and every trace of it on the disk."""
+        self.store.upkeep.forget_chat(chat)
 
     # Within
 

@@ -93,6 +93,15 @@ _FOLLOW_UP = re.compile(
     r"\b(?:this|that)\W*$",
     re.I,
 )
+_QUOTED = re.compile(r"[“„\"][^“”„\"]+[”“\"]|«[^«»]+»|(?<!\w)['‘][^'‘’]+['’](?!\w)")
+# "Where does it say EXIT B?": whatever says it, none that was spoken of before.
+_IT_SAYS = re.compile(
+    r"\b(?:(?:do|does|did)\s+it\s+(?:say|read|show|stand)|(?:is|was)\s+it\s+(?:said|written|shown))\s+"
+    r"(?:that\s+)?(?:the\s+)?(?:(?:words?|text|name|number)\s+)?"
+    r"(?=[“„\"«‘']|\d|(?-i:[A-ZÀ-ÖØ-ÞΑ-ΩА-Я]))"
+    r"|\bwhere\s+(?:does|did)\s+it\s+(?:say|read|stand)\s+(?:that\s+)?(?=(?:the|an?|no)\s+\w)",
+    re.I,
+)
 _LASTING = re.compile(
     r"^(?:time\s+)?|\b(?:last|lasts|long|remain|remains|stay|stays|take|takes|run|runs|in total|"
     r"altogether)\b",
@@ -167,8 +176,11 @@ def understand(
 
 
 def leans(text: str) -> bool:
-    """Tell whether a question may lean on the one before it: a pronoun, "and …", "what about"."""
-    return bool(_FOLLOW_UP.search(text))
+    """Tell whether a question may lean on the one before it: a pronoun, "and …", "what about".
+
+    What it quotes leans on nothing, nor does the "it" of 'where does it say "EXIT B"?'.
+    """
+    return bool(_FOLLOW_UP.search(_QUOTED.sub(" ", _IT_SAYS.sub(" ", text))))
 
 
 def _asks_of_now(text: str) -> bool:
@@ -287,7 +299,7 @@ def _lean_on(question: Question, before: Turn) -> Question:
         return question
     if question.wants in ("after", "before") and not question.focus and question.at_s is None:
         return replace(question, focus=before.focus, anchor_id=before.anchor_id)
-    if not _FOLLOW_UP.search(question.text) or not before.focus:
+    if not leans(question.text) or not before.focus:
         return question
     if not question.focus:
         return replace(question, focus=before.focus, text=f"{question.text} {before.focus}")

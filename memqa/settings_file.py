@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
+from uuid import uuid4
 
 from pydantic import BaseModel, ValidationError
 
 from memqa import settings
 from memqa.settings import Settings
+from memqa.store.lock import locked
 from memqa.whereabouts import config_path
 from models.errors import InputError, SetupError
 
 Value: TypeAlias = str | int | float | bool
+
+_PATIENCE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +96,39 @@ def write(values: Mapping[str, Mapping[str, Value]]) -> Path:
     Raises:
         SetupError: the file cannot be read or written.
     """
-    import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
     path = config_path()
     try:
         place = path.resolve()  # it may be a link, which stays one
-        file = tomlkit.parse(path.read_text(encoding="utf-8") if path.exists() else "")
-        for section, pairs in values.items():
-            table: Any = file.setdefault(section, tomlkit.table()) if section else file
-            for key, value in pairs.items():
-                table[key] = value
-        place.parent.mkdir(parents=True, exist_ok=True)
-        _replace(place, tomlkit.dumps(file))
+        with _alone(place):
+            _replace(place, _with(place, values))
     except (OSError, ValueError, TypeError, TOMLKitError) as exc:
         raise SetupError(f"the settings file {path} cannot be changed: {exc}") from exc
     return path
+
+
+def _with(place: Path, values: Mapping[str, Mapping[str, Value]]) -> str:
+    """Give the file's text with these values set in it."""
+    import tomlkit
+
+    file = tomlkit.parse(place.read_text(encoding="utf-8") if place.exists() else "")
+    for section, pairs in values.items():
+        table: Any = file.setdefault(section, tomlkit.table()) if section else file
+        for key, value in pairs.items():
+            table[key] = value
+    return tomlkit.dumps(file)
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Let nobody else change the file from reading it to writing it, here or in another process."""
+    with locked(place.with_name(f".{place.name}.lock"), timeout_s=_PATIENCE_S) as held:
+        if not held:
+            raise SetupError(
+                f"the settings file {place} is being changed by another program; try again"
+            )
+        yield
 
 
 def _place(now: Settings, name: str) -> tuple[BaseModel, str]:
@@ -123,8 +145,7 @@ def _replace(place: Path, text: str) -> None:
     It may hold a key. What stood there before hands on its mode.
     """
     mode = stat.S_IMODE(place.stat().st_mode) if place.exists() else 0o600
-    draft = place.with_name(f"{place.name}.{os.getpid()}")
-    draft.unlink(missing_ok=True)
+    draft = place.with_name(f"{place.name}.{uuid4().hex}")
     try:
         with open(draft, "x", encoding="utf-8", opener=_privately) as file:
             file.write(text)

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
+from uuid import uuid4
 
 from memqa import settings as settings_
 from memqa.engines import CatalogEngines, Engines
@@ -224,11 +225,15 @@ def main() -> None:
 
 
 def relieve_worker(home: Path) -> None:
-    """Let a worker that lives go once it is done; the next one has the settings of now."""
-    if is_held(_lock(home)):
-        draft = _relief(home).with_suffix(".part")
-        draft.write_text(repr(time.time()), encoding="utf-8")
-        draft.replace(_relief(home))
+    """Let a worker that lives go once it is done; the next one has the settings of now.
+
+    One that is on its way counts as well, though nothing shows it yet; one of later settings stays.
+    """
+    relief = _relief(home)
+    relief.parent.mkdir(parents=True, exist_ok=True)
+    draft = relief.with_name(f"{relief.name}.{uuid4().hex}")
+    draft.write_text(repr(time.time()), encoding="utf-8")
+    draft.replace(relief)
 
 
 def _lock(home: Path) -> Path:

@@ -15,6 +15,7 @@ from memqa.library import Stats
 from memqa.store.schema import Memory
 from memqa.values import Answer, Collection, Evidence, Media, Step, Token
 from models.errors import InputError
+from models.values import ShouldStop
 
 
 class FakeLibrary:
@@ -113,11 +114,15 @@ class FakeLibrary:
     def thumbnail(self, _item: Evidence | str) -> bytes | None:
         return None
 
-    def stream(self, question: str, **options: Any) -> Iterator[Step | Token | Answer]:
+    def stream(
+        self, question: str, *, should_stop: ShouldStop = lambda: False, **options: Any
+    ) -> Iterator[Step | Token | Answer]:
         self.asked.append({"question": question, **options})
         for piece in self.script:
             if isinstance(piece, Answer):
                 self.gate.wait(10)
+                if should_stop():
+                    return
                 media, at = options["media"], f"2100-01-01T00:00:{len(self.kept_turns):02}"
                 wanted = Asked(tuple(media) if media else None, options["at_s"], options["resume"])
                 name = f"turn{len(self.kept_turns)}"

@@ -64,10 +64,11 @@ class Reader:
     def media_rows(self) -> list[MediaRow]:
         """Give every media as stored, those included that are being forgotten."""
         version = self._tables.media.version
-        if version != self._media[0]:
+        known = self._media  # one pair from here on: another thread may put an older one there
+        if version != known[0]:
             rows = self._tables.media.search().limit(_MOST_ROWS).to_list()
-            self._media = version, [media_from(row) for row in rows]
-        return list(self._media[1])
+            known = self._media = version, [media_from(row) for row in rows]
+        return list(known[1])
 
     @again_if_purged
     def media_row(self, media_id: str) -> MediaRow | None:

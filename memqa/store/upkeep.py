@@ -9,13 +9,17 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa  # type: ignore[import-untyped]
 from lancedb.expr import col, lit
 from lancedb.table import Table
 
+from memqa.chats import without
+from memqa.store import schema
 from memqa.store.collected import Collections
 from memqa.store.read import Reader
 from memqa.store.rows import media_table
 from memqa.store.tables import Tables
+from memqa.values import Media
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +65,7 @@ class Upkeep:
         """Delete a media with all that was remembered of it, and purge it from the disk.
 
         It leaves its collections. Chat turns that rest on it go too unless told otherwise, since
-        they quote it. Gives False where it is unknown.
+        they quote it; from others, what their walk shows of it. Gives False where it is unknown.
         """
         with self._tables.writing():
             row = self._reader.media_row(media_id)
@@ -70,9 +74,15 @@ class Upkeep:
             hidden = replace(row, forgetting=True)
             merge = self._tables.media.merge_insert("id").when_matched_update_all()
             merge.execute(media_table(hidden))
-            self._delete(media_id, chats_too=chats_too)
+            self._delete(row.media, chats_too=chats_too)
             _clean(self._tables.media)
         return True
+
+    def forget_chat(self, chat: str) -> None:
+        """Delete a chat, and purge it from the disk."""
+        with self._tables.writing():
+            self._tables.chats.delete(col("chat") == lit(chat))
+            _clean(self._tables.chats)
 
     def repair(self) -> list[str]:
         """Finish what a killed process left half forgotten; give a line for each thing done."""
@@ -105,18 +115,28 @@ class Upkeep:
         home = self._tables.home
         return Disk(_folder_bytes(home / "tables"), _folder_bytes(home / "uploads"))
 
-    def _delete(self, media_id: str, *, chats_too: bool) -> None:
-        mine = col("media_id") == lit(media_id)
+    def _delete(self, media: Media, *, chats_too: bool) -> None:
+        mine = col("media_id") == lit(media.id)
         for table in (self._tables.memories, *self._tables.all_vectors(), self._tables.states):
             table.delete(mine)
-        self._collections.drop(media_id)
-        turns = self._reader.turns() if chats_too else []
-        quoting = [turn["id"] for turn in turns if media_id in (turn["media_ids"] or ())]
-        if quoting:
-            self._tables.chats.delete(col("id").isin(quoting))
+        self._collections.drop(media.id)
+        if chats_too:
+            self._scrub(media)
         self._purge()
         # Last, so that a forgetting cut short is found and finished by ``repair``.
-        self._tables.media.delete(col("id") == lit(media_id))
+        self._tables.media.delete(col("id") == lit(media.id))
+
+    def _scrub(self, media: Media) -> None:
+        """Delete the turns that rest on a media; of the others, what their walk shows of it."""
+        pairs = [(turn, without(turn, media.id, media.name)) for turn in self._reader.turns()]
+        quoting = [turn["id"] for turn, left in pairs if left is None]
+        if quoting:
+            self._tables.chats.delete(col("id").isin(quoting))
+        changed = [left for turn, left in pairs if left and left["answer"] != turn["answer"]]
+        if changed:
+            rows = pa.Table.from_pylist(changed, schema=schema.CHATS)
+            merge = self._tables.chats.merge_insert("id").when_matched_update_all()
+            merge.execute(rows)
 
     def _purge(self) -> None:
         """Rewrite what is left and remove every older version and every abandoned file.

@@ -15,6 +15,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from lancedb.expr import col, lit
 from lancedb.table import Table
 
+from memqa.chats import shown_in
 from memqa.store import schema
 from memqa.store.read import Reader
 from memqa.store.rows import media_table, memory_table, searched_text, vector_table
@@ -22,6 +23,7 @@ from memqa.store.schema import Commit, MediaRow, Memory, Switch, VectorBatch
 from memqa.store.tables import Tables
 from memqa.values import Media
 from models.errors import StoreConflict
+from models.values import ShouldStop
 
 
 class Writer:
@@ -182,10 +184,26 @@ class Writer:
         with self._tables.writing():
             _merge(self._tables.chats, pa.Table.from_pylist([dict(turn)], schema=schema.CHATS))
 
-    def drop_turns(self, chat: str) -> None:
-        """Delete a chat."""
+    def keep_turn(self, turn: Mapping[str, Any], *, should_stop: ShouldStop | None = None) -> bool:
+        """Keep a turn that was just answered; False where it was stopped before it was kept.
+
+        Asked once nobody else can write: a chat that is deleted after ``should_stop`` wished it
+        does not come back.
+
+        Raises:
+            StoreConflict: a media that the turn shows something of was forgotten meanwhile.
+        """
         with self._tables.writing():
-            self._tables.chats.delete(col("chat") == lit(chat))
+            if should_stop is not None and should_stop():
+                return False
+            known = {row.media.id for row in self._reader.media_rows() if not row.forgetting}
+            if shown_in(turn) - known:
+                raise StoreConflict(
+                    "something that the answer rests on was forgotten while it was written, so "
+                    "the answer is not kept; ask again"
+                )
+            _merge(self._tables.chats, pa.Table.from_pylist([dict(turn)], schema=schema.CHATS))
+        return True
 
     # One step of a commit each
 

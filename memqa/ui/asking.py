@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_MOST_CHATS = 16
+_MOST_LEFT = 16  # of one chat
+
 
 @dataclass(slots=True)
 class _Run:
@@ -34,7 +37,10 @@ class _Run:
 
 
 class Asking:
-    """At most one answer in the making per chat."""
+    """At most one answer in the making per chat.
+
+    What was stopped or failed is known of the chats used last, until the process ends.
+    """
 
     def __init__(self, library: Library) -> None:
         self._library = library
@@ -65,7 +71,10 @@ class Asking:
                 raise InputError("The last question is still being answered; stop it first.")
             if before is not None and before.turn.answer is None:
                 self._left.setdefault(chat, []).append(before.turn)
+                del self._left[chat][:-_MOST_LEFT]
+            self._runs.pop(chat, None)  # the chat used last stands at the end
             self._runs[chat] = run
+            self._let_go()
             self._turns += 1
         threading.Thread(
             target=self._work, args=(run, chat), name=f"ask-{run.turn.id}", daemon=True
@@ -109,6 +118,13 @@ class Asking:
             self._turns += 1
             self._changed.notify_all()
 
+    def _let_go(self) -> None:
+        """Forget of the chats used longest ago; whoever watches a run of the last ones finds it."""
+        ended = [chat for chat, run in self._runs.items() if not run.turn.running]
+        for chat in ended[: max(0, len(self._runs) - _MOST_CHATS)]:
+            self._runs.pop(chat)
+            self._left.pop(chat, None)
+
     def _is_news(self, chat: str, version: int) -> bool:
         run = self._runs.get(chat)
         return run is None or run.version != version or not run.turn.running
@@ -118,13 +134,16 @@ class Asking:
         media = None if asked.media is None else list(asked.media)
         try:
             pieces = self._library.stream(
-                run.turn.question, media=media, at_s=asked.at_s, chat=chat, resume=asked.resume
+                run.turn.question,
+                media=media,
+                at_s=asked.at_s,
+                chat=chat,
+                resume=asked.resume,
+                should_stop=run.stop.is_set,
             )
             for piece in pieces:
-                if isinstance(piece, Answer):  # it is kept now, though it may have been stopped
-                    self._end(run, piece, self._library.turns(chat)[-1].id)
-                elif run.stop.is_set():
-                    break
+                if isinstance(piece, Answer):  # it is kept now, though it may just be stopped
+                    self._end(run, chat, piece)
                 else:
                     self._take(run, piece)
         except MemqaError as exc:
@@ -144,9 +163,16 @@ class Asking:
                 turn = replace(turn, text=turn.text + piece.text)
             self._set(run, turn)
 
-    def _end(self, run: _Run, answer: Answer, kept: str) -> None:
+    def _end(self, run: _Run, chat: str, answer: Answer) -> None:
+        kept = [one.id for one in self._library.turns(chat) if one.answer.text == answer.text]
         with self._changed:
-            turn = replace(run.turn, id=kept, was=run.turn.id, answer=answer)
+            was = run.turn.id
+            if (
+                chat in self._left
+            ):  # stopped too late: another was asked, and it is kept all the same
+                self._left[chat] = [one for one in self._left[chat] if one.id != was]
+            self._turns += not run.turn.running
+            turn = replace(run.turn, id=kept[-1] if kept else was, was=was, answer=answer)
             self._set(run, replace(turn, running=False, stopped=False))
 
     def _fail(self, run: _Run, message: str) -> None:

@@ -1,6 +1,7 @@
 """The collections above the cards: asking one, keeping the ticked media as one, letting one go.
 
-What is asked is nothing but the ticks; a collection is asked by ticking exactly its media.
+What is asked is nothing but the ticks; a collection is asked by ticking exactly its media. Those
+that cannot be asked yet do not count.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from memqa.ui import words
-from memqa.ui.cards import Card
+from memqa.ui.cards import Card, cards
 from memqa.ui.desk import Desk
 from memqa.ui.markup import Safe, el, icon
 from memqa.values import Collection
@@ -27,12 +28,17 @@ class Collections:
         self._desk = desk
 
     def ask_collection(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Tick exactly the media of a collection."""
+        """Tick exactly the media of a collection; where it is to be ``off``, ask all again."""
         name = str(data.get("name", ""))
         wanted = set(self._named(name).media_ids)
         if not wanted:
             raise InputError(f"Nothing of {name} is in the library any more.")
-        self._tick_exactly(wanted)
+        if data.get("off"):
+            # Ticking all would ask a collection of all: with nothing ticked, all are asked too.
+            is_of_all = wanted >= {card.media_id for card in self._shelf() if card.can_be_asked}
+            self._desk.untick([one.id for one in self._library.media()] if is_of_all else ())
+        else:
+            self._tick_exactly(wanted)
         return {}
 
     def tick_only(self, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,9 +51,11 @@ class Collections:
         return {}
 
     def keep_collection(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Keep the ticked media as a collection."""
+        """Keep the ticked media that can be asked as a collection."""
         name = str(data.get("name", "")).strip()
-        media = [one.id for one in self._library.media() if one.id not in self._desk.state.unticked]
+        media = ticked(self._shelf())
+        if not media:
+            raise InputError("Nothing is ticked; tick the media to keep as a collection.")
         if any(_same(name, one.name) for one in self._library.collections()):
             raise InputError(f"There is a collection {name} already; choose another name.")
         kept = self._library.collect(name, media)
@@ -59,6 +67,10 @@ class Collections:
         removed = self._library.uncollect(str(data.get("name", "")))
         return {"said": f"The collection {removed.name} is removed; its media stay."}
 
+    def _shelf(self) -> list[Card]:
+        unticked = self._desk.state.unticked
+        return cards(self._library.media(), self._library.jobs(), unticked=unticked)
+
     def _named(self, name: str) -> Collection:
         for one in self._library.collections():
             if one.name == name:
@@ -69,12 +81,17 @@ class Collections:
         self._desk.untick([one.id for one in self._library.media() if one.id not in wanted])
 
 
-def asked_collection(
-    collections: Sequence[Collection], chosen: Sequence[str] | None
-) -> Collection | None:
-    """Give the collection whose media are exactly those that are asked."""
-    wanted = set(chosen or ())
-    return next((one for one in collections if wanted and set(one.media_ids) == wanted), None)
+def ticked(shelf: Sequence[Card]) -> list[str]:
+    """Give the ids of the media that are ticked and can be asked."""
+    return [card.media_id for card in shelf if card.ticked and card.can_be_asked and card.media_id]
+
+
+def asked_collection(collections: Sequence[Collection], shelf: Sequence[Card]) -> Collection | None:
+    """Give the collection of whose media exactly those are ticked that can be asked."""
+    wanted = set(ticked(shelf))
+    able = {card.media_id for card in shelf if card.can_be_asked}
+    asked = (one for one in collections if wanted and able.intersection(one.media_ids) == wanted)
+    return next(asked, None)
 
 
 def above_html(
@@ -82,7 +99,7 @@ def above_html(
 ) -> Safe:
     """Write what stands above the cards: collections, what is ticked, and what is out of date."""
     able = [card for card in shelf if card.can_be_asked]
-    open_ = asked_collection(collections, chosen)
+    open_ = asked_collection(collections, shelf)
     pieces = [
         _list(collections, open_) if collections else None,
         _keep(len(chosen)) if chosen and open_ is None else None,

@@ -6,6 +6,7 @@ const list = one(".cards");
 const sending = one(".sending");
 const status = one(".shelf-status");
 let version = "";
+const mine = new Set();  // jobs added in this tab, of which nothing was said yet
 let busy = true;
 let timer = 0;
 
@@ -13,7 +14,9 @@ const look = async () => {
   clearTimeout(timer);
   try {
     const before = version;
-    const found = await call(server, "look", { version });
+    const found = await call(server, "look", { version, mine: [...mine] });
+    for (const job of found.told ?? []) mine.delete(job);
+    if (found.said) say(found.said);
     // What changed is told from one version on; another look was drawn meanwhile.
     if (version !== before) version = "";
     else if (!found.same) draw(found);
@@ -29,7 +32,6 @@ const draw = (found) => {
   version = drawCards(found.keys, found.cards) ? found.version : "";
   morph(one(".above"), found.above);
   morph(one(".disk"), found.foot);
-  if (found.said) say(found.said);
   element.querySelector(".shelf").classList.toggle("empty", found.empty && !sending.children.length);
   searching.hidden = !found.many;
   if (!found.many) searchBox.value = "";
@@ -143,6 +145,7 @@ const say = (text, isError = false) => {
 const attempt = async (name, data) => {
   try {
     const done = await call(server, name, data);
+    for (const job of done.jobs ?? []) mine.add(job);
     say(done.said ?? "");
     return done;
   } catch (error) {
@@ -214,6 +217,7 @@ const sendOne = (file, { card, line, bar, button }) =>
       const [path] = JSON.parse(request.responseText);
       try {
         const done = await call(server, "add_upload", { path, name: file.name });
+        for (const job of done.jobs ?? []) mine.add(job);
         say(done.said ?? "");
         await look();
         end();
@@ -286,8 +290,7 @@ element.addEventListener("click", (event) => {
   const { collection, remove, ticks } = event.target.closest("[data-collection], [data-remove], [data-ticks]")?.dataset ?? {};
   if (collection) {
     const isAsked = event.target.closest("[data-collection]").getAttribute("aria-pressed") === "true";
-    if (isAsked) attempt("tick_only");
-    else attempt("ask_collection", { name: collection });
+    attempt("ask_collection", { name: collection, off: isAsked });
   }
   if (remove) attempt("remove_collection", { name: remove });
   if (ticks) attempt("tick_only", ticks === "none" ? { media: [] } : {});

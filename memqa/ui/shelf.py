@@ -49,11 +49,14 @@ class Shelf:
         self._cache = cache
         self._foot: tuple[float, Safe] = (-_FOOT_EVERY_S, Safe(""))
         self._sent: dict[str, dict[str, Safe]] = {}
-        self._added: set[str] = set()
 
     def look(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Tell how the shelf looks: of a ``version`` that the browser has, only what changed."""
-        found, said = self._cards(), self._said()
+        """Tell how the shelf looks: of a ``version`` that the browser has, only what changed.
+
+        ``mine`` are the jobs that this tab added; those of which all is ``told`` are named.
+        """
+        found = self._cards()
+        said, told = self._said(data.get("mine"))
         if self._on_ready is not None and any(card.can_be_asked for card in found):
             on_ready, self._on_ready = self._on_ready, None
             on_ready()
@@ -63,7 +66,7 @@ class Shelf:
         version = f"{hash((*written.items(), above, foot)):x}"
         seen = str(data.get("version", ""))
         if seen == version and not said:
-            return {"same": True}
+            return {"same": True, **told}
         known = self._sent.get(seen, {})
         self._sent[version] = written
         for old in list(self._sent)[:-_MOST_SENT]:
@@ -75,6 +78,7 @@ class Shelf:
             "above": above,
             "foot": foot,
             "said": said,
+            **told,
             "busy": any(card.state in ("working", "waiting") for card in found),
             "empty": not found,
             "many": len(found) >= _SEARCHED_FROM,
@@ -185,22 +189,20 @@ class Shelf:
         return cards(
             media,
             jobs,
-            gone={path for path in ended if not Path(path).exists()},
+            gone={path for path in ended if _is_gone(path)},
             unticked=state.unticked,
             dismissed=state.dismissed,
         )
 
     def _add(self, path: Path) -> dict[str, Any]:
-        self._added.add(self._library.add(path, wait=False).id)
-        return {"said": ""}
+        return {"said": "", "jobs": [self._library.add(path, wait=False).id]}
 
-    def _said(self) -> str:
-        """Say of the files just added that they were in the library already; each once."""
-        if not self._added:
-            return ""
+    def _said(self, mine: object) -> tuple[str, dict[str, list[str]]]:
+        """Say of the files that a tab added that they were in the library already; each once."""
+        if not isinstance(mine, list) or not mine:
+            return "", {}
         jobs = {job.id: job for job in self._library.jobs()}
-        ended = {one for one in self._added if one not in jobs or not jobs[one].is_open}
-        self._added -= ended
+        ended = [one for one in map(str, mine) if one not in jobs or not jobs[one].is_open]
         known = {one.id: one for one in self._library.media()} if ended else {}
         names = [
             known[job.media_id].name
@@ -209,9 +211,10 @@ class Shelf:
             and job.media_id in known
             and _was_there(known[job.media_id], job)
         ]
+        said = f"{names[0]} is in the library already." if names else ""
         if len(names) > 1:
-            return f"{len(names)} files are in the library already."
-        return f"{names[0]} is in the library already." if names else ""
+            said = f"{len(names)} files are in the library already."
+        return said, {"told": ended} if ended else {}
 
     def _add_folder(self, folder: Path) -> dict[str, Any]:
         found = sorted(one for one in folder.iterdir() if one.is_file() and one.name[0] != ".")
@@ -220,12 +223,11 @@ class Shelf:
         media = [path for path in found if may_be_media(path)]
         if not media:
             raise InputError(f"There are no documents, videos or recordings in {folder}.")
-        for path in media:
-            self._add(path)
+        jobs = [self._library.add(path, wait=False).id for path in media]
         said = f"Adding {words.counted(len(media), 'file', 'files')} of {folder.name}."
         if skipped := len(found) - len(media):
             said += f" {words.counted(skipped, 'other file is', 'other files are')} no media."
-        return {"said": said}
+        return {"said": said, "jobs": jobs}
 
     def _foot_html(self) -> Safe:
         made_at, foot = self._foot
@@ -254,12 +256,15 @@ def scope(shelf: Sequence[Card], collections: Sequence[Collection] = ()) -> dict
     """Word what the next question is asked of."""
     able = [card for card in shelf if card.can_be_asked]
     chosen = asked(shelf)
-    collection = asked_collection(collections, chosen)
+    collection = asked_collection(collections, shelf)
     count = len(able) if chosen is None else len(chosen)
     if not able:
         line, placeholder = "", "Add a video or a document, then ask"
     elif collection is not None:
-        line, placeholder = f"asks {collection.name} ({count} media)", "Ask about these media"
+        line, placeholder = (
+            f"asks the collection {collection.name} ({count} media)",
+            "Ask about these media",
+        )
     elif count == 1:
         card = able[0] if chosen is None else next(one for one in able if one.media_id == chosen[0])
         line, placeholder = f"asks {card.name}", "Ask about it"
@@ -267,6 +272,13 @@ def scope(shelf: Sequence[Card], collections: Sequence[Collection] = ()) -> dict
         of = f"all {len(able)}" if chosen is None else f"{count} of {len(able)}"
         line, placeholder = f"asks {of} media", "Ask about your media"
     return {"line": line, "placeholder": placeholder, "ready": len(able)}
+
+
+def _is_gone(path: str) -> bool:
+    try:
+        return not Path(path).exists()
+    except OSError:  # it lies where nobody may look now, and may be there again
+        return False
 
 
 def _without_job(media: Sequence[Media], jobs: Sequence[Job]) -> bool:

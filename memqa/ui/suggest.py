@@ -59,26 +59,44 @@ def known_of(media: Media, memories: Iterable[Memory]) -> Known:
 
 
 def suggestions(known: Sequence[Known]) -> list[str]:
-    """Give up to three questions, of as many media as there are, each of another sort."""
-    asked = [list(_questions(one, turn)) for turn, one in enumerate(known)]
+    """Give up to three questions, of as many media as there are, each of another sort.
+
+    Videos come first; of several documents one is to be summarised, the next is asked about one of
+    its headings, the third for the place of one.
+    """
+    videos = [one for one in known if not one.is_document]
+    documents = [one for one in known if one.is_document]
+    asked = [
+        *(_of_video(one, turn) for turn, one in enumerate(videos)),
+        *(_of_document(one, turn) for turn, one in enumerate(documents)),
+    ]
     mixed = chain.from_iterable(zip_longest(*asked))
     return list(dict.fromkeys(one for one in mixed if one))[:MOST]
 
 
-def _questions(known: Known, turn: int) -> Iterator[str]:
-    # No "it": in a chat that would mean what was asked about before.
-    if known.is_document:
-        yield f"Summarise {known.name}."
-        for heading in _spread(known.headings, 2):
-            yield f"What does {known.name} say about {heading}?"
-        return
+# No "it" in any of them: in a chat that would mean what was asked about before.
+
+
+def _of_document(known: Known, turn: int) -> list[str]:
+    questions = [f"Summarise {known.name}."]
+    if found := _spread(known.headings, 2):
+        questions += [
+            f"What does {known.name} say about {found[0]}?",
+            f"Where does {known.name} mention {found[-1]}?",
+        ]
+    # A second document is asked for something else than the first.
+    first = turn % len(questions)
+    return [*questions[first:], *questions[:first]]
+
+
+def _of_video(known: Known, turn: int) -> list[str]:
     timed = [
         *(f"When is “{one}” said?" for one in _spread(known.said, 1)),
         *(_when_seen(one) for one in _spread(known.seen, 1)),
         *(f"Where is “{one}” written?" for one in _spread(known.read, 1)),
     ]
     # A second video is asked for something else than the first.
-    yield from (*timed[turn % 3 :], *timed[: turn % 3])
+    return [*timed[turn % 3 :], *timed[: turn % 3]]
 
 
 def _when_seen(label: str) -> str:

@@ -24,7 +24,7 @@ from memqa.ui.suggest import LEVELS, Known, known_of, suggestions
 from memqa.ui.transcript import Told, file_name, markdown
 from memqa.ui.turns import STATES, ShownTurn, steps_of, turn_html, when
 from memqa.ui.way import led_to, way_html
-from memqa.values import Media
+from memqa.values import Collection, Media
 from models.errors import InputError
 from models.values import PageSpan
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from memqa.library import Library
 
 _MOST_KNOWN = 3  # media that questions are suggested about
+_MOST_REMEMBERED = 64  # media whose suggestions are not made again
 
 
 class Talk:
@@ -42,7 +43,7 @@ class Talk:
         self._library = library
         self._desk = desk
         self._asking = asking
-        self._known: dict[tuple[str, int], Known] = {}
+        self._known: dict[str, tuple[int, Known]] = {}  # with how many memories it was made of
 
     def talk(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Open a chat, the last one where none is named, with all its turns."""
@@ -139,10 +140,11 @@ class Talk:
         """Give the turns of a chat, those stopped and the one in the making among them."""
         kept = [_shown(turn) for turn in self._library.turns(chat)]
         last, version = self._asking.now(chat)
+        if last is not None and last.answer is not None:
+            # What is answered is kept, by now; else it was forgotten since.
+            kept, last = [_shown(turn) for turn in self._library.turns(chat)], None
         turns = sorted([*kept, *self._asking.left(chat)], key=lambda turn: turn.at)
-        if last is None or last.id in {one.id for one in kept}:
-            return turns, version
-        return [*turns, last], version
+        return (turns if last is None else [*turns, last]), version
 
     def _html(self, turns: Sequence[ShownTurn]) -> Safe:
         scopes = self._scopes(turns)
@@ -155,7 +157,8 @@ class Talk:
         names = {media.id: media.name for media in self._library.media()}
         picked = {node for turn in turns if (node := _node(turn.asked))}
         nodes = self._library.store.read.memories_by_id(picked) if picked else {}
-        return [scope_of(turn.asked, names, nodes) for turn in turns]
+        collections = self._library.collections()
+        return [scope_of(turn.asked, names, nodes, collections) for turn in turns]
 
     def _opened(self, data: Mapping[str, Any]) -> str:
         wanted = str(data.get("chat", ""))
@@ -203,14 +206,23 @@ class Talk:
         )
 
     def _what_is_known(self, media: Media) -> Known:
-        key = (media.id, media.memories)
-        if key not in self._known:
+        many, known = self._known.get(media.id, (-1, Known(media.name, False)))
+        if many != media.memories:
             memories = self._library.store.read.memories(media.id, levels=LEVELS)
-            self._known[key] = known_of(media, memories)
-        return self._known[key]
+            known = known_of(media, memories)
+            self._known.pop(media.id, None)
+            self._known[media.id] = media.memories, known
+            for old in list(self._known)[:-_MOST_REMEMBERED]:
+                self._known.pop(old, None)
+        return known
 
 
-def scope_of(wanted: Asked, names: Mapping[str, str], nodes: Mapping[str, Memory]) -> str:
+def scope_of(
+    wanted: Asked,
+    names: Mapping[str, str],
+    nodes: Mapping[str, Memory],
+    collections: Sequence[Collection] = (),
+) -> str:
     """Say in words what a question was asked of; nothing where it was asked of everything."""
     parts = []
     node = nodes.get(_node(wanted))
@@ -218,11 +230,19 @@ def scope_of(wanted: Asked, names: Mapping[str, str], nodes: Mapping[str, Memory
     only = names.get(media[0], "a media forgotten since") if len(media) == 1 else ""
     if wanted.resume:
         parts.append(_branch(node, only) if node else f"from a branch of {only}")
+    elif together := _together(media, collections):
+        parts.append(f"asked of the collection {together} ({len(media)} media)")
     elif only:
         parts.append(f"asked of {only}")
     elif media:
         parts.append(f"asked of {len(media)} media")
     return ", ".join(part for part in (*parts, when(wanted.at_s)) if part)
+
+
+def _together(media: Sequence[str], collections: Sequence[Collection]) -> str:
+    """Name the collection that exactly these media are; empty where there is none."""
+    wanted = set(media)
+    return next((one.name for one in collections if wanted and wanted == {*one.media_ids}), "")
 
 
 def _branch(node: Memory, name: str) -> str:

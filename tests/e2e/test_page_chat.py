@@ -69,7 +69,7 @@ def answered(page: Page, many: int) -> str:
 
 def asked_about(question: str) -> str:
     """Give what a suggested question names, where it names something in the media."""
-    quoted = re.search(r"“(.+)”|When is an? (.+) seen|say about (.+)\?", question)
+    quoted = re.search(r"“(.+)”|When is an? (.+) seen|(?:say about|mention) (.+)\?", question)
     return next(filter(None, quoted.groups())) if quoted else ""
 
 

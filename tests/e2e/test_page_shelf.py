@@ -107,11 +107,11 @@ def test_ticked_media_become_a_collection_that_is_asked_alone(page: Page) -> Non
     page.click("text=Keep these 3 as a collection…")
     page.keyboard.type("Waders")
     page.keyboard.press("Enter")
-    scope_line(page, "asks Waders (3 media)")
+    scope_line(page, "asks the collection Waders (3 media)")
     page.click(".collection:has-text('Waders')")
     scope_line(page, "asks all 12 media")
     page.click(".collection:has-text('Waders')")
-    scope_line(page, "asks Waders (3 media)")
+    scope_line(page, "asks the collection Waders (3 media)")
     turn = ask(page, "How many were counted in spring?")
     cited = page.locator(f"{turn} .chip").all()
     assert cited
@@ -125,9 +125,9 @@ def test_ticked_media_become_a_collection_that_is_asked_alone(page: Page) -> Non
 
 def test_a_second_tab_and_a_reload_see_the_same_shelf(page: Page) -> None:
     page.reload()
-    scope_line(page, "asks Waders (3 media)")
+    scope_line(page, "asks the collection Waders (3 media)")
     other, _ = new_tab(page.context, page.url.split("#")[0])
-    scope_line(other, "asks Waders (3 media)")
+    scope_line(other, "asks the collection Waders (3 media)")
     other.click(".collections .more > summary")
     other.click("text=Remove collection")
     other.wait_for_selector("text=The collection Waders is removed; its media stay.")

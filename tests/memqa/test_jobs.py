@@ -247,6 +247,22 @@ def test_a_worker_goes_once_the_settings_were_changed(
         assert library.jobs()[0].state == "queued", "its settings are of before"
 
 
+def test_a_worker_on_its_way_goes_too_and_the_next_one_stays(
+    own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memqa.worker.start_worker", lambda _: None)
+    with Library(tmp_path / "home", engines=FakeEngines()) as library:
+        chosen = settings.load(home=library.home)
+        quick = chosen.model_copy(update={"jobs": JobSettings(idle_exit_s=0)})
+        coming = Worker(quick, engines=FakeEngines())  # it holds no lock yet
+        library.take_settings()
+        library.add(write_document(tmp_path / "story.md", chapters=1), wait=False)
+        coming.run()
+        assert library.jobs()[0].state == "queued"
+        Worker(quick, engines=FakeEngines()).run()
+        assert library.jobs()[0].state == "done"
+
+
 def test_a_file_that_kills_the_worker_is_given_up(library: Library, tmp_path: Path) -> None:
     job = library.add(write_document(tmp_path / "story.md", chapters=4), wait=False)
     for _ in range(2):

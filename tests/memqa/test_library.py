@@ -7,16 +7,18 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 import memqa
-from memqa.chats import turn_row
+from memqa.chats import shown_in, turn_row
 from memqa.library import Library
 from memqa.store.lock import locked
 from memqa.store.schema import OUTLINE
-from memqa.values import Answer, Citation, Evidence, Outcome, Step
+from memqa.values import Answer, Citation, Evidence, Look, Option, Outcome, Step
 from models.errors import IngestCancelled, InputError, SetupError, StoreConflict
 from models.values import Box, PageSpan, Progress
 from tests.documents import Sheet, lines, write_pdf
@@ -316,6 +318,88 @@ def test_chats_keep_their_turns(library: Library) -> None:
     assert library.turns("one")[0].answer == answer
     library.drop_chat("one")
     assert [chat.id for chat in library.chats()] == ["two"]
+
+
+def test_a_deleted_chat_is_gone_from_the_disk(library: Library) -> None:
+    library.store.write.add_turn(turn_row("one", "what nested?", an_answer("ab" * 32)))
+    library.store.write.add_turn(turn_row("two", "what else?", an_answer("ab" * 32)))
+    library.drop_chat("one")
+    assert bytes_under(library.home, "what nested?") == []
+    assert bytes_under(library.home, "what else?")
+
+
+def test_what_was_stopped_is_not_kept(library: Library, document: Path) -> None:
+    library.add(document)
+    stopped = Event()
+    for piece in library.stream("What nested?", chat="one", should_stop=stopped.is_set):
+        assert not isinstance(piece, Answer)
+        stopped.set()
+    assert library.chats() == []
+
+
+def test_a_chat_deleted_while_its_turn_waits_to_be_written_stays_deleted(
+    library: Library, document: Path
+) -> None:
+    turn = turn_row("one", "What nested?", an_answer(library.add(document).id))
+    assert not library.store.write.keep_turn(turn, should_stop=lambda: True)
+    assert library.store.write.keep_turn(turn, should_stop=lambda: False)
+    assert len(library.turns("one")) == 1
+
+
+def test_what_is_forgotten_in_mid_answer_is_not_written_back(
+    library: Library, document: Path
+) -> None:
+    media = library.add(document)
+    question = "What nested in the clocktower?"
+    many = len(list(library.stream(question)))
+    pieces = library.stream(question, chat="one")
+    list(islice(pieces, many - 1))
+    library.forget(media.id)
+    with pytest.raises(StoreConflict, match="forgotten while"):
+        list(pieces)
+    turn = turn_row("one", "What nested?", an_answer(media.id))
+    with pytest.raises(StoreConflict, match="forgotten while"):
+        library.store.write.keep_turn(turn)
+    assert library.chats() == []
+    assert bytes_under(library.home, "zebrafinch") == []
+
+
+def walked(media_id: str, name: str) -> tuple[Step, Step]:
+    """Give the look at a collection's node, and the one at a branch of a media in it."""
+    handle = f"{name}:n0-0"
+    option = Option(handle, "p. 1", f"{name}: a zebrafinch", 0.5, True, media_id)
+    other = Option("other.md:n0-0", "p. 1", "a heron", 0.4, True, "cd" * 32)
+    root = Look(
+        "library", ("library",), "2 files", "2 documents", (option, other),
+        (option.id, other.id), f"The best places lie in {name}.",
+    )  # fmt: skip
+    own = Look(handle, ("library", handle), "p. 1", "a zebrafinch", (), (), "", media=media_id)
+    scores = {f"{media_id[:16]}.n0-0": 0.5, f"{'cd' * 8}.n0-0": 0.4}
+    return Step("walk library", root.reason, scores, look=root), Step("walk", look=own)
+
+
+def test_forgetting_takes_the_media_out_of_the_walks_of_other_answers(
+    library: Library, document: Path
+) -> None:
+    media = library.add(document)
+    other = an_answer("cd" * 32)
+    evidence = replace(other.evidence[0], path="/other.md", text="A heron.")
+    steps = (*other.walk, *walked(media.id, media.name))
+    answer = replace(other, text="A heron.", evidence=(evidence,), walk=steps)
+    turn = turn_row("one", "what waits?", answer)
+    assert shown_in(turn) == {media.id, "cd" * 32}
+    library.store.write.add_turn(turn)
+    naming = replace(answer, text="Nothing on it was found in story.md.")
+    library.store.write.add_turn(turn_row("two", "what else?", naming))
+    library.forget(media.id)
+    assert bytes_under(library.home, "zebrafinch") == []
+    assert bytes_under(library.home, "story.md") == []
+    (kept,) = library.turns("one")
+    assert kept.answer.text == "A heron."
+    look = kept.answer.walk[-1].look
+    assert look is not None
+    assert [one.id for one in look.options] == list(look.chosen) == ["other.md:n0-0"]
+    assert library.turns("two") == []
 
 
 def test_stats_count_what_there_is(library: Library, document: Path) -> None:

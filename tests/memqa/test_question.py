@@ -5,7 +5,7 @@ import math
 import pytest
 
 from memqa.cues import asks_lively, asks_many, asks_name, asks_number, content_words, thing_of
-from memqa.question import Turn, understand
+from memqa.question import Turn, leans, understand
 from memqa.times import Stretch
 
 
@@ -179,6 +179,43 @@ def test_a_whole_question_leans_on_nothing() -> None:
     before = Turn("When does the photo of a cat appear?", "cat")
     asked = "When does the photo of a dog appear?"
     assert understand(asked, before=before) == understand(asked)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        'Where does it say "EXIT B"?',
+        "Where does it say EXIT B?",
+        "When does it show Angela Merkel?",
+        "Where did it read “No Entry”?",
+        "Where does it say that Hanna left?",
+        "Where is it written 'closed'?",
+        "Where does it say that the rent is due?",
+        "When is “then they came back” said?",
+    ],
+)
+def test_what_it_says_somewhere_leans_on_nothing(asked: str) -> None:
+    before = Turn("When does the photo of a cat appear?", "cat")
+    assert not leans(asked)
+    assert understand(asked, before=before) == understand(asked)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "What does it say then?",
+        "What does it say?",
+        "Where does it say that?",
+        "What does it show on the left?",
+        "What does it say about ferries?",
+        'Is "EXIT B" written on it?',
+        'And where does it say "EXIT B"?',
+    ],
+)
+def test_what_it_says_that_was_spoken_of_is_a_follow_up(asked: str) -> None:
+    before = Turn("When does the photo of a cat appear?", "cat")
+    assert leans(asked)
+    assert "cat" in understand(asked, before=before).text
 
 
 def test_content_words_leave_out_asking_and_medium() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from memqa.store import schema, upkeep
+from memqa.store.read import Reader
 from memqa.store.schema import Commit, MediaRow, Memory, VectorBatch, memory_id
 from memqa.store.store import Store
 from memqa.values import Level, Media, Modality
@@ -244,6 +245,25 @@ def test_media_are_found_by_id_beginning_path_and_name(store: Store) -> None:
         assert found.id == ID
     assert store.read.find_media("a") is None
     assert store.read.find_media("") is None
+
+
+def test_rows_that_another_thread_read_earlier_do_not_come_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write.begin(MediaRow(a_media()))
+    assert len(store.read.media_rows()) == 1
+
+    def meddled(reader: Reader) -> tuple[int, list[MediaRow]]:
+        kept = reader.__dict__["_media"]
+        reader.__dict__["_media"] = (-1, [])  # as a slow thread puts it there at this moment
+        return kept
+
+    def put(reader: Reader, pair: tuple[int, list[MediaRow]]) -> None:
+        reader.__dict__["_media"] = (-1, [])
+
+    monkeypatch.setattr(Reader, "_media", property(meddled, put), raising=False)
+    for _ in range(2):
+        assert len(store.read.media_rows()) == 1
 
 
 def test_a_media_is_found_by_each_name_of_its_bytes(store: Store) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from memqa.ui.guard import is_loopback, is_welcome
 from memqa.ui.server import _pair
 from memqa.ui.talk import Talk, scope_of
 from memqa.ui.turns import ShownTurn
-from memqa.values import Answer, Media, Step, Token
+from memqa.values import Answer, Collection, Media, Step, Token
 from models.errors import InputError, SetupError
 from models.values import PageSpan, TimeSpan
 from tests.ui_fakes import FakeLibrary
@@ -169,6 +170,9 @@ def test_a_branch_is_named_by_its_pages_and_headings() -> None:
     assert told == "from pp. 2–4 of paper.pdf (“2 Rope, 3 Knots”)"
     assert scope_of(EVERYTHING, {}, {}) == ""
     assert scope_of(Asked(("a", "b")), {}, {}) == "asked of 2 media"
+    talks = [Collection("talks", ("b", "a"))]
+    assert scope_of(Asked(("a", "b")), {}, {}, talks) == "asked of the collection talks (2 media)"
+    assert scope_of(EVERYTHING, {}, {}, talks) == ""
 
 
 def test_a_stopped_turn_stays_where_it_was_when_another_is_asked(library: FakeLibrary) -> None:
@@ -182,6 +186,91 @@ def test_a_stopped_turn_stays_where_it_was_when_another_is_asked(library: FakeLi
     html = page.talk({})["html"]
     assert html.count("<article") == 2
     assert html.index("stopped</p>") < html.index("It was a dog.")
+
+
+def settled() -> None:
+    """Wait until no thread answers any more."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("ask-"):
+            thread.join(10)
+
+
+def test_what_was_stopped_is_not_kept_and_not_shown_twice(library: FakeLibrary) -> None:
+    library.gate.clear()
+    page = talk(library)
+    begun = page.ask({"question": "what was it?"})
+    page.stop(begun)
+    page.ask({"question": "what was it?"})
+    library.gate.set()
+    answered(page, begun)
+    settled()
+    assert len(library.kept_turns) == 1
+    assert page.talk({})["html"].count("<article") == 2
+
+
+def test_a_chat_deleted_in_mid_answer_does_not_come_back(library: FakeLibrary) -> None:
+    library.gate.clear()
+    page = talk(library)
+    begun = page.ask({"question": "what was it?"})
+    page.drop(begun)
+    library.gate.set()
+    settled()
+    assert library.chats() == []
+
+
+def test_an_answer_that_was_kept_before_it_was_stopped_stands_once(library: FakeLibrary) -> None:
+    asking = Asking(library)  # type: ignore[arg-type]
+    reached, go_on = threading.Event(), threading.Event()
+    read = library.turns
+
+    def slow(chat: str) -> list[Any]:
+        reached.set()
+        go_on.wait(10)
+        return read(chat)
+
+    library.turns = slow  # type: ignore[method-assign]
+    asking.start("chat", "what?", EVERYTHING)
+    assert reached.wait(10)
+    asking.stop("chat")
+    library.gate.clear()
+    asking.start("chat", "and then?", EVERYTHING)
+    before = asking.stamp
+    assert len(asking.left("chat")) == 1
+    go_on.set()
+    for _ in range(100):
+        if not asking.left("chat"):
+            break
+        time.sleep(0.02)
+    assert asking.left("chat") == []
+    assert asking.stamp != before
+    library.gate.set()
+    settled()
+
+
+def test_what_was_forgotten_since_is_shown_no_more(library: FakeLibrary) -> None:
+    page = talk(library)
+    begun = page.ask({"question": "what was it?"})
+    answered(page, begun)
+    library.kept_turns.clear()
+    assert "It was a dog." not in page.talk({"chat": begun["chat"]})["html"]
+
+
+def test_of_many_chats_only_the_last_used_stay_in_mind(library: FakeLibrary) -> None:
+    asking = Asking(library)  # type: ignore[arg-type]
+    for n in range(40):
+        asking.start(f"chat{n}", "what?", EVERYTHING)
+        finished(asking, f"chat{n}")
+    assert asking.now("chat0")[0] is None
+    assert asking.now("chat39")[0] is not None
+    assert len(asking._runs) <= 17
+
+
+def test_a_growing_media_is_known_once(library: FakeLibrary) -> None:
+    page = talk(library)
+    for memories in range(5):
+        library.kept[VIDEO.id] = replace(VIDEO, memories=memories)
+        page.talk({"chat": "new"})
+    assert len(page._known) == 1
 
 
 def test_other_tabs_are_told_that_something_was_asked(library: FakeLibrary) -> None:

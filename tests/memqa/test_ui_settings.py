@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from memqa.library import Library
 from memqa.model_choice import ModelRow
 from memqa.settings import Settings
 from memqa.settings_file import setting
+from memqa.store.lock import locked
 from memqa.ui.choices import FIELDS, METHODS, counts_from, ports, presets
 from memqa.ui.places import Places
 from memqa.ui.settings import SettingsDesk
@@ -192,3 +195,36 @@ def test_the_settings_file_keeps_its_mode(config: Path) -> None:
     assert config.stat().st_mode & 0o777 == 0o640
     found: Any = settings.load()
     assert (found.tier, found.video.listen) == ("D", True)
+
+
+def test_two_changes_at_once_are_both_kept(config: Path) -> None:
+    settings_file.write({"": {"tier": "C"}})
+    names = [f"k{n}" for n in range(8)]
+    seen: list[str] = []
+    over = Event()
+
+    def look() -> None:
+        while not over.is_set():
+            seen.append(config.read_text(encoding="utf-8"))
+
+    watching = Thread(target=look)
+    watching.start()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: settings_file.write({"part": {name: True}}), names))
+    over.set()
+    watching.join()
+    assert all(f"{name} = true" in config.read_text(encoding="utf-8") for name in names)
+    assert all("tier" in text for text in seen)
+    assert not list(config.parent.glob(f"{config.name}.*"))
+
+
+def test_a_file_that_another_program_changes_is_left_alone(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings_file, "_PATIENCE_S", 0.0)
+    with (
+        locked(config.with_name(f".{config.name}.lock")),
+        pytest.raises(SetupError, match="another program; try again"),
+    ):
+        settings_file.write({"": {"tier": "C"}})
+    assert not config.exists()

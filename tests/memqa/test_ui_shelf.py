@@ -144,16 +144,21 @@ def test_only_cards_that_changed_are_sent(library: FakeLibrary) -> None:
 def test_a_file_that_was_there_already_is_said_once(library: FakeLibrary) -> None:
     library.kept[REPORT.id] = REPORT
     page = shelf(library)
-    page.add_path({"path": str(Path(__file__))})
-    version = page.look({})["version"]
+    mine = page.add_path({"path": str(Path(__file__))})["jobs"]
+    found = page.look({"mine": mine})
+    assert "told" not in found
+    version = found["version"]
     (job,) = library.jobs()
     ended = replace(job, state="done", media_id=REPORT.id, started_at=2e9)
     library.queue[job.id] = ended
-    assert page.look({"version": version})["said"] == "report.pdf is in the library already."
-    assert not page.look({}).get("said")
-    page.add_path({"path": str(Path(__file__))})
+    assert not page.look({"version": version}).get("said"), "another tab did not add it"
+    told = page.look({"version": version, "mine": mine})
+    assert told["said"] == "report.pdf is in the library already."
+    assert told["told"] == mine
+    again = page.add_path({"path": str(Path(__file__))})["jobs"]
     library.queue["job1"] = replace(ended, id="job1", started_at=1e9)
-    assert not page.look({}).get("said"), "it was new"
+    told = page.look({"mine": again})
+    assert (told["said"], told["told"]) == ("", again), "it was new"
 
 
 def test_what_nobody_works_on_any_more_is_settled(library: FakeLibrary) -> None:
@@ -198,16 +203,78 @@ def test_ticked_media_are_kept_as_a_collection_and_asked_by_it(library: FakeLibr
     found = page.look({})
     assert 'aria-pressed="true"' in found["above"]
     assert "Keep" not in found["above"]
-    assert found["scope"]["line"] == "asks reports (1 media)"
+    assert found["scope"]["line"] == "asks the collection reports (1 media)"
     sets.tick_only({})
     assert page.look({})["scope"]["line"] == "asks all 2 media"
     sets.ask_collection({"name": "reports"})
-    assert page.look({})["scope"]["line"] == "asks reports (1 media)"
+    assert page.look({})["scope"]["line"] == "asks the collection reports (1 media)"
     with pytest.raises(InputError, match="already"):
         sets.keep_collection({"name": "Reports"})
     assert "media stay" in sets.remove_collection({"name": "reports"})["said"]
     with pytest.raises(InputError, match="no collection"):
         sets.ask_collection({"name": "reports"})
+
+
+def test_a_file_where_nobody_may_look_does_not_stop_the_shelf(
+    library: FakeLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = shelf(library)
+    job = library.add(library.home / "closed" / "odd.mp4")
+    library.queue[job.id] = replace(job, state="failed", error="odd.mp4 cannot be read")
+
+    def refused(_: Path) -> bool:
+        raise PermissionError("closed")
+
+    monkeypatch.setattr(Path, "exists", refused)
+    assert "Try again" in html_of(page)
+
+
+def test_only_what_is_ticked_and_can_be_asked_is_kept_together(library: FakeLibrary) -> None:
+    third = replace(REPORT, id="e" * 64, path="/home/me/other.pdf")
+    coming = replace(REPORT, id="c" * 64, path="/home/me/coming.pdf", status="queued")
+    library.kept |= {one.id: one for one in (REPORT, third, coming)}
+    page = shelf(library)
+    sets = Collections(library, page._desk)  # type: ignore[arg-type]
+    page.tick({"media": third.id, "ticked": False})
+    assert "Keep these 2" in page.look({})["above"]
+    sets.keep_collection({"name": "both"})
+    assert library.sets["both"].media_ids == (VIDEO.id, REPORT.id)
+    page.tick({"media": VIDEO.id, "ticked": False})
+    page.tick({"media": REPORT.id, "ticked": False})
+    with pytest.raises(InputError, match="Nothing is ticked"):
+        sets.keep_collection({"name": "none"})
+
+
+def test_a_collection_with_a_media_that_comes_yet_is_shown_as_asked(library: FakeLibrary) -> None:
+    coming = replace(REPORT, id="c" * 64, path="/home/me/coming.pdf", status="queued")
+    library.kept |= {one.id: one for one in (REPORT, coming)}
+    library.sets["mine"] = Collection("mine", (VIDEO.id, coming.id))
+    page = shelf(library)
+    sets = Collections(library, page._desk)  # type: ignore[arg-type]
+    sets.ask_collection({"name": "mine"})
+    found = page.look({})
+    assert 'aria-pressed="true"' in found["above"]
+    assert found["scope"]["line"] == "asks the collection mine (1 media)"
+    sets.ask_collection({"name": "mine", "off": True})
+    found = page.look({})
+    assert 'aria-pressed="true"' not in found["above"]
+    assert found["scope"]["line"] == "asks all 2 media"
+
+
+def test_a_collection_of_all_media_is_switched_on_and_off(library: FakeLibrary) -> None:
+    library.kept[REPORT.id] = REPORT
+    library.sets["all"] = Collection("all", (VIDEO.id, REPORT.id))
+    page = shelf(library)
+    sets = Collections(library, page._desk)  # type: ignore[arg-type]
+    for _ in range(2):
+        sets.ask_collection({"name": "all"})
+        found = page.look({})
+        assert 'aria-pressed="true"' in found["above"]
+        assert found["scope"]["line"] == "asks the collection all (2 media)"
+        sets.ask_collection({"name": "all", "off": True})
+        found = page.look({})
+        assert 'aria-pressed="true"' not in found["above"]
+        assert found["scope"]["line"] == "asks all 2 media"
 
 
 def test_a_collection_without_media_cannot_be_asked(library: FakeLibrary) -> None:

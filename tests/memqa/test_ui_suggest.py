@@ -58,7 +58,7 @@ def test_a_document_is_asked_for_what_stands_under_its_own_headings() -> None:
     assert suggestions([found]) == [
         "Summarise paper.pdf.",
         "What does paper.pdf say about Rope making?",
-        "What does paper.pdf say about Knots at sea?",
+        "Where does paper.pdf mention Knots at sea?",
     ]
 
 
@@ -71,8 +71,19 @@ def test_several_media_take_turns() -> None:
         "Summarise paper.pdf.",
         "When are glasses seen?",
     ]
-    assert suggestions([paper, film])[2] == "What does paper.pdf say about Rope making?"
+    assert suggestions([paper, film]) == suggestions([film, paper])
     assert suggestions([other]) == ["When are glasses seen?"]
+
+
+def test_of_several_documents_each_is_asked_for_something_else() -> None:
+    names = ("ropes.pdf", "ferries.pdf", "weirs.pdf")
+    papers = [Known(name, True, headings=(f"Of {name[:-4]}", "Prices")) for name in names]
+    assert suggestions(papers) == [
+        "Summarise ropes.pdf.",
+        "What does ferries.pdf say about Of ferries?",
+        "Where does weirs.pdf mention Prices?",
+    ]
+    assert suggestions([Known(name, True) for name in names[:1]]) == ["Summarise ropes.pdf."]
 
 
 def test_of_nothing_known_nothing_is_asked() -> None:
