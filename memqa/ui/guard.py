@@ -7,8 +7,9 @@ other machine for anything, whatever text a media may hold.
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -25,6 +26,9 @@ _POLICY = "; ".join(
         "form-action 'self'",
     )
 )
+
+# Gradio has two spellings for a file, and fetches either where it is an address.
+_AWAY = re.compile(r"/proxy=|/file[=/]+\s*https?:", re.IGNORECASE)
 
 
 class Guard:
@@ -62,7 +66,7 @@ def leads_away(path: str) -> bool:
 
     A picture in a foreign page could ask for it, and browsers send no ``Origin`` with that.
     """
-    return "/proxy=" in path or "/file=http:" in path or "/file=https:" in path
+    return any(_AWAY.search(one) for one in (path, unquote(path), unquote(unquote(path))))
 
 
 def is_loopback(host: str) -> bool:
