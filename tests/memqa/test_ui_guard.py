@@ -11,11 +11,14 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from memqa.ui.guard import Guard
+from memqa.ui.places import Places
+
+PLACES = Places(local=True)
 
 
 def reached(_request: Request) -> PlainTextResponse:
     """Answer from a thread, as Gradio does for a part of the page."""
-    return PlainTextResponse("reached")
+    return PlainTextResponse("at this machine" if PLACES.local else "a visitor")
 
 
 @pytest.fixture
@@ -48,4 +51,27 @@ def test_nothing_is_fetched_for_anyone(page: TestClient, method: str, away: str)
 
 def test_files_of_this_machine_are_let_through(page: TestClient) -> None:
     for path in ("file=/tmp/https.mp4", "file/tmp/http.mp4", "file=/my file/http.mp4"):
-        assert page.get(f"/gradio_api/{path}").text == "reached"
+        assert page.get(f"/gradio_api/{path}").text == "at this machine"
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        {"X-Forwarded-For": "203.0.113.9"},
+        {"X-Forwarded-Host": "hub.test", "Origin": "https://hub.test"},
+        {"X-Forwarded-Proto": "https"},
+        {"Forwarded": "for=127.0.0.1"},
+        {"X-Real-IP": "127.0.0.1"},
+        {"Via": "1.1 hub"},
+    ],
+)
+def test_whoever_comes_through_a_proxy_is_a_visitor(
+    page: TestClient, added: dict[str, str]
+) -> None:
+    assert page.post("/gradio_api/component_server").text == "at this machine"
+    assert page.post("/gradio_api/component_server", headers=added).text == "a visitor"
+    assert page.post("/gradio_api/component_server").text == "at this machine"
+
+
+def test_a_page_open_to_a_network_has_visitors_only() -> None:
+    assert not Places(local=False).local
