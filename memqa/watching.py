@@ -87,8 +87,11 @@ def stop(home: Path, job: Job) -> None:
     end = end_of(Path(job.path))
     if job.state == "running" and _mark(home, job.id).exists() and not end.exists():
         end.touch()
-    else:
-        Queue(home).cancel(job.id)
+        return
+    queue = Queue(home)
+    queue.cancel(job.id)
+    if job.state == "queued" and queue.get(job.id).state == "cancelled":  # nobody else clears up
+        _leave(home, job, is_remembered=False)
 
 
 def picture(home: Path, job_id: str) -> bytes | None:

@@ -108,6 +108,18 @@ def test_whoever_stops_the_watch_ends_the_recording(
         recordings.add(one, 1, b"two")
 
 
+def test_a_recording_that_is_stopped_before_it_is_watched_goes(
+    library: Library, recordings: Recordings
+) -> None:
+    one = recordings.begin(WEBM)
+    job = recordings.add(one, 0, b"one")
+    library.cancel(job.id)
+    assert not file_of(job).exists()
+    assert list((library.home / "live").iterdir()) == []
+    with pytest.raises(InputError, match="is over"):
+        recordings.add(one, 1, b"two")
+
+
 def test_a_recording_that_cannot_be_watched_leaves_nothing(
     library: Library, recordings: Recordings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
