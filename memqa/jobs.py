@@ -123,11 +123,13 @@ class Queue:
     def submit_live(self, name: str, *, method: str = "auto") -> Job:
         """Note a live source that a process of its own will watch; each watching is a job."""
         job_id = uuid4().hex[:12]
-        self._run(
-            "INSERT INTO jobs (id, path, method, state, task, started_at) "
-            "VALUES (?, ?, ?, 'queued', 'live', ?)",
-            *(job_id, name, method, time.time()),
-        )
+        with self._open() as db:
+            db.execute(
+                "INSERT INTO jobs (id, path, method, state, task, started_at) "
+                "VALUES (?, ?, ?, 'queued', 'live', ?)",
+                (job_id, name, method, time.time()),
+            )
+            self._prune(db)
         return self.get(job_id)
 
     def all(self) -> list[Job]:
@@ -234,9 +236,9 @@ class Queue:
     def finish(
         self, job_id: str, state: JobState, *, error: str | None = None, notes: tuple[str, ...] = ()
     ) -> None:
-        """Note how a job ended, or that it is put aside."""
+        """Note how a job ended, or that it is put aside; one that is over stays as it ended."""
         self._run(
-            "UPDATE jobs SET state = ?, wish = '', error = ?, notes = ? WHERE id = ?",
+            f"UPDATE jobs SET state = ?, wish = '', error = ?, notes = ? WHERE id = ? AND {_OPEN}",
             *(state, error, json.dumps(notes), job_id),
         )
 

@@ -246,11 +246,14 @@ class Library:
             InputError: the address is at fault; nothing of it was kept.
             SetupError: this machine gives no access to its camera or screen.
         """
-        if not wait:
-            from memqa import watching
+        from memqa import watching
 
+        if not wait:
             return watching.start(self.settings, address, method=method)
         from memqa.ingest import Ingest
+        from vidmem.source import understand
+
+        watching.refuse_kept(self.home, understand(address))
 
         taken = Ingest(self.store, self.engines, self.settings).take_live(
             address, method=method, for_s=for_s, listener=Listener(on_progress, should_stop)
@@ -829,7 +832,7 @@ class Library:
         """Note which live sources nobody watches any more; say whether there were any."""
         from memqa import watching
 
-        if not watching.settle(self.home, jobs):
+        if not watching.settle(self.settings, jobs):
             return False
         self._settle(self.store)
         return True

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from models.errors import InputError
+from memqa import watching
+from memqa.ingest import drop_upload
+from models.errors import InputError, MemqaError
 from vidmem.live import PATIENCE_S
 from vidmem.source import end_of
 
@@ -84,7 +86,7 @@ class Recordings:
             found.pieces, found.heard_at = found.pieces + 1, time.monotonic()
             found.size_bytes += len(piece)
             if found.job is None:
-                found.job = self._library.live(str(found.path), wait=False)
+                found.job = self._watched(recording, found.path)
             return found.job
 
     def is_over(self, recording: str) -> bool:
@@ -112,6 +114,17 @@ class Recordings:
             raise InputError("A piece of the recording is too large, so it ends here.")
         if found.size_bytes + len(piece) > limit:
             raise InputError(f"The recording has reached {limit / 1e9:.1f} GB, so it ends here.")
+
+    def _watched(self, recording: str, path: Path) -> Job:
+        """Let a recording be watched; one that cannot be leaves nothing."""
+        try:
+            return watching.start(
+                self._library.settings, str(path), method="auto", is_recording=True
+            )
+        except MemqaError:
+            del self._open[recording]
+            drop_upload(self._library.home, path)
+            raise
 
     def _finish(self, recording: str) -> None:
         found = self._open.pop(recording, None)

@@ -8,49 +8,90 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
 import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 from memqa.engines import CatalogEngines, Engines
-from memqa.ingest import Ingest, drop_upload, is_upload
+from memqa.ingest import LIVE, Ingest, drop_upload, is_upload
 from memqa.jobs import Job, JobState, Queue
 from memqa.listening import Listener
 from memqa.settings import Settings
 from memqa.store.lock import is_held, locked
+from memqa.store.schema import MediaRow
 from memqa.store.store import Store
 from memqa.worker import Watch, spawn
-from models.errors import BackendError, MemqaError
+from models.errors import BackendError, InputError, MemqaError, StoreConflict
 from models.values import Picture
-from vidmem.source import end_of, understand
+from vidmem.source import Source, end_of, understand
 
 log = logging.getLogger(__name__)
 
 _PICTURE_EVERY_S, _PICTURE_PX = 0.8, 640
 _LONGEST_START_S = 60.0  # between being asked for and beginning
+_MOST_AT_ONCE = 4  # each is a process with models of its own
+_GOING = ("queued", "running")
 _CUT_SHORT = "Watching was cut short before anything was remembered; watch it anew."
 
 
-def start(settings: Settings, address: str, *, method: str) -> Job:
+# The addresses that processes of this one watch, by their jobs: nobody else is told them.
+_told: dict[str, str] = {}
+
+
+def start(settings: Settings, address: str, *, method: str, is_recording: bool = False) -> Job:
     """Let a live source be watched in the background, and give its job.
 
+    ``is_recording`` says that the address is a file that is written for this watch alone: it
+    becomes the media's file, or goes where nothing is remembered.
+
     Raises:
-        InputError: it is no address of a live source.
+        InputError: it is no address of a live source, it is watched already, or too many are.
+        StoreConflict: another watch is being started at this moment.
     """
-    job = Queue(settings.home).submit_live(understand(address).name, method=method)
-    spawn(settings, "--live", job.id, told=address)
+    home, source = settings.home, understand(address)
+    if not is_recording:
+        refuse_kept(home, source)
+    with locked(home / "locks" / "live.lock", timeout_s=10) as held:
+        if not held:
+            raise StoreConflict("another live source is being started; try again in a moment")
+        _refuse_more(home, source)
+        job = Queue(home).submit_live(source.name, method=method)
+        _told[job.id] = source.address
+    if is_recording:
+        _mark(home, job.id).parent.mkdir(parents=True, exist_ok=True)
+        _mark(home, job.id).touch()
+    _follow(spawn(settings, "--live", job.id, told=address), job.id)
     return job
+
+
+def refuse_kept(home: Path, source: Source) -> None:
+    """Refuse a file that the library knows already: watched anew it would be two media's file.
+
+    Raises:
+        InputError: it is an upload, or was indexed.
+    """
+    if source.kind != "growing":
+        return
+    rows = Store(home).read.media_rows()
+    known = (name for row in rows if LIVE not in row.signatures for name in _paths(row))
+    if is_upload(home, Path(source.address)) or source.address in known:
+        raise InputError(f"{Path(source.name).name} is in the library already; ask it as it is")
 
 
 def stop(home: Path, job: Job) -> None:
     """Let a watch come to its end; of a recording, what was not seen yet still is."""
-    path = Path(job.path)
-    if job.state == "running" and is_upload(home, path) and not end_of(path).exists():
-        end_of(path).touch()
-    else:
-        Queue(home).cancel(job.id)
+    end = end_of(Path(job.path))
+    if job.state == "running" and _mark(home, job.id).exists() and not end.exists():
+        end.touch()
+        return
+    queue = Queue(home)
+    queue.cancel(job.id)
+    if job.state == "queued" and queue.get(job.id).state == "cancelled":  # nobody else clears up
+        _leave(home, job, is_remembered=False)
 
 
 def picture(home: Path, job_id: str) -> bytes | None:
@@ -60,22 +101,41 @@ def picture(home: Path, job_id: str) -> bytes | None:
     return None
 
 
-def settle(home: Path, jobs: Iterable[Job]) -> bool:
-    """Note of watches whose process died that they are over; say whether there were any."""
-    queue, found = Queue(home), False
-    for job in jobs:
-        if job.task != "live" or job.state not in ("queued", "running"):
-            continue
-        is_young = job.state == "queued" and time.time() - (job.started_at or 0) < _LONGEST_START_S
-        if is_young or is_held(_lock(home, job.id)):
-            continue
-        now = queue.get(job.id)  # it may have ended between our two looks
-        if now.state == job.state:
-            found = True
-            state: JobState = "done" if now.media_id else "failed"
-            queue.finish(job.id, state, error=None if now.media_id else _CUT_SHORT)
-            _leave(home, now, is_remembered=bool(now.media_id))
-    return found
+def settle(settings: Settings, jobs: Iterable[Job]) -> bool:
+    """Note of watches whose process died that they are over; say whether there were any.
+
+    The job of a recording stays open until a process of its own has made it one that plays.
+    """
+    home = settings.home
+    over = [job for job in jobs if _is_open(job) and not _is_watched(home, job)]
+    return any([_settled(settings, job.id) for job in over])
+
+
+def _settled(settings: Settings, job_id: str) -> bool:
+    home, queue = settings.home, Queue(settings.home)
+    with locked(_lock(home, job_id)) as held:
+        job = _open_job(queue, job_id) if held else None  # it may have ended since
+        if job is None or _is_rewritten_soon(home, job):
+            return False
+        mark = _mark(home, job_id)
+        is_next = job.media_id is not None and mark.exists() and not mark.stat().st_size
+        if is_next:
+            mark.write_text("rewritten", encoding="utf-8")
+        else:
+            _finish_dead(home, queue, job)
+    if is_next:
+        _follow(spawn(settings, "--live", job_id, "--rewrite", told=""), job_id)
+    return True
+
+
+def rewrite(home: Path, job_id: str) -> None:
+    """Make the recording of a watch that died one that plays, then note that it is over."""
+    queue = Queue(home)
+    with locked(_lock(home, job_id), timeout_s=2) as held:
+        job = _open_job(queue, job_id) if held else None
+        if job is not None:
+            _leave(home, job, is_remembered=True)
+            queue.finish(job_id, "done")
 
 
 def run(settings: Settings, job_id: str, address: str, *, engines: Engines | None = None) -> None:
@@ -151,16 +211,88 @@ def _leave(home: Path, job: Job, *, is_remembered: bool) -> None:
     from vidmem.recording import complete
 
     _picture_path(home, job.id).unlink(missing_ok=True)
-    path = Path(job.path)
-    if not is_upload(home, path):
-        return
-    if not is_remembered:
+    path, mark = Path(job.path), _mark(home, job.id)
+    if mark.exists() and is_remembered:
+        try:
+            complete(path)
+        except BackendError as exc:
+            log.warning("%s", exc)
+    elif mark.exists():
         drop_upload(home, path)
-        return
+    mark.unlink(missing_ok=True)
+
+
+def _finish_dead(home: Path, queue: Queue, job: Job) -> None:
+    """Note that a watch is over; a recording that one process failed to rewrite stays as it is."""
+    if job.media_id is not None:
+        _mark(home, job.id).unlink(missing_ok=True)
+    _leave(home, job, is_remembered=job.media_id is not None)
+    if job.media_id is not None:
+        queue.finish(job.id, "done")
+    else:
+        queue.finish(job.id, "failed", error=_CUT_SHORT)
+
+
+def _is_rewritten_soon(home: Path, job: Job) -> bool:
+    """Whether a process was just started to rewrite its recording, and is on its way."""
     try:
-        complete(path)
-    except BackendError as exc:
-        log.warning("%s", exc)
+        mark = _mark(home, job.id).stat()
+    except FileNotFoundError:
+        return False
+    return bool(mark.st_size) and time.time() - mark.st_mtime < _LONGEST_START_S
+
+
+def _refuse_more(home: Path, source: Source) -> None:
+    going = [job for job in Queue(home).all() if _is_open(job) and _is_watched(home, job)]
+    if any(_is_same(job, source) for job in going):
+        raise InputError(f"{source.name} is being watched already; it is among your media")
+    if len(going) >= _MOST_AT_ONCE:
+        raise InputError(
+            f"{len(going)} live sources are being watched, which is the most at a time; "
+            "stop one of them first"
+        )
+
+
+def _is_same(job: Job, source: Source) -> bool:
+    """Whether a job watches this source; two cameras may differ in what their names leave out."""
+    is_whole = source.kind != "stream" or source.name == source.address
+    return job.path == source.name and (is_whole or _told.get(job.id) == source.address)
+
+
+def _is_open(job: Job) -> bool:
+    return job.task == "live" and job.state in _GOING
+
+
+def _is_watched(home: Path, job: Job) -> bool:
+    """Whether a process watches it, or is on its way."""
+    is_young = job.state == "queued" and time.time() - (job.started_at or 0) < _LONGEST_START_S
+    return is_young or is_held(_lock(home, job.id))
+
+
+def _open_job(queue: Queue, job_id: str) -> Job | None:
+    return next((job for job in queue.all() if job.id == job_id and _is_open(job)), None)
+
+
+def _follow(process: subprocess.Popen[bytes], job_id: str) -> None:
+    """Take note of a process's end, so that nothing of it stays."""
+
+    def wait() -> None:
+        process.wait()
+        _told.pop(job_id, None)
+
+    Thread(target=wait, name=f"live-{job_id}", daemon=True).start()
+
+
+def _paths(row: MediaRow) -> tuple[str, ...]:
+    return row.media.path, *row.aliases
+
+
+def _mark(home: Path, job_id: str) -> Path:
+    """Name the file that says of a watch that its source is a recording made for it.
+
+    It is empty until a process is started to rewrite the recording of a watch that died.
+    """
+    return home / "live" / f"{job_id}.recording"
 
 
 def _picture_path(home: Path, job_id: str) -> Path:

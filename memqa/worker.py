@@ -205,13 +205,15 @@ class Watch:
 def main() -> None:
     """Run the worker of one library: ``python -m memqa.jobs --home DIR``.
 
-    With ``--live JOB`` it watches the source whose address stands after the settings, and goes.
+    With ``--live JOB`` it watches the source whose address stands after the settings, and goes;
+    with ``--rewrite`` too it makes the recording of that job one that plays instead.
     """
     parser = argparse.ArgumentParser(prog="memqa.jobs", description=main.__doc__)
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--settings-from-stdin", action="store_true")
     parser.add_argument("--since", type=float)
     parser.add_argument("--live", metavar="JOB")
+    parser.add_argument("--rewrite", action="store_true")
     given = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     chosen, _, told = sys.stdin.read().partition("\n") if given.settings_from_stdin else ("",) * 3
@@ -219,7 +221,10 @@ def main() -> None:
     if given.live:
         from memqa import watching
 
-        watching.run(settings, given.live, told)
+        if given.rewrite:
+            watching.rewrite(settings.home, given.live)
+        else:
+            watching.run(settings, given.live, told)
     else:
         Worker(settings, since=given.since).run()
 

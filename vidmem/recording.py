@@ -34,6 +34,8 @@ def complete(path: Path) -> None:
                 f"{path.name} could not be given an index; it may not play to its end"
             )
         os.replace(into, path)
+    except OSError as exc:  # it may have been forgotten meanwhile
+        raise DecodeFailed(f"{path.name} could not be given an index: {exc.strerror}") from exc
     finally:
         into.unlink(missing_ok=True)
         end_of(path).unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from models.errors import InputError, UnreadableMedia, UnsupportedMedia
 
@@ -28,6 +28,8 @@ _PROTOCOLS = "http,https,httpproxy,hls,tcp,tls,crypto,rtp,srtp,udp,rtsp,rtmp"
 _OPENING = {"analyzeduration": "2000000"}  # microseconds of media looked at before it begins
 _TIMEOUTS_S = (15.0, 30.0)  # to open, to read
 _LOOK_EVERY_S = 0.2  # whether a growing file has grown
+_HOST = re.compile(r"(\[[\w:.%-]+\]|[\w.~%-]+)(:\d{1,5}$)?")
+_SECRET_PATH = re.compile(r"=|user|pass|pwd|key|token|secret|auth", re.IGNORECASE)
 _ENDED = ".ended"  # the name of a file beside a growing one, added to its own
 
 
@@ -146,10 +148,23 @@ def end_of(path: Path) -> Path:
 
 
 def _without_secrets(address: str) -> str:
-    """Leave out user, password and query of an address; keys are often part of the query."""
+    """Name a stream by its scheme, host and path, without anything that may be a secret.
+
+    Passwords are written unquoted too, with ``/``, ``?``, ``#`` or ``@`` in them, so whatever
+    stands before the last ``@`` is taken for one; where it stands in what looks like a query, what
+    follows it may be a part of one as well.
+    """
     try:
-        parts = urlsplit(address)
+        urlsplit(address)
     except ValueError:
         raise InputError("that is no address of a stream") from None
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+    scheme, _, rest = address.partition("://")
+    before, *queries = re.split(r"[?#]", rest)
+    if any("@" in one for one in queries):
+        return f"{scheme}://…"
+    authority, slash, path = before.rpartition("@")[2].partition("/")
+    host = _HOST.match(authority)
+    if host is None:
+        return f"{scheme}://…"
+    is_plain = not _SECRET_PATH.search(unquote(path))
+    return f"{scheme}://{host[0]}{slash}{path if is_plain else '…'}"

@@ -173,7 +173,7 @@ def _of_job(job: Job) -> Card:
         key=job.id,
         job_id=job.id,
         path=job.path,
-        name=words.source(job.path),
+        name=words.source(job),
         kind=job.kind,
         state=state,
         line=_line(state, job),

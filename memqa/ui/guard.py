@@ -7,8 +7,10 @@ other machine for anything, whatever text a media may hold.
 
 from __future__ import annotations
 
+import re
+from contextvars import ContextVar
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -26,6 +28,15 @@ _POLICY = "; ".join(
     )
 )
 
+# Gradio has two spellings for a file, and fetches either where it is an address.
+_AWAY = re.compile(r"/proxy=|/file[=/]+\s*https?:", re.IGNORECASE)
+
+# What proxies add to a request that they pass on.
+_FORWARDED = re.compile(r"x-forwarded(-.*)?|forwarded|via|x-real-ip|x-client-ip")
+
+# It reaches the threads in which the page's calls are answered: they get a copy of the context.
+_is_forwarded: ContextVar[bool] = ContextVar("is_forwarded", default=False)
+
 
 class Guard:
     """ASGI middleware that turns foreign requests away and sends the page's policy."""
@@ -39,9 +50,9 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if leads_away(scope["path"]) or not is_welcome(
-            Headers(scope=scope), loopback_only=self._loopback_only
-        ):
+        headers = Headers(scope=scope)
+        _is_forwarded.set(any(map(_FORWARDED.fullmatch, headers)))
+        if leads_away(scope["path"]) or not is_welcome(headers, loopback_only=self._loopback_only):
             refusal = PlainTextResponse("This page answers only to itself.", status_code=403)
             await refusal(scope, receive, send)
             return
@@ -62,7 +73,7 @@ def leads_away(path: str) -> bool:
 
     A picture in a foreign page could ask for it, and browsers send no ``Origin`` with that.
     """
-    return "/proxy=" in path or "/file=http:" in path or "/file=https:" in path
+    return any(_AWAY.search(one) for one in (path, unquote(path), unquote(unquote(path))))
 
 
 def is_loopback(host: str) -> bool:
@@ -74,11 +85,17 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_forwarded() -> bool:
+    """Whether what is being answered came through a proxy, so that anyone may have asked it."""
+    return _is_forwarded.get()
+
+
 def is_welcome(headers: Headers, *, loopback_only: bool) -> bool:
     """Whether a request comes from the page itself, judged by ``Host`` and ``Origin``.
 
     A proxy on this machine names the host it was asked for in ``X-Forwarded-Host``, which no
-    foreign site can set without a preflight. A name that was rebound to this machine can, so
+    foreign site can set without a preflight; whoever comes through it is a visitor, and nobody at
+    this machine (``is_forwarded``). A name that was rebound to this machine can, so
     ``Host`` has to be this machine's own nevertheless.
     """
     host = headers.get("host", "")

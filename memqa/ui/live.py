@@ -91,7 +91,7 @@ class LiveView:
         return {
             "job": job.id,
             "media": job.media_id,
-            "name": words.source(job.path),
+            "name": words.source(job),
             "line": words.watching(job.progress),
             "seconds": max(0.0, time.time() - (job.started_at or time.time())),
         }

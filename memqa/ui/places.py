@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import gradio as gr
 
+from memqa.ui.guard import is_forwarded
 from memqa.values import Media
 
 # A browser is handed nothing that it could take for a page with scripts, whatever its name says.
@@ -39,11 +40,17 @@ _PLAYABLE = frozenset(
 
 
 class Places:
-    """The single files that the running page serves; ``local`` where only this machine sees it."""
+    """The single files that the running page serves, and who it is served to."""
 
     def __init__(self, *, local: bool) -> None:
-        self.local = local
+        """Say with ``local`` that the page listens to this machine only."""
+        self._listens_here = local
         self._page: gr.Blocks | None = None
+
+    @property
+    def local(self) -> bool:
+        """Whether somebody at this machine is being answered, and no visitor of a proxy on it."""
+        return self._listens_here and not is_forwarded()
 
     def serve_by(self, page: gr.Blocks) -> None:
         """Tell which running page serves the files."""

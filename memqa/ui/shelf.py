@@ -92,7 +92,10 @@ class Shelf:
     def add_upload(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Take a file that the browser has sent."""
         sent = arrived(str(data.get("path", "")), cache=self._cache)
-        path = self._library.keep_upload(sent, file_name(str(data.get("name", ""))))
+        try:
+            path = self._library.keep_upload(sent, file_name(str(data.get("name", ""))))
+        finally:  # one that is refused does not stay either
+            sent.unlink(missing_ok=True)
         return self._add(path)
 
     def add_path(self, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,8 +150,9 @@ class Shelf:
         from memqa.ingest import drop_upload
 
         key = str(data.get("key", ""))
+        known = {one.path for one in self._library.media()}
         for card in self._cards():
-            if card.key == key and card.media_id is None:
+            if card.key == key and card.media_id is None and card.path not in known:
                 drop_upload(self._library.home, Path(card.path))
         self._desk.dismiss(key)
         return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from memqa.jobs import Job
 from memqa.values import Kind, Media
 from models.values import Progress, clock
 
@@ -64,12 +65,12 @@ def watching(progress: Progress | None) -> str:
     return f"{first}, {clock(progress.done)}{comma}{losses}" if progress.unit == "s" else said
 
 
-def source(path: str) -> str:
-    """Name what is watched live: a stream by its address, a recording as the camera."""
-    if "://" in path:
-        return path
-    name = path.replace("\\", "/").rsplit("/", 1)[-1]
-    return "Camera" if name.startswith("camera-") else name
+def source(job: Job) -> str:
+    """Name what a job works on: a stream by its address, a recording as the camera."""
+    if "://" in job.path:
+        return job.path
+    name = job.path.replace("\\", "/").rsplit("/", 1)[-1]
+    return "Camera" if job.task == "live" and name.startswith("camera-") else name
 
 
 def left(seconds: float) -> str:

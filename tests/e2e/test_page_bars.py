@@ -165,9 +165,15 @@ def test_no_other_file_is_served(page: Page, home: Path, tmp_path: Path) -> None
     for away in (
         "file=http://127.0.0.1:9/x",
         "file=https://example.com/",
+        "file/http://127.0.0.1:9/x",
+        "file/https://example.com/",
+        "file=HTTP://127.0.0.1:9/x",
+        "file/http%3A%2F%2F127.0.0.1:9/x",
         "proxy=http://a.hf.space",
     ):
-        assert page.request.get(f"{root}/gradio_api/{away}").status == 403
+        for prefix in ("/gradio_api", ""):
+            assert page.request.get(f"{root}{prefix}/{away}").status == 403, away
+            assert page.request.head(f"{root}{prefix}/{away}").status == 403, away
 
 
 def test_two_tabs_show_the_same_desk(page: Page, address: str) -> None:

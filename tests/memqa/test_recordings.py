@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -21,7 +22,7 @@ WEBM = "video/webm;codecs=vp8,opus"
 @pytest.fixture
 def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
     # Nobody watches what these tests record.
-    monkeypatch.setattr("memqa.watching.spawn", lambda *_, **__: None)
+    monkeypatch.setattr("memqa.watching.spawn", lambda *_, **__: SimpleNamespace(wait=int))
     chosen = settings.load(home=tmp_path / "home")
     limits = LimitSettings(max_upload_bytes=100)
     with Library(tmp_path / "home", chosen.model_copy(update={"limits": limits})) as library:
@@ -105,3 +106,26 @@ def test_whoever_stops_the_watch_ends_the_recording(
     library.cancel(job.id)
     with pytest.raises(InputError, match="is over"):
         recordings.add(one, 1, b"two")
+
+
+def test_a_recording_that_is_stopped_before_it_is_watched_goes(
+    library: Library, recordings: Recordings
+) -> None:
+    one = recordings.begin(WEBM)
+    job = recordings.add(one, 0, b"one")
+    library.cancel(job.id)
+    assert not file_of(job).exists()
+    assert list((library.home / "live").iterdir()) == []
+    with pytest.raises(InputError, match="is over"):
+        recordings.add(one, 1, b"two")
+
+
+def test_a_recording_that_cannot_be_watched_leaves_nothing(
+    library: Library, recordings: Recordings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memqa.watching._MOST_AT_ONCE", 0)
+    one = recordings.begin(WEBM)
+    with pytest.raises(InputError, match="the most at a time"):
+        recordings.add(one, 0, b"one")
+    assert list((library.home / "uploads").iterdir()) == []
+    assert recordings.begin(WEBM), "the next may begin"

@@ -162,3 +162,10 @@ def test_time_left_is_no_finer_than_it_is_known(seconds: float, said: str) -> No
 )
 def test_sizes_are_in_the_unit_a_person_would_use(count: int, said: str) -> None:
     assert words.size(count) == said
+
+
+def test_only_what_is_watched_is_called_the_camera() -> None:
+    path = "/home/me/camera-tour.mp4"
+    (file,) = cards([], [Job("j", path, "queued")])
+    (live,) = cards([], [Job("j", path, "running", task="live")])
+    assert (file.name, live.name) == ("camera-tour.mp4", "Camera")

@@ -68,6 +68,23 @@ def test_an_upload_leaves_the_cache_and_becomes_a_job(library: FakeLibrary) -> N
     assert library.home / "uploads" in library.added[0].parents
 
 
+def test_an_upload_that_is_refused_leaves_the_cache(
+    library: FakeLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> Path:
+        raise InputError("clip.mp4 is 9.0 GB")
+
+    monkeypatch.setattr(library, "keep_upload", refused)
+    sent = library.home / "page" / "cache" / "hash" / "clip.mp4"
+    page = shelf(library)
+    sent.parent.mkdir()
+    sent.write_bytes(b"x")
+    with pytest.raises(InputError, match=r"9\.0 GB"):
+        page.add_upload({"path": str(sent), "name": "clip.mp4"})
+    assert not sent.exists()
+    assert library.added == []
+
+
 def test_a_browser_cannot_have_other_files_moved(library: FakeLibrary, tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("s", encoding="utf-8")
@@ -332,6 +349,16 @@ def test_a_dismissed_upload_leaves_the_disk(library: FakeLibrary) -> None:
     page.cancel({"job": job.id})
     page.dismiss({"key": job.id})
     assert not film.exists()
+
+
+def test_dismissing_a_watch_never_deletes_the_file_of_a_media(library: FakeLibrary) -> None:
+    film = library.home / "uploads" / "one" / "film.webm"
+    film.parent.mkdir(parents=True)
+    film.write_bytes(b"x")
+    library.kept["f" * 64] = Media("f" * 64, str(film), "video", "indexed", duration_s=2.0)
+    library.queue["j"] = Job("j", str(film), "failed", error="no video", task="live")
+    shelf(library).dismiss({"key": "j"})
+    assert film.exists()
 
 
 def test_a_refused_upload_that_is_gone_cannot_be_tried_again(library: FakeLibrary) -> None:

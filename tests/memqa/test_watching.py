@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from memqa import watching
+from memqa import settings, watching
 from memqa.jobs import Job, Queue
 from memqa.library import Library
 from memqa.recordings import Recordings
 from memqa.store.lock import locked
+from memqa.values import Media
+from memqa.worker import spawn
 from models.errors import InputError
 from tests import media as made
 from tests.memqa.parts import FakeEngines, bytes_under
@@ -141,6 +146,158 @@ def test_a_recording_that_is_stopped_is_seen_to_its_end_and_plays(
     assert not Path(media.path).exists()
 
 
+def begun(library: Library, path: Path, content: bytes) -> Job:
+    """Note a recording that is remembered, whose watcher died."""
+    queue, media = Queue(library.home), Media("v" * 64, str(path), "video", "indexing")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    job = watching.start(library.settings, str(path), method="auto", is_recording=True)
+    assert queue.begin_live(job.id) is not None
+    queue.identify(job.id, media)
+    return queue.get(job.id)
+
+
+def test_a_recording_whose_watcher_died_is_made_one_that_plays_once(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = made.video(tmp_path / "film.webm", shots=(40, 40), fps=5, codec="libvpx").read_bytes()
+    path = library.home / "uploads" / "one" / "camera-1.webm"
+    spawned: list[tuple[str, ...]] = []
+    monkeypatch.setattr(
+        "memqa.watching.spawn",
+        lambda _, *more, told: spawned.append((*more, told)) or SimpleNamespace(wait=int),
+    )
+    job = begun(library, path, film)
+    spawned.clear()
+    with ThreadPoolExecutor(4) as pool:
+        looks = list(pool.map(lambda _: library.jobs(), range(8)))
+    assert spawned == [("--live", job.id, "--rewrite", "")], "no look at the jobs does it itself"
+    assert {one.state for jobs in looks for one in jobs} == {"running"}
+    assert spawn(library.settings, *spawned[0][:-1]).wait(60) == 0
+    watching.rewrite(library.home, job.id)  # whoever comes second finds it done
+    assert library.jobs()[0].state == "done"
+    assert probe(path).duration_s == pytest.approx(16, abs=0.5)
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
+    assert list((library.home / "live").iterdir()) == []
+
+
+def test_a_recording_that_could_not_be_rewritten_stays_and_its_job_ends(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = library.home / "uploads" / "one" / "camera-1.webm"
+    monkeypatch.setattr("memqa.watching.spawn", lambda *_, **__: SimpleNamespace(wait=int))
+    begun(library, path, b"bytes")
+    assert library.jobs()[0].state == "running"
+    monkeypatch.setattr("memqa.watching._LONGEST_START_S", 0.0)
+    assert library.jobs()[0].state == "done"
+    assert path.read_bytes() == b"bytes"
+
+
+def test_a_recording_of_which_nothing_is_remembered_goes(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = library.home / "uploads" / "one" / "camera-1.webm"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"bytes")
+    monkeypatch.setattr("memqa.watching.spawn", lambda *_, **__: SimpleNamespace(wait=int))
+    watching.start(library.settings, str(path), method="auto", is_recording=True)
+    monkeypatch.setattr("memqa.watching._LONGEST_START_S", 0.0)
+    assert library.jobs()[0].state == "failed"
+    assert not path.exists()
+
+
+def test_a_file_of_another_media_is_not_watched(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memqa.watching.spawn", lambda *_, **__: SimpleNamespace(wait=int))
+    upload = library.home / "uploads" / "one" / "film.webm"
+    upload.parent.mkdir(parents=True)
+    upload.write_bytes(b"bytes")
+    link = tmp_path / "link.webm"
+    link.symlink_to(upload)
+    note = tmp_path / "story.md"
+    note.write_text("# Heron\n\nIt waits at the weir.\n", encoding="utf-8")
+    library.add(note)
+    for path in (upload, link, note):
+        with pytest.raises(InputError, match="in the library already"):
+            library.live(str(path), wait=False)
+        with pytest.raises(InputError, match="in the library already"):
+            library.live(str(path))
+    assert library.jobs() == []
+    assert upload.exists()
+
+
+@pytest.mark.usefixtures("watchers")
+def test_a_file_that_is_watched_by_its_address_is_never_touched(
+    library: Library, tmp_path: Path
+) -> None:
+    film = made.video(tmp_path / "film.webm", shots=(40,), fps=5, codec="libvpx")
+    content = film.read_bytes()
+    job = library.live(str(film), wait=False)
+    until(library, job, lambda now: now.media_id)
+    library.cancel(job.id)
+    assert until(library, job, is_over).state == "done"
+    assert film.read_bytes() == content
+
+
+def test_a_source_is_watched_once_and_only_so_many_at_a_time(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = threading.Event()
+    monkeypatch.setattr("memqa.watching.spawn", lambda *_, **__: SimpleNamespace(wait=gate.wait))
+
+    def pressed(address: str) -> str:
+        try:
+            return library.live(address, wait=False).id
+        except InputError as exc:
+            return str(exc)
+
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(pressed, ["http://127.0.0.1:9/gate?channel=1"] * 4))
+    assert sum("is being watched already" in one for one in told) == 3
+    assert not any("channel" in one for one in told)
+    library.live("http://127.0.0.1:9/gate?channel=2", wait=False)  # another camera, one name
+    library.live("webcam", wait=False)
+    assert "is being watched already" in pressed("webcam")
+    job = library.live("screen", wait=False)
+    assert "the most at a time" in pressed("http://127.0.0.1:9/yard")
+    library.cancel(job.id)
+    library.live("http://127.0.0.1:9/yard", wait=False)
+    gate.set()
+
+
+def test_a_watcher_that_ended_leaves_no_process(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    monkeypatch.setattr("memqa.watching.spawn", lambda *_, **__: started)
+    job = library.live("http://127.0.0.1:9/?key=secret", wait=False)
+    assert job.id in watching._told
+    assert started.stdin is not None
+    started.stdin.close()
+    deadline = time.monotonic() + 30
+    while job.id in watching._told:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert started.returncode is not None, "nobody asked for it"
+
+
+def test_old_watches_leave_the_queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memqa.jobs._KEEP_FINISHED", 2)
+    queue = Queue(tmp_path)
+    for _ in range(5):
+        queue.finish(queue.submit_live("webcam").id, "done")
+    assert len(queue.all()) == 2
+
+
+def test_what_is_over_stays_as_it_ended(tmp_path: Path) -> None:
+    queue = Queue(tmp_path)
+    job = queue.submit_live("webcam")
+    queue.finish(job.id, "done")
+    queue.finish(job.id, "failed", error="late")
+    assert (queue.get(job.id).state, queue.get(job.id).error) == ("done", None)
+
+
 def test_files_and_live_sources_do_not_wait_for_each_other(tmp_path: Path) -> None:
     queue = Queue(tmp_path)
     live = queue.submit_live("webcam")
@@ -163,11 +320,13 @@ def test_a_watch_that_never_began_is_given_up(
 ) -> None:
     queue = Queue(tmp_path)
     job = queue.submit_live("webcam")
-    assert not watching.settle(tmp_path, queue.all()), "it may be on its way"
+    chosen = settings.load(home=tmp_path)
+    assert not watching.settle(chosen, queue.all()), "it may be on its way"
     monkeypatch.setattr("memqa.watching._LONGEST_START_S", 0.0)
     with locked(tmp_path / "locks" / f"live-{job.id}.lock"):
-        assert not watching.settle(tmp_path, queue.all())
-    assert watching.settle(tmp_path, queue.all())
+        assert not watching.settle(chosen, queue.all())
+    assert watching.settle(chosen, queue.all())
+    assert not watching.settle(chosen, [job]), "it is over, whatever was seen of it before"
     assert queue.get(job.id).state == "failed"
 
 
