@@ -272,8 +272,8 @@ hear("shelf", ({ reach }) => {
   if (isGoing && !followed) look();
 });
 // "Now" is no place in a player that a question could be asked at.
-hear("time", ({ seconds, kind }) => {
-  if (followed && isShown && seconds != null) tell("time", { seconds: null, kind });
+hear("time", ({ seconds, kind, media }) => {
+  if (followed && isShown && seconds != null) tell("time", { seconds: null, kind, media });
 });
 addEventListener("beforeunload", (event) => { if (camera) event.preventDefault(); });
 look();

@@ -71,7 +71,7 @@ const draw = (found) => {
   one('[data-below="time"]').hidden = isDocument;
   if (!isDocument) view.append(player(found));
   choose(chosen[isDocument ? "read" : "watched"]);
-  tell("time", { seconds: isDocument ? null : 0, kind: found.kind });
+  tell("time", { seconds: isDocument ? null : 0, kind: found.kind, media: found.media });
 };
 
 const player = (found) => {
@@ -137,7 +137,7 @@ const seek = (seconds, flash) => {
 const tick = (seconds) => {
   moveHead(seconds);
   markHere(seconds);
-  tell("time", { seconds, kind: opened?.kind });
+  tell("time", { seconds, kind: opened?.kind, media: opened?.media });
 };
 
 one(".subtitles").addEventListener("click", async () => {
@@ -256,6 +256,7 @@ hear("forgotten", ({ media }) => {
   view.replaceChildren();
   root.classList.add("nothing");
   delete document.querySelector("#memqa-desk").dataset.stage;
+  tell("time", { seconds: null });
   history.replaceState(null, "", `${location.pathname}${location.search}`);
 });
 // Time line, outline and memory grow with what is remembered.

@@ -139,6 +139,8 @@ class Talk:
         """Give the turns of a chat, those stopped and the one in the making among them."""
         kept = [_shown(turn) for turn in self._library.turns(chat)]
         last, version = self._asking.now(chat)
+        if last is not None and last.running:  # kept already, it has not heard so yet
+            kept = [one for one in kept if one.at < last.at]
         turns = sorted([*kept, *self._asking.left(chat)], key=lambda turn: turn.at)
         if last is None or last.id in {one.id for one in kept}:
             return turns, version
