@@ -191,8 +191,9 @@ class Shelf:
         )
 
     def _add(self, path: Path) -> dict[str, Any]:
-        self._added.add(self._library.add(path, wait=False).id)
-        return {"said": ""}
+        job = self._library.add(path, wait=False).id
+        self._added.add(job)
+        return {"said": "", "job": job}
 
     def _said(self) -> str:
         """Say of the files just added that they were in the library already; each once."""
