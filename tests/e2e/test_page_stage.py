@@ -156,7 +156,9 @@ def test_what_is_heard_later_becomes_subtitles_too(page: Page) -> None:
     page.wait_for_selector(".title:text-is('sample.mp4')")
     assert page.is_hidden(".subtitles")
     page.unroute("**/component_server/")
-    page.evaluate("memqa.tell('shelf', { reach: {}, ready: 2, line: 'asks all 2 media' })")
+    page.evaluate(
+        "memqa.tell('shelf', { reach: {}, ready: 2, line: 'asks all 2 media', placeholder: 'Ask' })"
+    )
     page.wait_for_selector(".subtitles", state="visible")
     heard = "[...document.querySelector('video').textTracks[0].cues].map(one => one.text).join(' ')"
     assert "my fellow Americans" in page.evaluate(heard)
