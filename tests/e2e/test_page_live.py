@@ -61,7 +61,7 @@ def test_a_wrong_address_says_why(page: Page) -> None:
     page.wait_for_selector(".live-problem:has-text('cannot be watched')", timeout=SEEN_MS)
     look(page, "live-refused")
     page.click("#memqa-watch >> text=Close")
-    assert page.locator(LIVE_CARD).count() == 0
+    page.wait_for_selector(LIVE_CARD, state="detached")
     assert page.is_visible(".welcome-holder")
 
 
