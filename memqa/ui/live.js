@@ -35,17 +35,17 @@ const look = async () => {
 };
 
 const draw = async (found) => {
-  const before = theOne()?.media;
+  const before = theOne();
   going = found.going;
   if (!followed && going.length) follow(going.at(-1).job);
   // It may be told of what was followed when this was asked.
-  if (found.over && found.over.job === followed) return leave(found.over);
+  if (found.over && found.over.job === followed) return leave(found.over, before?.name);
   if (found.over?.error) complain(found.over.error);
   const now = theOne();
   if (!now) return;
   if (now.picture) picture.src = now.picture;
   drawBar(now);
-  if (now.media && now.media !== before) arrived(now);
+  if (now.media && now.media !== before?.media) arrived(now);
 };
 
 const follow = (job) => {
@@ -116,10 +116,9 @@ const tellOnce = (words) => {
 };
 
 // It is over: the player takes the place of the picture, or the dialog says what went wrong.
-const leave = ({ job, media, error }) => {
+const leave = ({ job, media, error }, name) => {
   if (camera?.job === job) release();
   const wasAsked = asked === job;
-  const name = theOne()?.name;
   [followed, stopping] = [null, null];
   if (wasAsked) waitFor(null);
   tellOnce(name ? `No longer watched: ${name}` : "");
