@@ -60,6 +60,8 @@ const follow = async (version) => {
     }
     if (mine !== following) return;
     version = news.version;
+    // Nothing is told of a chat that was deleted elsewhere: what is left of it is looked up.
+    if (!news.html) return void load(chat, { quiet: true }).catch(() => setRunning(false));
     drawTurn(news.html);
     if (!news.running) {
       setRunning(false);
@@ -79,10 +81,12 @@ const drawTurn = (html) => {
   const holder = document.createElement("template");
   holder.innerHTML = html;
   const next = holder.content.firstElementChild;
-  // A turn that was kept has another name from then on.
-  const was = log.querySelector(`[data-key="${CSS.escape(next.dataset.was ?? "")}"]`);
-  if (was) was.dataset.key = next.dataset.key;
-  const old = log.querySelector(`[data-key="${CSS.escape(next.dataset.key)}"]`);
+  // A turn that was kept has another name from then on; it may stand here under both.
+  const named = (key) => log.querySelector(`.turn[data-key="${CSS.escape(key ?? "")}"]`);
+  const was = named(next.dataset.was);
+  if (was && named(next.dataset.key)) was.remove();
+  else if (was) was.dataset.key = next.dataset.key;
+  const old = named(next.dataset.key);
   const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
   if (old) {
     const shell = document.createElement("div");
@@ -101,35 +105,54 @@ const showWhole = (turn) => {
   if (turn) log.scrollTop = turn.offsetTop - log.offsetTop;
 };
 
+// The chat that was asked for last is the one that is asked, even where it is still being opened.
+const settled = async () => {
+  for (let waited; waited !== opening;) {
+    waited = opening;
+    await waited;
+  }
+};
 const begin = async (verb, data) => {
   if (isRunning()) return false;
   problem.textContent = "";
   setRunning(true);
+  await settled();
+  setRunning(true);
+  const mine = ++moves;
   try {
-    await opening;
-    setRunning(true);
-    moves += 1;
     const found = await call(server, verb, { chat, ...data });
-    moves += 1;
-    chat = found.chat;
-    one(".start")?.remove();
-    drawTurn(found.html);
-    log.scrollTop = log.scrollHeight;
-    follow(found.version);
+    if (mine === moves) drawBegun(found);
+    else await comeBackTo(found.chat);
     return true;
   } catch (error) {
     problem.textContent = error.message;
-    setRunning(false);
+    // It may be another tab's answer that stands in the way.
+    if (mine === moves) await load(chat, { quiet: true }).catch(() => setRunning(false));
     return false;
   }
+};
+const drawBegun = (found) => {
+  moves += 1;
+  chat = found.chat;
+  one(".start")?.remove();
+  drawTurn(found.html);
+  log.scrollTop = log.scrollHeight;
+  follow(found.version);
+};
+// Meanwhile something was opened: another chat, which stays, or the same without this question.
+const comeBackTo = async (asked) => {
+  await settled();
+  if (chat === asked) await load(chat, { quiet: true }).catch(() => {});
 };
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   const words = question.value.trim();
-  if (!words || !(await begin("ask", { question: words, at }))) return;
-  question.value = "";
-  grow();
+  if (!words || isRunning()) return;
+  write("");
+  if (await begin("ask", { question: words, at })) forgetMoment();
+  // What was written since then stays too.
+  else write([words, question.value].filter(Boolean).join("\n"));
 });
 const stop = () => call(server, "stop", { chat }).catch(() => {});
 one(".stop").addEventListener("click", stop);
@@ -151,8 +174,10 @@ const ACTS = {
     closeMore();
   },
   drop: async () => {
-    moves += 1;
-    show(await call(server, "drop", { chat }));
+    const mine = ++moves;
+    const found = await call(server, "drop", { chat });
+    if (mine !== moves) return;
+    show(found);
     closeMore();
     live.textContent = "The chat is deleted.";
     question.focus();
@@ -218,6 +243,10 @@ log.addEventListener("toggle", async (event) => {
   }
 }, true);
 
+const write = (words) => {
+  question.value = words;
+  grow();
+};
 const grow = () => {
   question.style.height = "auto";
   question.style.height = `${Math.min(question.scrollHeight, 160)}px`;
@@ -232,12 +261,14 @@ question.addEventListener("keydown", (event) => {
     const asked = [...log.querySelectorAll(".turn")].at(-1)?.dataset.question;
     if (!asked) return;
     event.preventDefault();
-    question.value = asked;
-    grow();
+    write(asked);
   }
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
+  if (event.key !== "Escape" || event.defaultPrevented || event.isComposing) return;
+  // In another box, Escape is about what is written there.
+  const box = event.target.closest?.("input:not([type=checkbox]), textarea, select");
+  if ((box && box !== question) || document.querySelector("dialog[open]")) return;
   if (one(".chat-more").open) {
     closeMore();
     one(".chat-more > summary").focus();
@@ -251,18 +282,29 @@ one(".chats").addEventListener("change", (event) => load(event.target.value).cat
 one(".new-chat").addEventListener("click", () =>
   load("new").then(() => question.focus()).catch(tellProblem));
 
-// "ask at 12:04": the question then means what was known by that moment.
+// "ask at 12:04": the question then means what was known by that moment, once, and only while the
+// button says so.
 const moment = one(".moment");
-hear("time", ({ seconds, kind }) => {
-  moment.hidden = kind === "document" || seconds == null;
-  moment.dataset.seconds = seconds ?? "";
-  if (at == null) one(".moment span").textContent = `ask at ${clock(seconds ?? 0)}`;
+let media = null;
+const drawMoment = () => {
+  moment.setAttribute("aria-pressed", String(at != null));
+  const seconds = at ?? Number(moment.dataset.seconds);
+  moment.querySelector("span").textContent = `${at == null ? "ask" : "asking"} at ${clock(seconds)}`;
+};
+const forgetMoment = () => {
+  at = null;
+  drawMoment();
+};
+hear("time", (now) => {
+  moment.hidden = now.kind === "document" || now.seconds == null;
+  moment.dataset.seconds = now.seconds ?? "";
+  if (moment.hidden || now.media !== media) at = null;
+  media = now.media;
+  drawMoment();
 });
 moment.addEventListener("click", () => {
   at = at == null ? Number(moment.dataset.seconds) : null;
-  moment.setAttribute("aria-pressed", String(at != null));
-  const seconds = at ?? Number(moment.dataset.seconds);
-  one(".moment span").textContent = at == null ? `ask at ${clock(seconds)}` : `asking at ${clock(seconds)}`;
+  drawMoment();
 });
 
 let line = null;

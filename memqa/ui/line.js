@@ -48,8 +48,13 @@ const showAttention = async () => {
 };
 
 const growLine = async (before) => {
-  const { timeline } = await call(server, "open_media", { media: before.media }).catch(() => ({}));
+  const found = await call(server, "open_media", { media: before.media }).catch(() => ({}));
+  const { timeline, cues } = found;
   if (!timeline || opened !== before) return;
+  const heard = new Set(before.cues.map(({ start, text }) => `${start} ${text}`));
+  const news = cues.filter(({ start, text }) => !heard.has(`${start} ${text}`));
+  addCues(view.querySelector("video"), news, before.kind);
+  before.cues = cues;
   const looks = line()?.style.cssText ?? "";
   const drawn = one(".attended")?.innerHTML ?? "";
   const words = one(".attention-words")?.textContent ?? "";

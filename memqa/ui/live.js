@@ -4,6 +4,8 @@ const { call, tell, hear, clock, openTab } = window.memqa;
 const one = (selector) => element.querySelector(selector);
 const dialog = one("dialog");
 const problem = one(".live-problem");
+const doing = one(".live-doing");
+const told = one(".live-told");
 const live = one(".live-view");
 const [preview, picture, waiting] = ["video", ".live-picture", ".live-waiting"].map(one);
 const screen = one(".live-screen");
@@ -13,17 +15,18 @@ let camera = null;     // the recording of this tab
 let followed = null;   // the job that stands in the stage
 let going = [];
 let asked = null;      // the address that the dialog waits for
-let isStopping = false;
+let stopping = null;   // the job that was told to stop
 let isShown = false;
 let reached = {};
 let timer = 0;
 
 const stage = () => document.querySelector("#memqa-stage .stage");
+const isStopping = () => followed !== null && stopping === followed;
 const theOne = () => going.find(({ job }) => job === followed);
 
 const look = async () => {
   clearTimeout(timer);
-  const isOwn = camera?.job === followed && !isStopping;
+  const isOwn = camera?.job === followed && !isStopping();
   const wanted = isShown && !isOwn && !document.hidden ? followed : null;
   const found = await call(server, "look", { job: followed, picture: wanted }).catch(() => null);
   if (found) await draw(found);
@@ -32,20 +35,21 @@ const look = async () => {
 };
 
 const draw = async (found) => {
-  const before = theOne()?.media;
+  const before = theOne();
   going = found.going;
   if (!followed && going.length) follow(going.at(-1).job);
-  if (found.over) return leave(found.over);
+  // It may be told of what was followed when this was asked.
+  if (found.over && found.over.job === followed) return leave(found.over, before?.name);
+  if (found.over?.error) complain(found.over.error);
   const now = theOne();
   if (!now) return;
   if (now.picture) picture.src = now.picture;
   drawBar(now);
-  if (now.media && now.media !== before) arrived(now);
+  if (now.media && now.media !== before?.media) arrived(now);
 };
 
 const follow = (job) => {
   followed = job;
-  isStopping = false;
   picture.removeAttribute("src");
   const named = new URLSearchParams(location.hash.slice(1)).get("media");
   const other = document.querySelector("#memqa-desk").dataset.stage && !asked && !camera;
@@ -54,12 +58,20 @@ const follow = (job) => {
 
 // From now on there is something to ask, and a time line that grows.
 const arrived = ({ media }) => {
-  if (asked) {
-    asked = null;
+  if (asked === followed) {
+    waitFor(null);
     dialog.close();
     openTab("ask");
   }
   if (isShown) tell("show", { media, start: null, end: null, page: null, boxes: [] });
+};
+
+// While an address is being reached, it cannot be asked for again.
+const waitFor = (job) => {
+  asked = job;
+  const button = one(".live-address button");
+  if (button) button.disabled = asked !== null;
+  doing.textContent = asked ? "Connecting…" : "";
 };
 
 const showIt = (shown) => {
@@ -77,7 +89,7 @@ const showIt = (shown) => {
   drawScreen();
 };
 const drawScreen = () => {
-  const isOwn = Boolean(camera) && camera.job === followed && !isStopping;
+  const isOwn = Boolean(camera) && camera.job === followed && !isStopping();
   preview.hidden = !isOwn;
   picture.hidden = isOwn || !picture.getAttribute("src");
   waiting.hidden = isOwn || !picture.hidden;
@@ -87,22 +99,29 @@ const drawScreen = () => {
 const drawBar = (now) => {
   const text = (selector, words) => { live.querySelector(selector).textContent = words; };
   const seconds = camera?.job === now.job ? (performance.now() - camera.began) / 1000 : now.seconds;
-  text(".live-clock", isStopping ? "" : clock(seconds));
-  text(".live-word", isStopping ? "Stopping" : "Live");
+  const word = isStopping() ? "Stopping" : "Live";
+  text(".live-clock", isStopping() ? "" : clock(seconds));
+  text(".live-word", word);
+  tellOnce(`${word}: ${now.name}`);
   text(".live-name", now.name);
   const reach = reached[now.media]?.startsWith("can be asked") ? reached[now.media] : now.line;
-  text(".live-line", isStopping ? "what was seen is being put in order" : reach);
+  text(".live-line", isStopping() ? "what was seen is being put in order" : reach);
   text(".live-waiting", now.line ? `${now.line}…` : "Connecting…");
-  live.querySelector(".live-stop").hidden = isStopping;
-  live.classList.toggle("stopping", isStopping);
+  live.querySelector(".live-stop").hidden = isStopping();
+  live.classList.toggle("stopping", isStopping());
   drawScreen();
+};
+const tellOnce = (words) => {
+  if (told.textContent !== words) told.textContent = words;
 };
 
 // It is over: the player takes the place of the picture, or the dialog says what went wrong.
-const leave = ({ job, media, error }) => {
+const leave = ({ job, media, error }, name) => {
   if (camera?.job === job) release();
-  const wasAsked = asked;
-  [followed, asked, isStopping] = [null, null, false];
+  const wasAsked = asked === job;
+  [followed, stopping] = [null, null];
+  if (wasAsked) waitFor(null);
+  tellOnce(name ? `No longer watched: ${name}` : "");
   going = going.filter((other) => other.job !== job);
   showIt(false);
   if (error) {
@@ -114,10 +133,7 @@ const leave = ({ job, media, error }) => {
   if (going.length) look();
 };
 
-const say = (words, isError = true) => {
-  problem.textContent = words;
-  problem.classList.toggle("error", isError);
-};
+const say = (words) => { problem.textContent = words; };
 
 const complain = (words) => {
   if (!dialog.open) dialog.showModal();
@@ -154,10 +170,12 @@ const startCamera = async () => {
     for (const track of stream.getTracks()) track.stop();
     throw error;
   }
-  const { recorder } = camera;
+  const mine = camera;
+  const { recorder } = mine;
   recorder.addEventListener("dataavailable", ({ data }) => send(data));
-  recorder.addEventListener("stop", () => camera && end(camera));
-  for (const track of stream.getTracks()) track.addEventListener("ended", () => stop());
+  recorder.addEventListener("stop", () => camera === mine && end(mine));
+  // A camera that is unplugged ends its own recording, whatever else is watched here.
+  for (const track of stream.getTracks()) track.addEventListener("ended", () => stopCamera(mine));
   recorder.start(PIECE_MS);
   preview.srcObject = stream;
   preview.muted = true;
@@ -214,21 +232,33 @@ const release = () => {
   showIt(isShown && Boolean(followed));
 };
 
-const stop = async () => {
-  isStopping = true;
+const stopCamera = (mine) => {
+  if (camera !== mine) return;
+  stopping = mine.job ?? stopping;
   const now = theOne();
   if (now) drawBar(now);
-  if (camera && (!followed || camera.job === followed)) {
-    if (camera.recorder.state !== "inactive") camera.recorder.stop();
-  } else if (followed) {
-    await call(server, "stop", { job: followed }).catch((error) => console.warn(error));
+  if (mine.recorder.state !== "inactive") mine.recorder.stop();
+};
+const stop = async () => {
+  if (camera && (!followed || camera.job === followed)) return stopCamera(camera);
+  const job = followed;
+  if (!job) return;
+  stopping = job;
+  const now = theOne();
+  if (now) drawBar(now);
+  try {
+    await call(server, "stop", { job });
+  } catch (error) {
+    if (stopping === job) stopping = null;
+    complain(error.message);
+    look();
   }
 };
 
 // What begins and ends it.
 document.addEventListener("click", (event) => {
   if (!event.target.closest?.("[data-watch-live]")) return;
-  say("");
+  if (!asked) say("");
   dialog.showModal();
 });
 one(".live-close").addEventListener("click", () => dialog.close());
@@ -239,13 +269,16 @@ one(".live-camera").addEventListener("click", async ({ currentTarget: button }) 
 });
 one(".live-address")?.addEventListener("submit", async (event) => {
   event.preventDefault();
-  say("Connecting…", false);
+  if (asked) return;
+  say("");
+  waitFor("soon");
   try {
     const { job } = await call(server, "watch", { address: one('[name="address"]').value });
-    asked = job;
+    waitFor(job);
     follow(job);
     look();
   } catch (error) {
+    waitFor(null);
     say(error.message);
   }
 });
@@ -260,6 +293,7 @@ live.addEventListener("click", (event) => {
 hear("show", ({ media, start }) => {
   const chosen = start == null && going.find((other) => other.media === media);
   if (chosen && chosen.job !== followed) {
+    if (asked === followed) waitFor(null);
     followed = chosen.job;
     picture.removeAttribute("src");
     drawBar(chosen);
@@ -272,8 +306,8 @@ hear("shelf", ({ reach }) => {
   if (isGoing && !followed) look();
 });
 // "Now" is no place in a player that a question could be asked at.
-hear("time", ({ seconds, kind }) => {
-  if (followed && isShown && seconds != null) tell("time", { seconds: null, kind });
+hear("time", ({ seconds, kind, media }) => {
+  if (followed && isShown && seconds != null) tell("time", { seconds: null, kind, media });
 });
 addEventListener("beforeunload", (event) => { if (camera) event.preventDefault(); });
 look();

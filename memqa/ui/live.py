@@ -127,7 +127,8 @@ def live_part(view: LiveView, *, with_address: bool) -> gr.HTML:
 
 
 def _skeleton(with_address: bool) -> Safe:
-    return el("div", _dialog(with_address), _view())
+    told = el("p", class_="live-told sr", role="status")
+    return el("div", _dialog(with_address), _view(), told)
 
 
 def _view() -> Safe:
@@ -163,6 +164,7 @@ def _dialog(with_address: bool) -> Safe:
         ),
         _camera(),
         _address() if with_address else None,
+        el("p", class_="live-doing", role="status"),
         el("p", class_="live-problem error", role="alert"),
         el("button", "Close", type="button", class_="live-close"),
         id="memqa-watch",

@@ -6,6 +6,8 @@ const frameAt = (media, at) => {
   if (!frames.has(key)) {
     if (frames.size > 100) frames.delete(frames.keys().next().value);
     frames.set(key, call(server, "frame", { media, at, small: true }).then(({ url }) => url));
+    const forget = () => frames.delete(key);
+    frames.get(key).then((url) => url || forget(), forget);
   }
   return frames.get(key);
 };
@@ -22,20 +24,34 @@ const fillFrames = async () => {
     holder.dataset.filled = "";
   }
 };
-memoryPanel.addEventListener("click", (event) => {
-  const mark = event.target.closest(".held");
-  if (mark) seek(Number(mark.dataset.start), true);
+// Of the many stretches of the strip one is a stop of the Tab key; arrows go along them.
+memoryPanel.addEventListener("keydown", (event) => {
+  const held = event.target.closest(".held");
+  if (!held || event.ctrlKey || event.metaKey || event.altKey) return;
+  const strip = held.parentElement;
+  const next = {
+    ArrowRight: held.nextElementSibling, ArrowLeft: held.previousElementSibling,
+    Home: strip.firstElementChild, End: strip.lastElementChild,
+  }[event.key];
+  if (next === undefined) return;
+  event.preventDefault();
+  event.stopPropagation();
+  if (!next) return;
+  for (const other of strip.children) other.tabIndex = other === next ? 0 : -1;
+  next.focus();
 });
 
 // Totals are all that the memory keeps, so its course is drawn from when this page began to look.
 const courses = new Map();
 const grow = () => {
+  const holder = one(".growth");
+  if (!holder) return;
   const { media, seen, merged } = one(".memory").dataset;
   if (!courses.has(media)) courses.set(media, []);
   const course = courses.get(media);
+  if (course.at(-1)?.seen > Number(seen)) course.length = 0; // it is being read anew
   if (course.at(-1)?.seen !== Number(seen)) course.push({ seen: Number(seen), merged: Number(merged) });
-  const holder = one(".growth");
-  if (!holder || course.length < 3) return;
+  if (course.length < 3) return;
   const [first, last] = [course[0], course.at(-1)];
   const across = (point) => (100 * (point.seen - first.seen)) / (last.seen - first.seen);
   const up = (point) => 28 - (26 * (point.merged - first.merged)) / Math.max(1, last.merged - first.merged);

@@ -48,16 +48,17 @@ def _strip(view: MemoryView) -> Safe:
     length_s = view.length_s or 1.0
     cells = [
         el(
-            "span",
+            "a",
             class_="held",
             style=f"left:{100 * cell.start_s / length_s:.3f}%;"
             f"width:{100 * (cell.end_s - cell.start_s) / length_s:.3f}%;"
             f"--shade:{cell.shade:.2f}",
-            data_start=cell.start_s,
-            data_end=cell.end_s,
             data_quote=cell.told,
+            aria_label=cell.told,
+            tabindex=-1 if at else 0,
+            **lead(view.media_id, TimeSpan(cell.start_s, cell.end_s)),
         )
-        for cell in view.cells
+        for at, cell in enumerate(view.cells)
     ]
     ends = (
         el("span", "0:00"),

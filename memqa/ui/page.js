@@ -105,6 +105,15 @@
     hidePopover();
     tell("show", placeOf(anchor));
   };
+  // The place that the page's own address names, as an anchor.
+  const addressed = () => {
+    const anchor = document.createElement("a");
+    anchor.setAttribute("href", location.hash);
+    return anchor;
+  };
+  addEventListener("hashchange", () => {
+    if (location.hash.startsWith("#media=")) show(addressed());
+  });
   document.addEventListener("click", (event) => {
     const anchor = event.target.closest?.('a[href^="#media="]');
     if (!anchor || event.metaKey || event.ctrlKey || event.shiftKey) return;
@@ -115,32 +124,42 @@
   // What a chip or a mark on the time line stands for, before it is clicked.
   const popover = document.createElement("div");
   popover.className = "popover";
+  popover.id = "memqa-popover";
   popover.setAttribute("role", "tooltip");
   popover.hidden = true;
   let waiting = 0;
+  let approached = 0;
+  let told = null;
   const hidePopover = () => {
+    approached += 1;
     clearTimeout(waiting);
     popover.hidden = true;
+    told?.removeAttribute("aria-describedby");
+    told = null;
   };
-  const fillPopover = async (source) => {
-    popover.replaceChildren();
+  const described = async (source) => {
     const text = document.createElement("p");
     text.textContent = source.dataset.quote;
-    popover.append(text);
+    const parts = [text];
     if (source.dataset.thumbnail !== undefined && window.memqa.thumb) {
       const url = await window.memqa.thumb(source.dataset.evidence).catch(() => null);
       if (url) {
         const picture = document.createElement("img");
         picture.alt = "";
         picture.src = url;
-        popover.prepend(picture);
+        parts.unshift(picture);
         await picture.decode().catch(() => {});
       }
     }
+    return parts;
   };
   const showPopover = async (source) => {
-    await fillPopover(source);
-    if (!source.isConnected) return;
+    const mine = approached;
+    const parts = await described(source);
+    if (mine !== approached || !source.isConnected) return;
+    popover.replaceChildren(...parts);
+    told = source;
+    source.setAttribute("aria-describedby", popover.id);
     (document.querySelector("#memqa-desk") ?? document.body).append(popover);
     popover.hidden = false;
     const from = source.getBoundingClientRect();
@@ -160,6 +179,7 @@
     if (event.target.matches?.(":focus-visible")) approach(event);
   });
   document.addEventListener("focusout", hidePopover);
+  document.documentElement.addEventListener("pointerleave", hidePopover);
   document.addEventListener("scroll", hidePopover, true);
 
   // Keys that work wherever nothing is being typed.
@@ -169,7 +189,8 @@
     if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return;
     if (typing(event.target)) return;
     const onControl = event.target.closest?.("button, a, summary, input, video, [role=slider]");
-    if (event.key === " " && onControl) return;
+    // Space scrolls what can be scrolled and has the focus.
+    if (event.key === " " && (onControl || event.target.matches?.("[tabindex='0']"))) return;
     if (["ArrowLeft", "ArrowRight"].includes(event.key) && event.target.closest?.("video, [role=slider]")) return;
     const key = KEYS[event.key];
     if (!key) return;
@@ -206,5 +227,5 @@
     }
   };
 
-  window.memqa = { call, tell, hear, morph, morphNode, clock, placeOf, openTab, thumb: null };
+  window.memqa = { call, tell, hear, morph, morphNode, clock, placeOf, addressed, openTab, thumb: null };
 })();

@@ -24,21 +24,21 @@ def poster(media: Media) -> str | None:
     if media.kind == "audio":
         return None
     at_s = min(10.0, 0.2 * (media.duration_s or 0.0))
-    return _poster(media.id, media.path, media.kind, at_s)
+    try:
+        return _poster(media.id, media.path, media.kind, at_s)
+    except (MemqaError, OSError):  # not kept: the file may come back
+        return None
 
 
 @lru_cache(maxsize=512)
-def _poster(_media_id: str, path: str, kind: str, at_s: float) -> str | None:
-    try:
-        if kind == "video":
-            from vidmem.video import frame_at
+def _poster(_media_id: str, path: str, kind: str, at_s: float) -> str:
+    if kind == "video":
+        from vidmem.video import frame_at
 
-            return as_url(frame_at(Path(path), at_s, width_px=POSTER_PX), "image/jpeg")
-        from docmem.parse import page_picture
+        return as_url(frame_at(Path(path), at_s, width_px=POSTER_PX), "image/jpeg")
+    from docmem.parse import page_picture
 
-        return as_url(_as_jpeg(page_picture(path, 1, width_px=POSTER_PX)), "image/jpeg")
-    except (MemqaError, OSError):
-        return None
+    return as_url(_as_jpeg(page_picture(path, 1, width_px=POSTER_PX)), "image/jpeg")
 
 
 def still(media: Media, at_s: float, *, width_px: int = STILL_PX) -> str:

@@ -8,18 +8,22 @@ let place = null;
 
 // The places of the answer on show; asked for once for each question and document.
 let hitsOf = "";
+let lookups = 0;
 const loadHits = async () => {
-  const { chat, question } = asked();
-  const wanted = `${opened.media} ${chat} ${question}`;
+  const { chat, key: turn } = asked();
+  const { media } = opened;
+  const wanted = `${media} ${chat} ${turn}`;
   if (hitsOf === wanted || findBox.value.trim()) return;
-  const answered = question
-    ? await call(server, "hits", { media: opened.media, chat, question }).catch(() => NOTHING)
-    : NOTHING;
-  hitsOf = wanted;
-  found = { ...answered, words: "" };
+  const mine = ++lookups;
+  const answered = turn ? await call(server, "hits", { media, chat, turn }).catch(() => null) : NOTHING;
+  // Another document, or another answer, may have come on show meanwhile.
+  if (mine !== lookups || findBox.value.trim()) return;
+  hitsOf = answered ? wanted : "";
+  found = { ...(answered ?? NOTHING), words: "" };
   hit = -1;
 };
 const forgetHits = () => {
+  lookups += 1;
   findBox.value = "";
   [found, hit, place, hitsOf] = [NOTHING, -1, null, ""];
 };
@@ -44,6 +48,7 @@ const drawHits = () => {
 const read = async (wanted, mine) => {
   if (wanted.evidence) leaveFinding();
   await loadHits();
+  if (mine !== shown) return;
   const at = found.hits.findIndex(({ evidence }) => evidence === wanted.evidence);
   if (wanted.evidence) hit = at;
   await turnTo(wanted, mine);
@@ -60,13 +65,22 @@ const turnTo = async (wanted, mine) => {
   });
   if (mine !== undefined && mine !== shown) return;
   place = { media: wanted.media, page };
-  view.innerHTML = leaf.html;
+  drawLeaf(leaf.html);
   drawHits();
   markHere(page, current?.chars && (current.page ?? page) === page ? parseInt(current.chars) : null);
   const picture = view.querySelector("img");
   if (picture) await picture.decode().catch(() => {});
   bringIntoSight(view.querySelector(".box:not(.other), mark"));
   if (picture && (current || found.words) && found.quotes?.length) markQuotes(place);
+};
+// Whoever turns pages with the keyboard goes on from where they are.
+const drawLeaf = (html) => {
+  const stops = () => [...view.querySelectorAll(".page-bar button, .page-bar input, .sheet-frame")];
+  const at = stops().indexOf(document.activeElement);
+  view.innerHTML = html;
+  const next = stops()[at];
+  const target = next?.disabled ? view.querySelector("[data-page-input]") : next;
+  target?.focus({ preventScroll: true });
 };
 // A passage may run over several pages; it stays marked while they are turned.
 const covering = (page) => {

@@ -5,33 +5,40 @@ const dialog = one("dialog");
 const body = one(".settings-body");
 const problem = one(".problem");
 
+// What is being typed stays; what was typed is shown as it was kept.
+const typed = new Set();
 const draw = ({ html, note }) => {
   morph(body, html);
   one(".note").textContent = note;
-  // What was typed is shown as it was kept.
-  for (const box of body.querySelectorAll("input[data-setting][type=text]")) box.value = box.getAttribute("value");
+  for (const box of body.querySelectorAll("input[data-setting][type=text]")) {
+    if (!typed.has(box.dataset.setting)) box.value = box.getAttribute("value");
+  }
   for (const list of body.querySelectorAll("select[data-setting]")) {
     list.value = list.querySelector("[selected]")?.value ?? "";
   }
 };
 
+let asked = 0; // looks and choices; only what came of the last one is drawn
 const open = async () => {
+  const mine = ++asked;
   dialog.showModal();
   problem.textContent = "";
+  typed.clear();
   try {
-    draw(await call(server, "look"));
+    const found = await call(server, "look");
+    if (mine === asked) draw(found);
   } catch (error) {
-    problem.textContent = error.message;
+    if (mine === asked) problem.textContent = error.message;
   }
   examine();
 };
+let examined = 0;
 const examine = async () => {
-  try {
-    const { html } = await call(server, "doctor");
-    morph(one(".doctor"), html);
-  } catch (error) {
-    one(".doctor").textContent = error.message;
-  }
+  const mine = ++examined;
+  const found = await call(server, "doctor").catch((error) => ({ error }));
+  if (mine !== examined) return;
+  if (found.error) one(".doctor").textContent = found.error.message;
+  else morph(one(".doctor"), found.html);
 };
 
 // What came of a choice stands beside it, until the next one.
@@ -41,10 +48,16 @@ const say = (of, text, isError) => {
   place.textContent = text;
   place.classList.toggle("error", isError || place === problem);
 };
-const choose = async (name, data, of) => {
+// One choice after another, so that each is made upon the one before.
+let last = Promise.resolve();
+const choose = (name, data, of) => {
+  const mine = ++asked;
+  last = last.then(() => keep(name, data, { of, mine }));
+};
+const keep = async (name, data, { of, mine }) => {
   try {
     const done = await call(server, name, data);
-    draw(done);
+    if (mine === asked) draw(done);
     say(of, done.said, false);
     tell("settled");
     examine();
@@ -53,9 +66,14 @@ const choose = async (name, data, of) => {
   }
 };
 
+body.addEventListener("input", ({ target }) => {
+  if (target.dataset.setting) typed.add(target.dataset.setting);
+});
+body.addEventListener("focusout", ({ target }) => typed.delete(target.dataset.setting));
 body.addEventListener("change", (event) => {
   const { setting } = event.target.dataset;
   if (!setting) return;
+  typed.delete(setting);
   const value = event.target.type === "checkbox" ? event.target.checked : event.target.value;
   choose("change", { name: setting, value }, setting);
 });

@@ -203,7 +203,14 @@ const sendOne = (file, { card, line, bar, button }) =>
       button.onclick = () => card.remove();
       resolve();
     };
-    button.onclick = () => { request.abort(); end(); };
+    let isCancelled = false;
+    button.onclick = () => {
+      isCancelled = true;
+      button.disabled = true;
+      if (request.readyState === XMLHttpRequest.DONE) return; // what becomes of it is stopped below
+      request.abort();
+      end();
+    };
     if (!card.isConnected) return end();
     if (!file.size) return fail(`${file.name} is empty: there is nothing in it to remember.`);
     request.upload.onprogress = (event) => {
@@ -219,6 +226,7 @@ const sendOne = (file, { card, line, bar, button }) =>
         const done = await call(server, "add_upload", { path, name: file.name });
         for (const job of done.jobs ?? []) mine.add(job);
         say(done.said ?? "");
+        if (isCancelled) await attempt("cancel", { job: done.jobs?.[0] });
         await look();
         end();
       } catch (error) {
@@ -263,10 +271,11 @@ addEventListener("drop", async (event) => {
   event.preventDefault();
   hover(-depth);
   const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  const files = entries.length
-    ? (await Promise.all(entries.map(filesOf))).flat()
-    : [...event.dataTransfer.files];
-  send(files);
+  if (!entries.length) return send([...event.dataTransfer.files]);
+  const read = await Promise.allSettled(entries.map(filesOf));
+  send(read.flatMap(({ value }) => value ?? []));
+  const unread = entries.filter((_, at) => read[at].status === "rejected").map(({ name }) => name);
+  if (unread.length) say(`${unread.join(", ")} could not be read here; add the files one by one, or give a path.`, true);
 });
 
 one(".path-box")?.addEventListener("submit", async (event) => {

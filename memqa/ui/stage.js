@@ -1,7 +1,7 @@
 // The stage: the player or the page, and under or beside it the time line, the outline and the
 // memory. It moves only when a place is asked for. `line.js`, `reading.js` and `memory.js` run after
 // this file, in the same scope.
-const { call, morph, hear, tell, clock, placeOf } = window.memqa;
+const { call, morph, hear, tell, clock, placeOf, addressed } = window.memqa;
 const one = (selector) => element.querySelector(selector);
 const root = one(".stage");
 const view = one(".view");
@@ -15,6 +15,8 @@ window.memqa.thumb = (id) => {
   if (!thumbs.has(id)) {
     if (thumbs.size > 300) thumbs.delete(thumbs.keys().next().value);
     thumbs.set(id, call(server, "thumb", { id }).then(({ url }) => url));
+    // What failed is asked for anew the next time.
+    thumbs.get(id).catch(() => thumbs.delete(id));
   }
   return thumbs.get(id);
 };
@@ -44,6 +46,7 @@ const asked = () => {
   if (!turnAsked?.isConnected) turnAsked = [...document.querySelectorAll(".turn")].at(-1) ?? null;
   return {
     turn: turnAsked,
+    key: turnAsked?.dataset.key ?? "",
     question: turnAsked?.querySelector(".question")?.textContent ?? "",
     chat: document.querySelector(".chats")?.value ?? "",
   };
@@ -61,7 +64,7 @@ const draw = (found) => {
   document.querySelector("#memqa-desk").dataset.stage = found.kind;
   one(".title").textContent = found.name;
   one(".title-facts").textContent = found.facts;
-  one(".subtitles").hidden = !found.cues.length;
+  one(".subtitles").hidden = true;
   one(".reading-bar").hidden = !isDocument;
   view.replaceChildren();
   forgetHits();
@@ -71,7 +74,7 @@ const draw = (found) => {
   one('[data-below="time"]').hidden = isDocument;
   if (!isDocument) view.append(player(found));
   choose(chosen[isDocument ? "read" : "watched"]);
-  tell("time", { seconds: isDocument ? null : 0, kind: found.kind });
+  tell("time", { seconds: isDocument ? null : 0, kind: found.kind, media: found.media });
 };
 
 const player = (found) => {
@@ -79,17 +82,25 @@ const player = (found) => {
   Object.assign(video, { controls: true, preload: "metadata", playsInline: true });
   video.setAttribute("aria-label", found.name);
   if (found.kind === "audio") video.classList.add("sound");
-  if (found.cues.length) {
-    const track = video.addTextTrack("subtitles", "What is said", "en");
-    for (const { start, end, text } of found.cues) track.addCue(new VTTCue(start, end, text));
-    track.mode = found.kind === "audio" ? "hidden" : "showing";
-  }
+  addCues(video, found.cues, found.kind);
   video.addEventListener("timeupdate", () => tick(video.currentTime));
   video.addEventListener("seeking", () => tick(video.currentTime));
   video.addEventListener("error", () => unplayable(found, video));
   if (found.url) video.src = found.url;
   else queueMicrotask(() => unplayable(found, video));
   return video;
+};
+
+// What is said comes as it is heard, also after the player was opened.
+const addCues = (video, cues, kind) => {
+  if (!cues.length) return;
+  one(".subtitles").hidden = false;
+  let [track] = video.textTracks;
+  if (!track) {
+    track = video.addTextTrack("subtitles", "What is said", "en");
+    track.mode = kind === "audio" ? "hidden" : "showing";
+  }
+  for (const { start, end, text } of cues) track.addCue(new VTTCue(start, end, text));
 };
 
 // A file that the browser cannot decode is still shown, picture by picture.
@@ -107,12 +118,25 @@ const unplayable = (found, video) => {
   const wanted = Number(video.dataset.wanted ?? 0);
   drawStill(wanted);
 };
+// One picture is fetched at a time, and next the one that was asked for last.
+let wantedStill = null;
+let isDrawing = false;
 const drawStill = async (seconds) => {
-  const media = opened.media;
   tick(seconds);
+  wantedStill = { media: opened.media, seconds };
+  if (isDrawing) return;
+  isDrawing = true;
+  while (wantedStill) {
+    const now = wantedStill;
+    wantedStill = null;
+    await drawOne(now);
+  }
+  isDrawing = false;
+};
+const drawOne = async ({ media, seconds }) => {
   const { url } = await call(server, "frame", { media, at: seconds }).catch(() => ({ url: null }));
   const still = view.querySelector(".still");
-  if (!still || opened.media !== media) return;
+  if (!still || opened?.media !== media) return;
   still.hidden = !url;
   if (url) {
     still.src = url;
@@ -137,7 +161,7 @@ const seek = (seconds, flash) => {
 const tick = (seconds) => {
   moveHead(seconds);
   markHere(seconds);
-  tell("time", { seconds, kind: opened?.kind });
+  tell("time", { seconds, kind: opened?.kind, media: opened?.media });
 };
 
 one(".subtitles").addEventListener("click", async () => {
@@ -177,14 +201,18 @@ const fill = () => {
   else if (below === "outline") fillPanel("outline", asked());
   else fillPanel("memory");
 };
-const fillPanel = async (name, more = {}) => {
+let fills = 0;
+const fillPanel = async (name, { chat, key } = {}) => {
+  const mine = ++fills;
   const { media } = opened;
-  const { chat, question } = more;
   const panel = one(`.${name}-panel`);
-  const found = await call(server, name, { media, chat, question }).catch((error) => ({ error }));
-  if (opened?.media !== media) return;
-  if (found.error) panel.textContent = found.error.message;
-  else morph(panel, found.html);
+  const found = await call(server, name, { media, chat, turn: key }).catch((error) => ({ error }));
+  if (mine !== fills || opened?.media !== media) return;
+  if (found.error) {
+    panel.textContent = found.error.message;
+    return;
+  }
+  morph(panel, found.html);
   if (name === "memory") fillFrames();
   else markHere();
 };
@@ -256,6 +284,7 @@ hear("forgotten", ({ media }) => {
   view.replaceChildren();
   root.classList.add("nothing");
   delete document.querySelector("#memqa-desk").dataset.stage;
+  tell("time", { seconds: null });
   history.replaceState(null, "", `${location.pathname}${location.search}`);
 });
 // Time line, outline and memory grow with what is remembered.
@@ -276,7 +305,5 @@ one("#memqa-keys button").addEventListener("click", () => one("#memqa-keys").clo
 // What else runs in this scope is set up by then.
 queueMicrotask(() => {
   if (!location.hash.startsWith("#media=")) return;
-  const address = document.createElement("a");
-  address.setAttribute("href", location.hash);
-  show(placeOf(address));
+  show(placeOf(addressed()));
 });

@@ -99,7 +99,7 @@ class Stage:
         return {"html": quoted_html(reading.quoted_boxes(media, page, wanted)) if wanted else ""}
 
     def hits(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the places in a document that the answer to a question of a chat rests on."""
+        """Give the places in a document that the answer of a chat's turn rests on."""
         media, answer = self._shown(data), self._answer(data)
         if answer is None:
             return {"hits": [], "quotes": []}
@@ -122,7 +122,7 @@ class Stage:
         return {"hits": found, "best": best, "quotes": quotes, "nearest": not written}
 
     def outline(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Give a media's outline, with the way to the answer of a chat's question."""
+        """Give a media's outline, with the way to the answer of a chat's turn."""
         media, answer = self._shown(data), self._answer(data)
         walk = reading.walked(answer, media) if answer is not None else Walked()
         return {"html": outline_html(self._library.outline(media.id), media, walk)}
@@ -160,11 +160,10 @@ class Stage:
         return self._library.show(str(data.get("media", "")))
 
     def _answer(self, data: Mapping[str, Any]) -> Answer | None:
-        """Give the newest answer to a question of a chat, if it is kept."""
-        question = " ".join(str(data.get("question", "")).split())
-        turns = self._library.turns(str(data.get("chat", ""))) if question else []
-        fitting = [one.answer for one in turns if " ".join(one.question.split()) == question]
-        return fitting[-1] if fitting else None
+        """Give the answer of a chat's turn, if it is kept."""
+        wanted = str(data.get("turn", ""))
+        turns = self._library.turns(str(data.get("chat", ""))) if wanted else []
+        return next((one.answer for one in turns if one.id == wanted), None)
 
     def _counts(self, media: Media) -> Counts:
         pieces = self._library.store.read.memories(media.id, levels=("passage", "event"))

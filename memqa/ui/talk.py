@@ -143,6 +143,8 @@ class Talk:
         if last is not None and last.answer is not None:
             # What is answered is kept, by now; else it was forgotten since.
             kept, last = [_shown(turn) for turn in self._library.turns(chat)], None
+        elif last is not None and last.running:  # kept already, it has not heard so yet
+            kept = [one for one in kept if one.at < last.at]
         turns = sorted([*kept, *self._asking.left(chat)], key=lambda turn: turn.at)
         return (turns if last is None else [*turns, last]), version
 

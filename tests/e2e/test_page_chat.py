@@ -117,6 +117,25 @@ def test_what_is_ticked_is_what_is_offered(page: Page) -> None:
     page.wait_for_selector('.scope-line:text-is("asks all 2 media")')
 
 
+def test_a_question_asked_at_once_goes_to_the_chat_that_is_being_opened(page: Page) -> None:
+    page.evaluate("""() => {
+      document.querySelector(".new-chat").click();
+      document.querySelector("#memqa-question").value = "When is a television seen?";
+      document.querySelector(".composer").requestSubmit();
+    }""")
+    page.wait_for_function("document.querySelectorAll('.turn').length === 1")
+    page.keyboard.type("and")
+    page.evaluate(
+        "document.querySelector('.search-box').dispatchEvent("
+        "new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }))"
+    )
+    turn = answered(page, 1)
+    assert "0:09" in page.inner_text(turn), "Escape in another box stops nothing"
+    assert page.locator(".turn .state.working").count() == 0
+    assert page.input_value("#memqa-question") == "and", "what is written meanwhile stays"
+    page.fill("#memqa-question", "")
+
+
 def test_the_walk_is_drawn_and_goes_on_from_another_branch(page: Page) -> None:
     page.click(".new-chat")
     page.wait_for_selector(".start")

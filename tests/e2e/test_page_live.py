@@ -61,7 +61,7 @@ def test_a_wrong_address_says_why(page: Page) -> None:
     page.wait_for_selector(".live-problem:has-text('cannot be watched')", timeout=SEEN_MS)
     look(page, "live-refused")
     page.click("#memqa-watch >> text=Close")
-    assert page.locator(LIVE_CARD).count() == 0
+    page.wait_for_selector(LIVE_CARD, state="detached")
     assert page.is_visible(".welcome-holder")
 
 
@@ -127,6 +127,8 @@ def test_a_stream_is_watched_and_stopped(page: Page, tmp_path: Path) -> None:
         page.click("text=Watch live…")
         page.fill('[name="address"]', f"http://me:secret@127.0.0.1:{port}/gate?key=secret")
         page.click('#memqa-watch >> text="Watch"')
+        assert page.is_disabled(".live-address button")
+        assert page.inner_text(".live-doing") == "Connecting…"
         page.wait_for_selector(".live-picture[src^='data:image/jpeg']", timeout=SEEN_MS)
         page.wait_for_selector("#memqa-watch", state="hidden")
         remembered(page)
@@ -138,6 +140,7 @@ def test_a_stream_is_watched_and_stopped(page: Page, tmp_path: Path) -> None:
     name = f"http://127.0.0.1:{port}/gate"
     page.wait_for_selector(f".cards .card:is(.ready, .partial):has-text('{name}')")
     page.wait_for_selector(".view .still[src^='data:image']")
+    assert page.text_content(".live-told") == f"No longer watched: {name}"
     assert "secret" not in page.content()
 
 

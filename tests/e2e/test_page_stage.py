@@ -23,7 +23,7 @@ from tests.e2e.pages import (
 from tests.media import video
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 pytestmark = [pytest.mark.page, pytest.mark.real_model, pytest.mark.timeout(600)]
 
@@ -129,6 +129,41 @@ def test_subtitles_can_be_taken_along(page: Page) -> None:
     assert 15 <= read[-1].start_in_seconds <= 16
 
 
+def test_a_moment_is_asked_at_only_while_its_button_says_so(page: Page) -> None:
+    page.click(".moment")
+    assert page.get_attribute(".moment", "aria-pressed") == "true"
+    page.click(f"{card('sample.pdf')} .open")
+    page.wait_for_selector(".leaf img")
+    assert page.is_hidden(".moment")
+    page.click(f"{card('sample.mp4')} .open")
+    page.wait_for_selector(".title:text-is('sample.mp4')")
+    assert page.get_attribute(".moment", "aria-pressed") == "false"
+
+
+def test_what_is_heard_later_becomes_subtitles_too(page: Page) -> None:
+    """As it opens, nothing of the video has been heard yet."""
+
+    def silent(route: Route) -> None:
+        if '"open_media"' not in (route.request.post_data or ""):
+            return route.continue_()
+        response = route.fetch()
+        return route.fulfill(response=response, json={**response.json(), "cues": []})
+
+    page.click(f"{card('sample.pdf')} .open")
+    page.wait_for_selector(".leaf img")
+    page.route("**/component_server/", silent)
+    page.click(f"{card('sample.mp4')} .open")
+    page.wait_for_selector(".title:text-is('sample.mp4')")
+    assert page.is_hidden(".subtitles")
+    page.unroute("**/component_server/")
+    page.evaluate(
+        "memqa.tell('shelf', { reach: {}, ready: 2, line: 'asks all 2 media', placeholder: 'Ask' })"
+    )
+    page.wait_for_selector(".subtitles", state="visible")
+    heard = "[...document.querySelector('video').textTracks[0].cues].map(one => one.text).join(' ')"
+    assert "my fellow Americans" in page.evaluate(heard)
+
+
 def test_memory_shows_its_banks_its_elements_and_their_frames(page: Page) -> None:
     page.click("#stage-tab-memory")
     page.wait_for_selector(".bar-row")
@@ -139,6 +174,10 @@ def test_memory_shows_its_banks_its_elements_and_their_frames(page: Page) -> Non
     page.locator(".held-strip .held").nth(20).click()
     at_s = float(page.locator(".held-strip .held").nth(20).get_attribute("data-start") or 0)
     watched_at(page, at_s)
+    page.focus(".held-strip .held[tabindex='0']")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    watched_at(page, float(page.get_attribute(".held:nth-child(2)", "data-start") or 0))
     stage_everywhere(page, "memory-video")
 
 
@@ -193,6 +232,18 @@ def test_a_document_tells_what_is_remembered_of_it(page: Page) -> None:
     assert "24 pages" in said
     assert "summaries on 3" in said
     stage_everywhere(page, "memory-document")
+
+
+def test_pages_are_turned_from_the_keyboard_and_by_a_pasted_link(page: Page) -> None:
+    media = page.get_attribute(".leaf", "data-media")
+    page.evaluate(f"location.hash = '#media={media}&page=22'")
+    page.wait_for_selector(".leaf[data-page='22']")
+    page.focus(".page-bar [data-turn='23']")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".leaf[data-page='23']")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".leaf[data-page='24']")
+    assert page.evaluate("document.activeElement.ariaLabel") == "Page number"
 
 
 def test_coming_back_to_a_video_shows_where_the_last_question_looks(page: Page) -> None:
