@@ -150,7 +150,9 @@ form.addEventListener("submit", async (event) => {
   const words = question.value.trim();
   if (!words || isRunning()) return;
   write("");
-  if (await begin("ask", { question: words, at })) forgetMoment();
+  // A moment is one of the video that is on show.
+  const of = at == null ? null : media;
+  if (await begin("ask", { question: words, at, media: of })) forgetMoment();
   // What was written since then stays too.
   else write([words, question.value].filter(Boolean).join("\n"));
 });
@@ -185,8 +187,8 @@ const ACTS = {
   close: () => closeMore(),
 };
 const asOf = (button) => {
-  const { question: words, at: moment } = button.closest(".turn").dataset;
-  return { question: words, at: moment == null ? null : Number(moment) };
+  const { question: words, at: moment, of } = button.closest(".turn").dataset;
+  return { question: words, at: moment == null ? null : Number(moment), media: of ?? null };
 };
 element.addEventListener("click", (event) => {
   const button = event.target.closest("[data-act]");

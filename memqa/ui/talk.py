@@ -61,12 +61,15 @@ class Talk:
         }
 
     def ask(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Begin to answer a question over the ticked media."""
+        """Begin to answer a question over the ticked media, or of a moment of one ``media``."""
+        moment, of = _moment(data), str(data.get("media") or "")
+        if moment is not None and of:
+            return self._begin(data, Asked((self._library.show(of).id,), moment))
         shelf = self._shelf()
         if not any(card.can_be_asked for card in shelf):
             raise InputError("There is nothing to ask yet; add a video or a document first.")
         chosen = asked(shelf)
-        return self._begin(data, Asked(None if chosen is None else tuple(chosen), _moment(data)))
+        return self._begin(data, Asked(None if chosen is None else tuple(chosen), moment))
 
     def steer(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Let a walk go on from one of its branches, with the same question."""

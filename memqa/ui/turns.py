@@ -74,6 +74,7 @@ def turn_html(turn: ShownTurn) -> Safe:
         data_was=turn.was or None,
         data_question=turn.question,
         data_at=turn.asked.at_s,
+        data_of=_one_of(turn.asked),
         aria_busy="true" if turn.running else None,
     )
 
@@ -244,6 +245,12 @@ def _byline(answer: Answer) -> str:
     total = answer.timings_s.get("total")
     parts = [answer.told_by, f"{total:.1f}\u00a0s" if total else ""]
     return " · ".join(part for part in parts if part)
+
+
+def _one_of(asked: Asked) -> str | None:
+    """Give the media whose moment was asked about."""
+    is_one = asked.at_s is not None and asked.media is not None and len(asked.media) == 1
+    return asked.media[0] if is_one and asked.media else None
 
 
 def when(at_s: float | None) -> str:

@@ -146,6 +146,16 @@ def test_what_was_asked_of_is_told_and_kept(library: FakeLibrary) -> None:
     assert "asked of talk.mp4, at 0:12" in talk(library).talk({"chat": begun["chat"]})["html"]
 
 
+def test_a_moment_is_one_of_the_video_on_show(library: FakeLibrary) -> None:
+    other = replace(VIDEO, id="w" * 64, path="/home/me/walk.mp4")
+    library.kept[other.id] = other
+    page = talk(library)
+    begun = page.ask({"question": "what is said now?", "at": 12, "media": other.id})
+    answered(page, begun)
+    assert (library.asked[-1]["media"], library.asked[-1]["at_s"]) == ([other.id], 12.0)
+    assert f'data-of="{other.id}"' in begun["html"]
+
+
 def test_a_branch_is_picked_in_its_own_media(library: FakeLibrary) -> None:
     page = talk(library)
     begun = page.steer({"question": "what?", "media": VIDEO.id, "node": "n1-2", "at": None})
