@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -123,12 +123,17 @@ def _with(place: Path, values: Mapping[str, Mapping[str, Value]]) -> str:
 @contextmanager
 def _alone(place: Path) -> Iterator[None]:
     """Let nobody else change the file from reading it to writing it, here or in another process."""
-    with locked(place.with_name(f".{place.name}.lock"), timeout_s=_PATIENCE_S) as held:
+    lock = place.with_name(f".{place.name}.lock")
+    with locked(lock, timeout_s=_PATIENCE_S) as held:
         if not held:
             raise SetupError(
                 f"the settings file {place} is being changed by another program; try again"
             )
-        yield
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # where an open file cannot be removed, it stays beside
+                lock.unlink()
 
 
 def _place(now: Settings, name: str) -> tuple[BaseModel, str]:
