@@ -318,9 +318,14 @@ element.addEventListener("submit", async (event) => {
   const input = event.target.elements.name;
   if (await attempt("keep_collection", { name: input.value })) input.value = "";
 });
-element.addEventListener("toggle", (event) => {
-  if (event.target.matches(".keep-as[open]")) event.target.querySelector("input").focus();
-}, true);
+// Opened by hand, so that the field has the focus before the next key comes.
+element.addEventListener("click", (event) => {
+  const summary = event.target.closest(".keep-as > summary");
+  if (!summary) return;
+  event.preventDefault();
+  summary.parentElement.open = !summary.parentElement.open;
+  if (summary.parentElement.open) summary.parentElement.querySelector("input").focus();
+});
 element.addEventListener("change", (event) => {
   const { tick } = event.target.dataset;
   if (tick) attempt("tick", { media: tick, ticked: event.target.checked });
