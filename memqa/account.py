@@ -73,7 +73,8 @@ def account_of(reader: Reader, media: Media) -> MemoryAccount:
     held = memory_of(reader, media.id)
     line = timeline_of(reader, media.id)
     if held is None or line is None or media.kind != "video":
-        raise InputError(f"{media.name} has no picture memory to show")
+        later = " yet; it begins in a few seconds" if media.status == "indexing" else " to show"
+        raise InputError(f"{media.name} has no picture memory{later}")
     making, memory = held
     figures, events = memory.stats(), reader.memories(media.id, levels=("event",))
     return MemoryAccount(

@@ -147,7 +147,8 @@ class Talk:
     def _open(self, number: str) -> None:
         self._last_answer()
         if not number.isdecimal() or not 1 <= int(number) <= len(self._places):
-            raise InputError(f"there is no place {number!r}; /open takes 1 to {len(self._places)}")
+            there = f"/open takes 1 to {len(self._places)}" if self._places else "it has none"
+            raise InputError(f"the answer has no place {number!r}; {there}")
         item = self._places[int(number) - 1]
         print(f"{words.place(item.locator)}  {words.printable(item.path)}")
         print(words.plain(item.text))

@@ -138,9 +138,12 @@ const fillPosters = async () => {
   isFilling = false;
 };
 
+let quiet = 0;
 const say = (text, isError = false) => {
   status.textContent = text;
   status.classList.toggle("error", isError);
+  clearTimeout(quiet);
+  if (text) quiet = setTimeout(() => { status.textContent = ""; }, isError ? 20_000 : 10_000);
 };
 const attempt = async (name, data) => {
   try {
