@@ -12,13 +12,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def warm_up(library: Library, *, speaks: bool = True) -> None:
+def warm_up(library: Library, *, speaks: bool = True, after_s: float = 0.0) -> None:
     """Load in the background what a search needs and, where it ``speaks``, what an answer does.
 
-    What fails here fails again, and is told, when something is asked.
+    What is more urgent may go first, for ``after_s``. What fails here fails again, and is told,
+    when something is asked.
     """
-    thread = threading.Thread(target=_load, args=(library, speaks), name="warm-up", daemon=True)
-    thread.start()
+    timer = threading.Timer(after_s, _load, (library, speaks))
+    timer.name, timer.daemon = "warm-up", True
+    timer.start()
 
 
 def _load(library: Library, speaks: bool) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7860
+_FIRST_PAINT_S = 4.0  # the page that is opened at once is not to wait for models
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -60,7 +61,7 @@ def launch(
         print(f"memqa is open at {page.local_url}  (library: {library.home})  Ctrl+C stops it.")
         with open_door(library) as is_open:
             if is_open:
-                warm_up(library, speaks=False)
+                warm_up(library, speaks=False, after_s=_FIRST_PAINT_S)
             page.block_thread()
 
 
