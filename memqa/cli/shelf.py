@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from docmem.tree import SummaryNode, Tree
     from memqa.values import Media
 
+_TITLES = {"duration_s": "length", "tables_bytes": "memory", "uploads_bytes": "uploads"}
 _ID = typer.Argument(metavar="ID", help="Id, start of an id, file name or path.")
 
 
@@ -103,14 +104,16 @@ def forget(
       memqa forget talk.mp4
       memqa forget 3fa9c1 77b0e2
     """
+    from memqa.ingest import is_upload
+
     with open_library(context, home) as library:
         # All names are looked up first: a wrong one must not leave the job half done.
         chosen = {media.id: media for media in map(library.show, names)}
         for media_id, media in chosen.items():
             library.forget(media_id)
             if not as_json:
-                is_upload = Path(media.path).is_relative_to(library.home / "uploads")
-                told = ", and deleted its upload" if is_upload else ""
+                is_own = is_upload(library.home, Path(media.path))
+                told = ", and deleted its upload" if is_own else ""
                 print(f"forgot {words.printable(media.path)}{told}")
     if as_json:
         words.print_json({"forgotten": list(chosen)})
@@ -129,7 +132,7 @@ def stats(context: typer.Context, home: Home = None, as_json: AsJson = False) ->
         words.print_json(figures)
         return
     for name, value in figures.items():
-        print(f"{_titles.get(name, name):24} {_figure(name, value)}")
+        print(f"{_TITLES.get(name, name):24} {_figure(name, value)}")
 
 
 def _figure(name: str, value: Any) -> str:
@@ -138,9 +141,6 @@ def _figure(name: str, value: Any) -> str:
     if name == "duration_s":
         return clock(value)
     return words.size(value) if "bytes" in name and isinstance(value, int | float) else str(value)
-
-
-_titles = {"duration_s": "length", "tables_bytes": "memory", "uploads_bytes": "uploads"}
 
 
 def _outline(tree: Tree) -> dict[str, Any]:

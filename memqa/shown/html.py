@@ -13,9 +13,10 @@ from pathlib import Path
 from memqa.jobs import Job
 from memqa.library import Stats
 from memqa.shown.plain import library_text, plain, totals
-from memqa.shown.widget import quote
+from memqa.shown.widget import QUOTE_CHARS
 from memqa.ui import pictures, words
 from memqa.ui.cards import cards
+from memqa.ui.excerpt import excerpt
 from memqa.ui.markup import Child, Safe, el
 from memqa.ui.turns import STATES
 from memqa.values import Answer, Collection, Evidence, Media
@@ -77,7 +78,7 @@ def _evidence(item: Evidence) -> Safe:
 
 def _place(item: Evidence) -> list[Child]:
     name = item.path.replace("\\", "/").rsplit("/", 1)[-1]
-    words_there = el("div", quote(item), style="white-space:pre-line")
+    words_there = el("div", excerpt(item, QUOTE_CHARS), style="white-space:pre-line")
     return [_chip(item), f" {name} ", el("span", item.modality, style=_SOFT), words_there]
 
 

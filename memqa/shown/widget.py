@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 from memqa.ui import words
 from memqa.ui.cards import Card
+from memqa.ui.excerpt import excerpt
 from memqa.ui.markup import Child, Safe, el, icon
-from memqa.ui.turns import ShownTurn, answer_html, chip, short_names, state_html
+from memqa.ui.turns import MODALITIES, ShownTurn, answer_html, chip, short_names, state_html
 from memqa.values import Answer, Evidence
 from models.values import TimeSpan, clock
 
 MOST_PLACES = 5
-_QUOTE_CHARS = 240
-_MODALITIES = {"seen": "seen", "said": "said", "read": "on screen", "text": "text"}
+QUOTE_CHARS = 240
 
 
 def item_html(card: Card, poster: str | None) -> Safe:
@@ -104,17 +104,10 @@ def _place(item: Evidence, names: Mapping[str, str], picture: str | None) -> Saf
         el("img", src=picture, alt="", class_="thumb") if picture else None,
         el(
             "div",
-            el("p", chip(item, names), " ", _MODALITIES.get(item.modality, item.modality)),
-            el("q", quote(item)),
+            el("p", chip(item, names), " ", MODALITIES[item.modality]),
+            el("q", excerpt(item, QUOTE_CHARS)),
         ),
     )
-
-
-def quote(item: Evidence) -> str:
-    """Shorten what was found; what was seen, read and said of an event keeps a line each."""
-    lines = [" ".join(line.split()) for line in item.text.splitlines() if line.strip()]
-    text = (" " if item.kind == "document" else "\n").join(lines)
-    return text if len(text) <= _QUOTE_CHARS else f"{text[: _QUOTE_CHARS - 1].rstrip()}…"
 
 
 def spoken(turn: ShownTurn) -> str:

@@ -24,7 +24,7 @@ STATES = {
     "ungrounded": ("ungrounded", "your media may not bear this out: look at the place"),
     "unanswered": ("not found", "your media do not seem to say"),
 }
-_MODALITIES = {
+MODALITIES = {
     "seen": "seen",
     "said": "said",
     "read": "on screen",
@@ -160,7 +160,7 @@ def chip(item: Evidence, names: Mapping[str, str], quoted: Sequence[str] = ()) -
         data_evidence=item.id,
         data_quote=excerpt(item, 200, quoted),
         data_thumbnail=item.thumbnail or None,
-        aria_label=f"{_MODALITIES[item.modality]}, {_spoken(item)}: show",
+        aria_label=f"{MODALITIES[item.modality]}, {_spoken(item)}: show",
         **lead(item.media_id, item.locator, item.boxes),
     )
 
@@ -200,7 +200,7 @@ def _place(item: Evidence, names: Mapping[str, str], quoted: Sequence[str] = ())
     return el(
         "li",
         chip(item, names, quoted),
-        el("span", _MODALITIES[item.modality], class_="modality"),
+        el("span", MODALITIES[item.modality], class_="modality"),
         el("q", excerpt(item, 160, quoted), class_="quote"),
     )
 
