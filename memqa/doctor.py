@@ -10,11 +10,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
+from memqa.addresses import address_of
 from memqa.effective import strange_variables
 from memqa.stale import models_of
 from memqa.values import Media, Sense
 from memqa.whereabouts import config_path
 from models import catalog
+from models.errors import MemqaError
 
 Finding: TypeAlias = Literal["ok", "note", "problem"]
 
@@ -48,8 +50,22 @@ def checks(
     ``names`` are those of the models in use, by port.
     """
     report = catalog.report(names)
-    there = [*_models(report), *_packages(), *_folder(home), *_settings()]
-    return [*there, *_stale(media), _network(report)]
+    address = address_of(home)
+    place = _address(home, address.address) if address else _folder(home)
+    there = [*_models(report), *_packages(), *place, *_disk(home), *_settings()]
+    return [*there, *_stale(media), _network(report, address.address if address else "")]
+
+
+def can_be_read(home: Path) -> bool:
+    """Say whether a library is there and lets itself be opened; makes none."""
+    if address_of(home) is None:
+        return (home / "tables").exists()
+    from memqa.store.ground import ground_of
+
+    try:
+        return ground_of(home).is_there()
+    except MemqaError:  # which of the checks says why
+        return False
 
 
 def _models(report: Sequence[catalog.PortReport]) -> Iterator[Check]:
@@ -102,7 +118,7 @@ def _installed(package: str) -> bool:
 
 
 def _folder(home: Path) -> Iterator[Check]:
-    existing = next(folder for folder in (home, *home.parents) if folder.exists())
+    existing = _existing(home)
     try:
         with tempfile.TemporaryFile(dir=existing):
             yield Check("library", "ok", f"{home} can be written")
@@ -113,12 +129,34 @@ def _folder(home: Path) -> Iterator[Check]:
             f"{home} cannot be written: {error.strerror}",
             "choose another folder: memqa --home DIR …, or set MEMQA_HOME",
         )
-    free = shutil.disk_usage(existing).free
-    detail = f"{free / 1e9:.1f} GB free where the library lies"
+
+
+def _address(home: Path, address: str) -> Iterator[Check]:
+    from memqa.store.ground import ground_of
+
+    ground = ground_of(home)
+    try:
+        if not ground.is_there():
+            yield Check("library", "ok", f"{address} can be reached; nothing is kept there yet")
+            return
+        with ground.leased("doctor"):
+            yield Check("library", "ok", f"{address} can be read and written")
+    except MemqaError as error:
+        yield Check("library", "problem", str(error))
+
+
+def _disk(home: Path) -> Iterator[Check]:
+    free = shutil.disk_usage(_existing(home)).free
+    what = "this machine keeps uploads" if address_of(home) else "the library lies"
+    detail = f"{free / 1e9:.1f} GB free where {what}"
     if free < _LOW_DISK_BYTES:
         yield Check("disk", "note", detail, "free some room before you index long videos")
     else:
         yield Check("disk", "ok", detail)
+
+
+def _existing(home: Path) -> Path:
+    return next(folder for folder in (home, *home.parents) if folder.exists())
 
 
 def _settings() -> Iterator[Check]:
@@ -150,8 +188,10 @@ def _models_of(senses: Sequence[Sequence[Sense]]) -> str:
     return models_of([one for one in get_args(Sense) if any(one in each for each in senses)])
 
 
-def _network(report: Sequence[catalog.PortReport]) -> Check:
+def _network(report: Sequence[catalog.PortReport], address: str) -> Check:
     away = {f"{port.port.replace('_', ' ')} on {port.server}" for port in report if port.server}
+    if not away and address:
+        return Check("network", "note", f"what is remembered leaves this machine for {address}")
     if not away:
         return Check("network", "ok", "not needed: every model runs on this machine")
     return Check(

@@ -27,6 +27,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
+from memqa.addresses import home_named
 from memqa.calls import Call, Reply, as_json, read
 from memqa.store.lock import locked
 from memqa.whereabouts import CONFIG_VARIABLE, config_path, default_home, private_folder
@@ -67,13 +68,16 @@ def home_of(named: Path | None) -> Path | None:
     """Say which library is meant, without reading all settings; None where they are not readable.
 
     The order is that of ``settings.load``.
+
+    Raises:
+        SetupError: what is named is an address, and cannot be one.
     """
-    home = named
+    home: str | Path | None = named
     if home is None:
         by_variable = {name.upper(): value for name, value in os.environ.items()}
-        home = Path(by_variable[_HOME]) if _HOME in by_variable else _home_in_file()
+        home = by_variable[_HOME] if _HOME in by_variable else _home_in_file()
     with suppress(OSError, RuntimeError):
-        return home.expanduser().resolve() if home is not None else None
+        return home_named(home) if home is not None else None
     return None
 
 
@@ -152,7 +156,7 @@ def _error(name: str, text: str) -> errors.MemqaError:
     return errors.BackendError(text)
 
 
-def _home_in_file() -> Path | None:
+def _home_in_file() -> str | Path | None:
     import tomllib
 
     try:
@@ -161,7 +165,7 @@ def _home_in_file() -> Path | None:
         return default_home()
     except (OSError, ValueError):  # whoever loads the settings says what is wrong
         return None
-    return default_home() if found is None else Path(str(found))
+    return default_home() if found is None else str(found)
 
 
 def _key(home: Path) -> str:

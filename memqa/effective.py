@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from pydantic_settings import EnvSettingsSource, TomlConfigSettingsSource
 
 from memqa import settings
+from memqa.addresses import told
 from memqa.near import did_you_mean
 from memqa.settings import Settings
 from memqa.whereabouts import CONFIG_VARIABLE, config_path
@@ -80,4 +81,6 @@ def _has(values: Mapping[str, Any], path: list[str]) -> bool:
 def _plain(value: Any) -> str | int | float | bool | None:
     if isinstance(value, SecretStr):
         return _HIDDEN if value.get_secret_value() else ""
+    if isinstance(value, Path):
+        return told(value)
     return value if isinstance(value, int | float | bool | None) else str(value)

@@ -205,7 +205,7 @@ def _chosen(library: Library, wanted: Wanted) -> list[MediaRow]:
     chosen = [row for row in rows if wanted.media_ids is None or row.media.id in wanted.media_ids]
     if not chosen:
         raise InputError(
-            f"the library {library.home} is empty, there is nothing to export; "
+            f"the library {library.where} is empty, there is nothing to export; "
             "add something: memqa index FILE"
         )
     return sorted(chosen, key=lambda row: row.media.added_at)

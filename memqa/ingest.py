@@ -420,17 +420,21 @@ def files_of(path: Path, *, recursive: bool) -> list[Path]:
 
 @contextmanager
 def leased(home: Path, media_id: str, *, timeout_s: float = 0.0) -> Iterator[None]:
-    """Be the only one, over all processes, who works on a media.
+    """Be the only one, over all processes and machines, who works on a media.
 
     Raises:
-        StoreConflict: another process does.
+        StoreConflict: another one does.
     """
-    path = home / "locks" / f"media-{media_id[:16]}.lock"
+    from memqa.store.ground import ground_of
+
+    name = f"media-{media_id[:16]}"
+    path = home / "locks" / f"{name}.lock"
     with locked(path, timeout_s=timeout_s) as held:
         if not held:
             raise StoreConflict("this file is being indexed by another process; wait for that one")
         try:
-            yield
+            with ground_of(home).leased(name, timeout_s=timeout_s):
+                yield
         finally:
             with suppress(OSError):  # Windows keeps a file that is open; an empty one may stay.
                 path.unlink()

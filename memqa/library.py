@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal, overload
 from uuid import uuid4
 
 from memqa import settings as settings_
+from memqa.addresses import home_named, told
 from memqa.chats import Asked, Chat, Turn, chats_of, turn_from, turn_row
 from memqa.engines import CatalogEngines, Engines
 from memqa.jobs import Job, Queue
@@ -86,7 +87,7 @@ class Library:
         engines: Engines | None = None,
     ) -> None:
         base = settings or settings_.load(home=home)
-        chosen = Path(home).expanduser().resolve() if home else base.home
+        chosen = home_named(home) if home else base.home
         self.settings = base.model_copy(update={"home": chosen})
         self.home = chosen
         self.engines = engines or CatalogEngines(
@@ -117,8 +118,13 @@ class Library:
         with self._opening:
             self._opened = None
 
+    @property
+    def where(self) -> str:
+        """Where it lies, as a person knows it: its folder, or its address on object storage."""
+        return told(self.home)
+
     def __repr__(self) -> str:
-        return f"<Library {self.home}>"
+        return f"<Library {self.where}>"
 
     def _repr_mimebundle_(self, **_: object) -> Bundle:
         return bundle(self)
@@ -490,7 +496,7 @@ class Library:
             ids = ", ".join(one.id[:12] for one in fitting)
             raise InputError(f"{media!r} fits {len(fitting)} media; name one by its id: {ids}")
         if not fitting:
-            raise scope.stranger(self, media, f"is not in the library {self.home}")
+            raise scope.stranger(self, media, f"is not in the library {self.where}")
         return fitting[0]
 
     def fitting(self, media: str) -> list[Media]:
@@ -547,7 +553,7 @@ class Library:
         """Count what the library holds and measure what it takes on disk."""
         media, disk = self.media(), self.store.upkeep.disk()
         return Stats(
-            home=str(self.home),
+            home=self.where,
             media=len(media),
             videos=sum(one.kind != "document" for one in media),
             documents=sum(one.kind == "document" for one in media),
@@ -563,7 +569,7 @@ class Library:
         from memqa import doctor, model_choice
 
         # A library that is not there yet is not made to be looked at.
-        media = self.media() if (self.home / "tables").exists() else ()
+        media = self.media() if doctor.can_be_read(self.home) else ()
         return doctor.checks(self.home, model_choice.in_use(self.settings.models), media)
 
     def forget(self, media: str) -> Media:

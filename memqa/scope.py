@@ -126,7 +126,7 @@ def stranger(library: Library, name: str, told: str, see: str = "`memqa list`") 
 def _media(library: Library, name: str) -> str:
     if library.fitting(name):
         return library.show(name).id
-    told = f"is neither a media nor a collection of the library {library.home}"
+    told = f"is neither a media nor a collection of the library {library.where}"
     raise stranger(library, name, told, "`memqa list` and `memqa collections`")
 
 

@@ -18,6 +18,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from memqa.addresses import home_named
 from memqa.near import did_you_mean
 from memqa.whereabouts import CONFIG_VARIABLE, config_path, default_home
 from models.errors import SetupError
@@ -125,6 +126,11 @@ class Settings(BaseSettings):
     limits: LimitSettings = LimitSettings()
     jobs: JobSettings = JobSettings()
 
+    @field_validator("home", mode="before")
+    @classmethod
+    def _of_address(cls, home: Any) -> Any:
+        return home_named(home) if isinstance(home, str | Path) else home
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -156,7 +162,7 @@ def load(**flags: Any) -> Settings:
         raise SetupError(_told(exc)) from exc
     except ValueError as exc:  # tomllib's and pydantic-settings' own errors are ValueErrors
         raise SetupError(f"the settings cannot be read: {exc}; look at {config_path()}") from exc
-    return settings.model_copy(update={"home": settings.home.expanduser().resolve()})
+    return settings.model_copy(update={"home": home_named(settings.home)})
 
 
 def _told(error: ValidationError) -> str:

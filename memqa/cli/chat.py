@@ -70,7 +70,7 @@ def chat(
     with open_library(context, home) as library:
         if not library.media():
             raise InputError(
-                f"the library {library.home} is empty; add something first: memqa index FILE"
+                f"the library {library.where} is empty; add something first: memqa index FILE"
             )
         chosen = _chat_of(library, name, is_last=last)
         from memqa.cli.talk import Talk

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from memqa.addresses import home_named
 from memqa.cli import exits
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ Home = Annotated[
     typer.Option(
         "--home",
         metavar="DIR",
-        help="The library to use (default: MEMQA_HOME, else your user data folder).",
+        parser=home_named,
+        help="The library to use: a folder, or an address like s3://BUCKET/PREFIX (default:"
+        " MEMQA_HOME, else your user data folder).",
         show_default=False,
     ),
 ]

@@ -63,8 +63,8 @@ def bundle(library: Library) -> Bundle:
     media = library.media()
     here, able = in_notebook(), importlib.util.find_spec("anywidget") is not None
     shown: Bundle = {
-        "text/plain": library_text(library.home, media),
-        "text/html": library_html(library.home, media, hint=here and not able),
+        "text/plain": library_text(library.where, media),
+        "text/html": library_html(library.where, media, hint=here and not able),
     }
     if here and able:
         from memqa.notebook import LibraryWidget

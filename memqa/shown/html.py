@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import singledispatch
-from pathlib import Path
 
 from memqa.jobs import Job
 from memqa.library import Stats
@@ -146,12 +145,15 @@ def _collection(collection: Collection) -> Safe:
     return el("div", plain(collection), style=_BOX)
 
 
-def library_html(home: Path, media: Sequence[Media], *, hint: bool = False) -> Safe:
+def library_html(where: str, media: Sequence[Media], *, hint: bool = False) -> Safe:
     """Write what a library holds; with ``hint`` also what a notebook lacks for more."""
     more = len(media) - MOST_MEDIA
     return el(
         "div",
-        el("div", library_text(home, media) if not media else [el("b", totals(media)), f" {home}"]),
+        el(
+            "div",
+            library_text(where, media) if not media else [el("b", totals(media)), f" {where}"],
+        ),
         _list(_media_words(one) for one in media[:MOST_MEDIA]),
         el("div", f"and {more} more: lib.media()", style=_SOFT) if more > 0 else None,
         el("div", _HINT, style=_SOFT) if hint else None,

@@ -77,11 +77,11 @@ def _stats(stats: Stats) -> str:
     return f"{stats.media} media, {held}; {kept}"
 
 
-def library_text(home: Path, media: Sequence[Media]) -> str:
+def library_text(where: str, media: Sequence[Media]) -> str:
     """Say in one line what a library holds, and what to do next."""
     if not media:
-        return f'Library {home}: nothing in it yet; add a file with lib.add("talk.mp4")'
-    return f"Library {home}: {totals(media)}; ask with lib.ask(…)"
+        return f'Library {where}: nothing in it yet; add a file with lib.add("talk.mp4")'
+    return f"Library {where}: {totals(media)}; ask with lib.ask(…)"
 
 
 def totals(media: Sequence[Media]) -> str:

@@ -33,15 +33,23 @@ _MOST_ROWS = 10_000_000  # A plain query without limit may be cut; this asks for
 
 
 def again_if_purged(method: Callable[P, T]) -> Callable[P, T]:
-    """Read once more where another process removed the version under our feet."""
+    """Read once more where another process removed the version under our feet.
+
+    The first argument has the library's ``_tables``.
+    """
 
     @functools.wraps(method)
     def read(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return method(*args, **kwargs)
         except (OSError, RuntimeError) as exc:
-            log.info("reading again after %s", exc)
-            return method(*args, **kwargs)
+            tables: Tables = args[0]._tables  # type: ignore[attr-defined]
+            with tables.ground.plainly():
+                if tables.ground.is_at_fault(exc):
+                    raise
+                log.info("reading again after %s", type(exc).__name__)
+                tables.refresh()
+                return method(*args, **kwargs)
 
     return read
 

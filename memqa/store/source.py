@@ -12,18 +12,16 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import get_args
 
-import lancedb
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 from lancedb.expr import Expr, col, lit
 from lancedb.table import Table
 
 from memqa.store import schema
-from memqa.store.read import again_if_purged
+from memqa.store.ground import Folder, ground_of, names_in
 from memqa.store.rows import Row, media_from, memory_from
 from memqa.store.schema import NOTHING_COMMITTED, MediaRow
 from memqa.values import Kind, Level, MediaStatus, Modality
@@ -50,10 +48,10 @@ class Space:
 
 
 class Source:
-    """The tables under ``home``, opened without writing a byte there.
+    """The tables of the library under ``home``, opened without writing a byte there.
 
     ``is_own`` is a library that is trusted, and that other processes may write to meanwhile: its
-    write permission is held while it is opened.
+    write permission is held while it is opened. Only such a one may lie on object storage.
 
     Raises:
         InputError: there are no tables, they are damaged, or they lead out of the folder.
@@ -61,17 +59,16 @@ class Source:
     """
 
     def __init__(self, home: Path, *, is_own: bool = False) -> None:
-        self._home = home
         self._is_own = is_own
-        folder = home / "tables"
-        if not folder.is_dir():
+        self._ground = ground_of(home) if is_own else Folder(home)
+        if not self._ground.is_shared and not (home / "tables").is_dir():
             raise InputError(f"{home} holds no library; name a folder that `memqa export` made")
         if not is_own:
-            for table in sorted(folder.iterdir()):
+            for table in sorted((home / "tables").iterdir()):
                 _stays_inside(table, home)
         with self._whole():
-            db = lancedb.connect(folder, read_consistency_interval=timedelta(0))
-            names = [path.name.removesuffix(".lance") for path in folder.glob("*.lance")]
+            db = self._ground.connect(0.0)
+            names = names_in(db)
             opened = {name: self._checked(db.open_table(name)) for name in sorted(names)}
             self._media = opened["media"]
             self._memories = opened["memories"]
@@ -88,7 +85,9 @@ class Source:
             rows = self._media.search().limit(_MOST_ROWS).to_list()
             found = [_proved_media(row) for row in rows]
         if len({row.media.id for row in found}) != len(found):
-            raise InputError(f"{self._home} is damaged: it holds a media twice; export it again")
+            raise InputError(
+                f"{self._ground.told} is damaged: it holds a media twice; export it again"
+            )
         return [
             row for row in found if row.committed_segment > NOTHING_COMMITTED and not row.forgetting
         ]
@@ -185,7 +184,7 @@ class Source:
         written = (table.schema.metadata or {}).get(schema.VERSION_KEY, b"?").decode("utf-8", "?")
         if written != str(schema.SCHEMA_VERSION):
             raise StoreMismatch(
-                f"{self._home} has schema {written}, this memqa reads schema "
+                f"{self._ground.told} has schema {written}, this memqa reads schema "
                 f"{schema.SCHEMA_VERSION}; export it anew with the version of memqa used here"
             )
         return table
@@ -194,17 +193,22 @@ class Source:
     def _whole(self) -> Iterator[None]:
         """Say that the folder is damaged, whatever it is that cannot be read of it."""
         try:
-            yield
+            with self._ground.plainly():
+                yield
         except _UNREADABLE as exc:
             then = "see `memqa doctor`" if self._is_own else "export it again"
             raise InputError(
-                f"{self._home} is damaged and cannot be read ({_short(exc)}); {then}"
+                f"{self._ground.told} is damaged and cannot be read ({_short(exc)}); {then}"
             ) from exc
 
 
-@again_if_purged
 def _rows(table: Table, where: Expr, names: list[str]) -> pa.Table:
-    return table.search().where(where).select(names).limit(_MOST_ROWS).to_arrow()
+    query = table.search().where(where).select(names).limit(_MOST_ROWS)
+    try:
+        return query.to_arrow()
+    except (OSError, RuntimeError):  # the version was tidied away meanwhile
+        table.checkout_latest()  # type: ignore[no-untyped-call]
+        return query.to_arrow()
 
 
 def _committed(row: MediaRow) -> Expr:

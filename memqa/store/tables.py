@@ -6,17 +6,18 @@ what other processes wrote.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 
-import lancedb
 import pyarrow as pa  # type: ignore[import-untyped]
 from lancedb.index import FTS, BTree
 from lancedb.table import LanceTable, Table
 
 from memqa.store import schema
+from memqa.store.ground import ground_of, names_in
+from memqa.store.leases import WRITING, Held
 from memqa.store.lock import locked
 from models.errors import StoreConflict, StoreMismatch
 from models.ports import Metric
@@ -24,30 +25,38 @@ from models.ports import Metric
 # With positions and stop words, phrases can be found; ICU also cuts scripts without spaces.
 TEXT_INDEX = FTS(base_tokenizer="icu/split", with_position=True, remove_stop_words=False, stem=True)
 _WRITE_TIMEOUT_S = 120.0
+_DECLARED = {
+    "memories": schema.MEMORIES,
+    "states": schema.STATES,
+    "media": schema.MEDIA,
+    "chats": schema.CHATS,
+    "collections": schema.COLLECTIONS,
+}
 
 
 class Tables:
-    """The open tables under ``home``; opening creates what is missing.
+    """The open tables of the library under ``home``; opening creates what is missing.
 
     Raises:
         StoreMismatch: the library was written with another schema.
+        SetupError: it lies on object storage, which does not let us in.
+        BackendError: object storage cannot be reached.
     """
 
     def __init__(self, home: Path, *, consistency_s: float = 0.0) -> None:
         home.mkdir(parents=True, exist_ok=True)
         self.home = home
         self._lock_path = home / "locks" / "writing.lock"
-        self._db = lancedb.connect(
-            home / "tables", read_consistency_interval=timedelta(seconds=consistency_s)
-        )
+        self.ground = ground_of(home)
+        self._db = self.ground.connect(consistency_s)
         self._vectors: dict[str, tuple[object, Table]] = {}
-        with self.writing():
-            self.media = self._open("media", schema.MEDIA)
-            self.memories = self._open("memories", schema.MEMORIES)
-            self.states = self._open("states", schema.STATES)
-            self.chats = self._open("chats", schema.CHATS)
-            self.collections = self._open("collections", schema.COLLECTIONS)
-            self._index(self.memories)
+        self._fixed: dict[str, Table] = {}
+        self._listed: tuple[float, list[str]] | None = None
+        self._held: Held | None = None
+        if not self._is_whole():
+            with self.writing():
+                self._open_fixed()
+                self._index(self.memories)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -59,20 +68,38 @@ class Tables:
         with locked(self._lock_path, timeout_s=_WRITE_TIMEOUT_S) as held:
             if not held:
                 raise StoreConflict(
-                    f"another process keeps writing to the library {self.home}; try again later"
+                    f"another process keeps writing to the library {self.ground.told}; "
+                    "try again later"
                 )
-            yield
+            with (
+                self.ground.plainly(),
+                self.ground.leased(WRITING, timeout_s=_WRITE_TIMEOUT_S) as self._held,
+            ):
+                if self._held is not None:
+                    self.refresh()
+                    if self._held.was_left:
+                        self._stop_sleeper()
+                yield
+
+    def prove(self) -> None:
+        """Make sure that the write permission is still held, before something is made seen.
+
+        Raises:
+            StoreConflict: this machine slept, and another one took it.
+        """
+        if self._held is not None:
+            self._held.prove()
+
+    def refresh(self) -> None:
+        """See what other machines wrote until now; on a folder that is always so."""
+        if self.ground.is_shared:
+            self._listed = None
+            for table in self._open_now():
+                table.checkout_latest()  # type: ignore[no-untyped-call]
 
     def vectors(self, signature: str) -> Table | None:
         """Give the vectors of one encoder, or None where there are none yet."""
-        name = schema.vectors_table(signature)
-        there = self._print_of(name)
-        if there is None:
-            self._vectors.pop(name, None)
-            return None
-        if name not in self._vectors or self._vectors[name][0] != there:
-            self._vectors[name] = there, self._checked(self._db.open_table(name))
-        return self._vectors[name][1]
+        return self._vectors_named(schema.vectors_table(signature))
 
     def make_vectors(self, signature: str, metric: Metric, dim: int) -> Table:
         """Give the vectors table of one encoder, made on first use.
@@ -88,7 +115,7 @@ class Tables:
         kept_by = (table.schema.metadata or {}).get(schema.METRIC_KEY)
         if not same_length or kept_by != metric.encode():
             raise StoreMismatch(
-                f"the library {self.home} keeps vectors of another "
+                f"the library {self.ground.told} keeps vectors of another "
                 f"{'metric' if same_length else 'length'} for {signature}; index into a new --home"
             )
         return table
@@ -96,43 +123,82 @@ class Tables:
     def all_vectors(self) -> list[Table]:
         """Give every vectors table, whichever encoder it belongs to."""
         names = [name for name in self._names() if name.startswith("vectors_")]
-        return [self._db.open_table(name) for name in names]
+        return [table for name in names if (table := self._vectors_named(name)) is not None]
+
+    def everything(self) -> Iterator[Table]:
+        """Yield every table."""
+        yield from self._fixed.values()
+        yield from self.all_vectors()
 
     def signature_of(self, vectors: Table) -> str:
         """Tell which encoder a vectors table belongs to."""
         return str((vectors.schema.metadata or {}).get(schema.SIGNATURE_KEY, b"").decode())
 
-    def drop_vectors(self, vectors: Table) -> None:
-        """Remove a vectors table; the write permission is held."""
+    def drop_vectors(self, vectors: Table) -> bool:
+        """Remove a vectors table; the write permission is held. False where it has to stay.
+
+        Another machine may have it open, and would not know one that came in its place from it.
+        """
+        if self.ground.is_shared:
+            return False
         self._vectors.pop(vectors.name, None)
         self._db.drop_table(vectors.name)
+        return True
 
     def rebuild_text_index(self) -> None:
         """Build the text index anew, so that words of deleted rows are in no file of it."""
         self.memories.create_index("words", config=TEXT_INDEX, replace=True)
 
-    def _print_of(self, name: str) -> object | None:
-        """Tell one table of a name from another made in its place, by its folder."""
-        try:
-            stat = (self.home / "tables" / f"{name}.lance").stat()
-        except FileNotFoundError:
+    def _vectors_named(self, name: str) -> Table | None:
+        there = self.ground.print_of(name)
+        is_known = name in self._vectors and self._vectors[name][0] == there
+        if there is None or not (is_known or name in self._names()):
+            self._vectors.pop(name, None)
             return None
-        return stat.st_ino, stat.st_ctime_ns
+        if not is_known:
+            self._vectors[name] = there, self._checked(self._db.open_table(name))
+        return self._vectors[name][1]
 
     def _names(self) -> list[str]:
-        names: list[str] = []
-        page: str | None = None
-        while True:
-            answer = self._db.list_tables(page_token=page)
-            names += answer.tables
-            page = answer.page_token
-            if not page:
-                return names
+        """List the tables; where that takes a request, not more often than readers look again."""
+        now = time.monotonic()
+        if self._listed is None or now - self._listed[0] >= self.ground.look_again_s:
+            self._listed = now, names_in(self._db)
+        return self._listed[1]
+
+    def _is_whole(self) -> bool:
+        """Open the tables without the write permission, where nothing has to be made.
+
+        Taking it costs requests; and who may only read can read.
+        """
+        if not self.ground.is_shared or not _DECLARED.keys() <= {*self._names()}:
+            return False
+        with self.ground.plainly():
+            self._open_fixed()
+            return not self._unindexed(self.memories)
+
+    def _open_fixed(self) -> None:
+        self._fixed = {name: self._open(name, kept) for name, kept in _DECLARED.items()}
+        self.media, self.memories = self._fixed["media"], self._fixed["memories"]
+        self.states, self.chats = self._fixed["states"], self._fixed["chats"]
+        self.collections = self._fixed["collections"]
+
+    def _open_now(self) -> list[Table]:
+        return [*self._fixed.values(), *(table for _, table in self._vectors.values())]
+
+    def _stop_sleeper(self) -> None:
+        """Let no change succeed that another machine began before it fell silent.
+
+        What it is writing looks abandoned, and may be cleaned away under it.
+        """
+        for table in self.everything():
+            table.restore(table.version)
 
     def _open(self, name: str, declared: pa.Schema) -> Table:
         if name in self._names():
             return self._checked(self._db.open_table(name))
         table = self._db.create_table(name, schema=declared, exist_ok=True)
+        self._listed = None
         # Without it, two processes merging the same new ids double the rows.
         assert isinstance(table, LanceTable)
         table.set_unenforced_primary_key("id")
@@ -142,16 +208,20 @@ class Tables:
         written = (table.schema.metadata or {}).get(schema.VERSION_KEY, b"?").decode()
         if written != str(schema.SCHEMA_VERSION):
             raise StoreMismatch(
-                f"the library {self.home} has schema {written}, this memqa reads schema "
+                f"the library {self.ground.told} has schema {written}, this memqa reads schema "
                 f"{schema.SCHEMA_VERSION}; index your files again into a new --home"
             )
         return table
 
     @staticmethod
-    def _index(memories: Table) -> None:
-        """Index the still empty table: searching a table without index is an error."""
+    def _unindexed(memories: Table) -> set[str]:
         present = {column for index in memories.list_indices() for column in index.columns}
-        if "words" not in present:
+        return {"words", "id"} - present
+
+    def _index(self, memories: Table) -> None:
+        """Index the still empty table: searching a table without index is an error."""
+        missing = self._unindexed(memories)
+        if "words" in missing:
             memories.create_index("words", config=TEXT_INDEX)
-        if "id" not in present:
+        if "id" in missing:
             memories.create_index("id", config=BTree())

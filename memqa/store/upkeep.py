@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 
 import pyarrow as pa  # type: ignore[import-untyped]
 from lancedb.expr import col, lit
@@ -16,6 +13,7 @@ from lancedb.table import Table
 from memqa.chats import without
 from memqa.store import schema
 from memqa.store.collected import Collections
+from memqa.store.ground import folder_bytes
 from memqa.store.read import Reader
 from memqa.store.rows import media_table
 from memqa.store.tables import Tables
@@ -27,7 +25,6 @@ log = logging.getLogger(__name__)
 _KEEP_VERSIONS = timedelta(seconds=5)
 # Not zero: LanceDB warns at zero, and a millisecond ago means the same.
 _KEEP_NOTHING = timedelta(milliseconds=1)
-_A_MOMENT_S = 0.03
 # So many small files a table may gather before it is compacted; each costs a query about 0.1 ms.
 _MOST_COMMITS = 16
 
@@ -58,8 +55,10 @@ class Upkeep:
     def compact(self) -> None:
         """Merge small files, index new rows, drop versions that no reader can still hold."""
         with self._tables.writing():
-            for table in self._everything():
-                table.optimize(cleanup_older_than=_KEEP_VERSIONS)
+            keep = max(_KEEP_VERSIONS, self._tables.ground.keep)
+            for table in self._tables.everything():
+                table.optimize(cleanup_older_than=keep)
+        self._tables.ground.tidy()
 
     def forget(self, media_id: str, *, chats_too: bool = True) -> bool:
         """Delete a media with all that was remembered of it, and purge it from the disk.
@@ -71,18 +70,19 @@ class Upkeep:
             row = self._reader.media_row(media_id)
             if row is None:
                 return False
+            self._tables.prove()
             hidden = replace(row, forgetting=True)
             merge = self._tables.media.merge_insert("id").when_matched_update_all()
             merge.execute(media_table(hidden))
             self._delete(row.media, chats_too=chats_too)
-            _clean(self._tables.media)
+            self._clean(self._tables.media)
         return True
 
     def forget_chat(self, chat: str) -> None:
         """Delete a chat, and purge it from the disk."""
         with self._tables.writing():
             self._tables.chats.delete(col("chat") == lit(chat))
-            _clean(self._tables.chats)
+            self._clean(self._tables.chats)
 
     def repair(self) -> list[str]:
         """Finish what a killed process left half forgotten; give a line for each thing done."""
@@ -106,14 +106,13 @@ class Upkeep:
                 for table in self._tables.all_vectors()
                 if self._tables.signature_of(table) not in used and not table.count_rows()
             ]
-            for table in unused:
-                self._tables.drop_vectors(table)
-        return len(unused)
+            return sum(self._tables.drop_vectors(table) for table in unused)
 
     def disk(self) -> Disk:
         """Measure what the library takes on disk."""
-        home = self._tables.home
-        return Disk(_folder_bytes(home / "tables"), _folder_bytes(home / "uploads"))
+        tables = list(self._tables.everything())
+        uploads = folder_bytes(self._tables.home / "uploads")
+        return Disk(self._tables.ground.bytes_of(tables), uploads)
 
     def _delete(self, media: Media, *, chats_too: bool) -> None:
         mine = col("media_id") == lit(media.id)
@@ -144,26 +143,10 @@ class Upkeep:
         The write permission is held: no file that looks abandoned is still being written.
         """
         self._tables.rebuild_text_index()
-        for table in self._everything():
-            _clean(table)
+        for table in self._tables.everything():
+            self._clean(table)
 
-    def _everything(self) -> Iterator[Table]:
-        tables = self._tables
-        yield from (tables.memories, tables.states, tables.media, tables.chats, tables.collections)
-        yield from tables.all_vectors()
-
-
-def _clean(table: Table) -> None:
-    """Remove every version but the newest; the last deletion has to be older than "nothing"."""
-    time.sleep(_A_MOMENT_S)
-    table.optimize(cleanup_older_than=_KEEP_NOTHING, delete_unverified=True)
-
-
-def _folder_bytes(folder: Path) -> int:
-    total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except FileNotFoundError:  # Compaction may remove it while we count.
-            continue
-    return total
+    def _clean(self, table: Table) -> None:
+        """Remove every version but the newest; the last deletion has to be older than "nothing"."""
+        self._tables.ground.let_versions_age(table)
+        table.optimize(cleanup_older_than=_KEEP_NOTHING, delete_unverified=True)

@@ -52,7 +52,7 @@ class Writer:
                     size_bytes=row.size_bytes,
                     mtime_ns=row.mtime_ns,
                 )
-            _merge(self._tables.media, media_table(row))
+            self._put(row)
             self._drop_stale(row)
         return row
 
@@ -70,7 +70,7 @@ class Writer:
             self._write_vectors(commit)
             self._write_states(commit)
             row = self._counted(row, commit)
-            _merge(self._tables.media, media_table(row))
+            self._put(row)
             self._drop_replaced(row, commit)
         return row
 
@@ -97,7 +97,7 @@ class Writer:
             settled = row.committed_segment != schema.NOTHING_COMMITTED
             signatures = {**row.signatures, **signatures}
             row = replace(row, media=media, settled=settled, signatures=signatures)
-            _merge(self._tables.media, media_table(row))
+            self._put(row)
         return row
 
     def add_vectors(self, batch: VectorBatch, owners: Sequence[Memory]) -> None:
@@ -131,7 +131,7 @@ class Writer:
                 states=switch.states,
             )
             # From here on readers look at each row, and pass over the new elements.
-            _merge(self._tables.media, media_table(replace(row, settled=False)))
+            self._put(replace(row, settled=False))
             self._drop_stale(row)
             self._write_switched(switch, commit)
             has_long = any(memory.level == "long" for memory in switch.memories)
@@ -142,7 +142,7 @@ class Writer:
                 signatures=switch.signatures,
                 settled=False,
             )
-            _merge(self._tables.media, media_table(row))
+            self._put(row)
             self._drop_replaced(row, commit)
             if switch.ended:
                 mine = col("media_id") == lit(row.media.id)
@@ -176,7 +176,7 @@ class Writer:
                 aliases.pop(path, None)
                 row = replace(row, media=replace(row.media, path=path), aliases=tuple(aliases))
             row = replace(row, size_bytes=size_bytes, mtime_ns=mtime_ns)
-            _merge(self._tables.media, media_table(row))
+            self._put(row)
         return row
 
     def add_turn(self, turn: Mapping[str, Any]) -> None:
@@ -287,6 +287,11 @@ class Writer:
         )
 
     # Shared steps
+
+    def _put(self, row: MediaRow) -> None:
+        """Write the entry of a media, which says what of its rows is seen."""
+        self._tables.prove()
+        _merge(self._tables.media, media_table(row))
 
     def _row(self, media_id: str) -> MediaRow:
         row = self._reader.media_row(media_id)
