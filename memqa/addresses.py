@@ -20,7 +20,7 @@ from uuid import uuid4
 
 from platformdirs import user_data_path
 
-from models.errors import SetupError
+from models.errors import InputError, SetupError
 
 _FILE = "address.json"
 _SCHEMES = ("s3", "gs", "az")
@@ -95,10 +95,16 @@ def told(home: Path) -> str:
     return address.address if address else str(home)
 
 
+def is_address(where: str) -> bool:
+    """Say whether what ``told`` gave is an address."""
+    return where.startswith(tuple(f"{scheme}://" for scheme in _SCHEMES))
+
+
 def refuse_address(named: str | Path, instead: str) -> None:
-    """Refuse the address of a library where only a folder will do; raises SetupError."""
-    if _SCHEME.match(str(named)):
-        raise SetupError(f"this needs a folder of this machine, not an address; {instead}")
+    """Refuse the address of a library where only a folder will do; raises InputError."""
+    scheme = _SCHEME.match(str(named))
+    if scheme is not None and (scheme[2] or scheme[1].lower() in _SCHEMES):
+        raise InputError(f"this takes a folder of this machine, not an address; {instead}")
 
 
 def remote_root() -> Path:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from memqa.addresses import refuse_address
 from memqa.carried import Carried, Manifest
 from memqa.chats import turn_from
 from memqa.copying import SPARE_BYTES, copied, drop_if_empty, only_file
@@ -52,6 +53,7 @@ def bring(library: Library, folder: Path, listener: Listener) -> Iterator[Carrie
     """Take in the media of an exported folder; see `Library.import_from`."""
     from memqa.store.source import Source
 
+    refuse_address(folder, "`memqa --home s3://BUCKET/PREFIX export DIR` makes one of a library")
     folder = folder.expanduser().resolve()
     manifest = Manifest.read(folder)
     if folder == library.home:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memqa import placing
+from memqa.addresses import refuse_address
 from memqa.carried import Carried, Entry, Manifest, version
 from memqa.chats import shown_in, turn_from
 from memqa.copying import copied, is_there, only_file
@@ -46,6 +47,7 @@ class Wanted:
 
 def export(library: Library, folder: Path, wanted: Wanted, listener: Listener) -> list[Carried]:
     """Write the folder; see `Library.export`."""
+    refuse_address(folder, "`memqa --home s3://BUCKET/PREFIX import DIR` carries it there from one")
     folder = folder.expanduser().resolve()
     rows = _chosen(library, wanted)
     placing.check_place(library.home, folder)

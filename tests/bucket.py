@@ -53,9 +53,7 @@ class Bucket:
         client = self.client()
         pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.name)
         keys = [one["Key"] for page in pages for one in page.get("Contents", ())]
-        return {
-            key: client.get_object(Bucket=self.name, Key=key)["Body"].read() for key in keys
-        }
+        return {key: client.get_object(Bucket=self.name, Key=key)["Body"].read() for key in keys}
 
     def holding(self, words: str) -> list[str]:
         """The keys of the objects in which these words can be read."""

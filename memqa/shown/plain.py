@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import singledispatch
 from pathlib import Path
 
+from memqa.addresses import is_address
 from memqa.cli import words as cli
 from memqa.jobs import Job
 from memqa.library import Stats
@@ -73,7 +74,8 @@ def _collection(collection: Collection) -> str:
 def _stats(stats: Stats) -> str:
     taken = cli.size(stats.tables_bytes + stats.uploads_bytes)
     held = _totals(stats.videos, stats.duration_s, stats.documents, stats.pages)
-    kept = f"{stats.memories} memories; {taken} on disk in {stats.home}"
+    place = f"in {stats.home}" if is_address(stats.home) else f"on disk in {stats.home}"
+    kept = f"{stats.memories} memories; {taken} {place}"
     return f"{stats.media} media, {held}; {kept}"
 
 

@@ -70,18 +70,22 @@ _All: TypeAlias = Mapping[str, Lease]
 class Held:
     """A lease that this process holds; ``was_left`` where another machine held it and fell silent.
 
-    Then that machine may wake up, and must not finish what it was writing.
+    Then that machine may wake up, and must not finish what it was writing. ``taken`` and ``left``
+    count the changes of the row: where nobody changed it between, nobody held a lease.
     """
 
-    def __init__(self, leases: Leases, name: str, token: str, *, was_left: bool) -> None:
+    def __init__(
+        self, leases: Leases, name: str, token: str, *, was_left: bool, taken: int
+    ) -> None:
         self.name, self.token, self.was_left = name, token, was_left
+        self.taken, self.left = taken, -1
         self._leases = leases
         self._told_at = _now()
 
     def beat(self) -> bool:
         """Give a sign of life; False where the lease is another's by now."""
         now = _now()
-        if not self._leases.renewed(self):
+        if self._leases.renewed(self) is None:
             return False
         self._told_at = now
         return True
@@ -142,8 +146,8 @@ class Leases:
             alive = lease is not None and not self._is_free(name, lease)
         return lease.machine.partition("/")[0] if lease and alive else ""
 
-    def renewed(self, held: Held) -> bool:
-        """Write a sign of life down; False where the lease is not held."""
+    def renewed(self, held: Held) -> int | None:
+        """Write a sign of life down; None where the lease is not held."""
 
         def renew(leases: _All) -> _All | None:
             mine = leases.get(held.name)
@@ -175,7 +179,9 @@ class Leases:
             return {**leases, name: Lease(self._machine, token, 0, time.time())}
 
         with plainly(self._address):
-            return Held(self, name, token, was_left=left) if self._change(take) else None
+            if (turn := self._change(take)) is None:
+                return None
+        return Held(self, name, token, was_left=left, taken=turn)
 
     def _is_free(self, name: str, lease: Lease) -> bool:
         """Say whether nobody can be alive who holds this."""
@@ -196,7 +202,7 @@ class Leases:
 
         try:
             with plainly(self._address):
-                self._change(leave)
+                held.left = self._change(leave) or -1
         except (MemqaError, RuntimeError, OSError) as exc:
             # Nothing is lost: it lapses, and what went wrong before has been said.
             log.info("a lease lapses by itself: %s", type(exc).__name__)
@@ -209,8 +215,8 @@ class Leases:
             except (MemqaError, RuntimeError, OSError) as exc:
                 log.info("no sign of life could be given: %s", type(exc).__name__)
 
-    def _change(self, change: Callable[[_All], _All | None]) -> bool:
-        """Change the row from what it is; False where ``change`` gives None for that."""
+    def _change(self, change: Callable[[_All], _All | None]) -> int | None:
+        """Change the row from what it is, and count it; None where ``change`` gives None."""
         with self._changing:
             for _ in range(_MOST_TRIES):
                 is_guess = self._last is not None
@@ -219,9 +225,9 @@ class Leases:
                 if (new := change(leases)) is not None:
                     if self._put(turn, new):
                         self._last = turn + 1, new
-                        return True
+                        return turn + 1
                 elif not is_guess:
-                    return False
+                    return None
         raise StoreConflict(
             f"too many machines write to the library {self._address.address} at once; try again"
         )

@@ -53,6 +53,7 @@ class Tables:
         self._fixed: dict[str, Table] = {}
         self._listed: tuple[float, list[str]] | None = None
         self._held: Held | None = None
+        self._left = -1
         if not self._is_whole():
             with self.writing():
                 self._open_fixed()
@@ -75,11 +76,9 @@ class Tables:
                 self.ground.plainly(),
                 self.ground.leased(WRITING, timeout_s=_WRITE_TIMEOUT_S) as self._held,
             ):
-                if self._held is not None:
-                    self.refresh()
-                    if self._held.was_left:
-                        self._stop_sleeper()
+                self._take_up(self._held)
                 yield
+            self._left = self._held.left if self._held else -1
 
     def prove(self) -> None:
         """Make sure that the write permission is still held, before something is made seen.
@@ -185,6 +184,15 @@ class Tables:
 
     def _open_now(self) -> list[Table]:
         return [*self._fixed.values(), *(table for _, table in self._vectors.values())]
+
+    def _take_up(self, held: Held | None) -> None:
+        """Begin to write from what is newest."""
+        if held is None:
+            return
+        if held.taken != self._left + 1:  # somebody wrote since we did
+            self.refresh()
+        if held.was_left:
+            self._stop_sleeper()
 
     def _stop_sleeper(self) -> None:
         """Let no change succeed that another machine began before it fell silent.

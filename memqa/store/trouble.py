@@ -81,6 +81,12 @@ _SENTENCES: tuple[tuple[re.Pattern[str], type[MemqaError], str], ...] = tuple(
             "network, and try again",
         ),
         (
+            "NotImplemented|status: 501",
+            SetupError,
+            "the endpoint of {bucket} knows no conditional puts, without which two machines may "
+            "overwrite each other; use one that does",
+        ),
+        (
             "SlowDown|ServiceUnavailable|InternalError|status: 5\\d\\d",
             BackendError,
             "{bucket} is too busy or out of order; try again later",

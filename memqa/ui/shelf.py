@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memqa import examples
+from memqa.addresses import is_address
 from memqa.kinds import may_be_media
 from memqa.stale import FINISHED
 from memqa.ui import pictures, words
@@ -237,10 +238,12 @@ class Shelf:
         made_at, foot = self._foot
         if time.monotonic() - made_at >= _FOOT_EVERY_S:
             stats = self._library.stats()
-            parts = [f"{words.size(stats.tables_bytes)} of memory"]
+            away = f" in {stats.home}" if is_address(stats.home) else ""
+            parts = [f"{words.size(stats.tables_bytes)} of memory{away}"]
             if stats.uploads_bytes:
                 parts.append(f"{words.size(stats.uploads_bytes)} of uploads")
-            said = f"{' and '.join(parts)} on disk"
+            here = "" if away and not stats.uploads_bytes else " on disk"
+            said = f"{' and '.join(parts)}{here}"
             foot = el("p", said, title=stats.home) if stats.media else Safe("")
             self._foot = (time.monotonic(), foot)
         return foot
