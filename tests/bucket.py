@@ -21,11 +21,16 @@ KEY, SECRET = "AKIAMADEUPFORTESTS", "made-up-secret-that-must-stay-unsaid"
 
 @dataclass
 class Bucket:
-    """A bucket at a loopback endpoint; ``asked`` are the requests so far, method and path."""
+    """A bucket at a loopback endpoint; ``asked`` are the requests so far, method and path.
+
+    ``refusal`` is the code that everything is refused with, or with ``may_read`` every write.
+    """
 
     endpoint: str
     name: str = "lectures"
     asked: list[tuple[str, str]] = field(default_factory=list)
+    refusal: str = ""
+    may_read: bool = False
 
     @property
     def variables(self) -> dict[str, str]:
@@ -69,7 +74,13 @@ def bucket_served() -> Iterator[Bucket]:
 
     def application(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         bucket.asked.append((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
-        if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+        is_reading = environ["REQUEST_METHOD"] in ("GET", "HEAD")
+        if bucket.refusal and not (is_reading and bucket.may_read):
+            # As the real one does, which names the key in its reply.
+            reply = f"<Error><Code>{bucket.refusal}</Code><AWSAccessKeyId>{KEY}</AWSAccessKeyId>"
+            start("403 Forbidden", [("Content-Type", "application/xml")])
+            return [f"{reply}</Error>".encode()]
+        if is_reading:
             return inner(environ, start)
         with one_at_a_time:
             return list(inner(environ, start))

@@ -1,0 +1,333 @@
+"""A library on object storage: taken in, asked, forgotten, by one machine and by two at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from memqa import addresses
+from memqa.addresses import remote_root
+from memqa.library import Library
+from models.errors import BackendError, InputError, MemqaError, SetupError
+from tests.bucket import KEY, SECRET, Bucket, bucket_served
+from tests.media import coloured
+from tests.memqa.parts import FakeEngines, bytes_under, write_document
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the tests' server is a POSIX one")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Bucket]:
+    with bucket_served() as bucket:
+        yield bucket
+
+
+@pytest.fixture
+def bucket(served: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """The bucket, and an environment that lets this process in."""
+    for name, value in served.variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setattr(addresses, "user_data_path", lambda name, **_: tmp_path / "data" / name)
+    served.asked.clear()
+    yield served
+    served.refusal, served.may_read = "", False
+
+
+@pytest.fixture
+def address(bucket: Bucket, request: pytest.FixtureRequest) -> str:
+    """A prefix of the test's own."""
+    return f"s3://{bucket.name}/{request.node.name.partition('[')[0]}"
+
+
+@pytest.fixture
+def library(address: str) -> Iterator[Library]:
+    with Library(address, engines=FakeEngines()) as library:
+        yield library
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_document(tmp_path_factory.mktemp("media") / "story.md", chapters=2)
+
+
+def requests(bucket: Bucket, what: Callable[[], object]) -> int:
+    bucket.asked.clear()
+    what()
+    return len(bucket.asked)
+
+
+def ids_in(library: Library) -> list[str]:
+    tables = library.store.read._tables
+    tables.refresh()
+    rows = tables.memories.search().select(["id"]).limit(100_000).to_list()
+    return [row["id"] for row in rows]
+
+
+def test_media_are_taken_in_asked_and_forgotten(
+    library: Library, bucket: Bucket, address: str, document: Path, tmp_path: Path
+) -> None:
+    media = library.add(document)
+    film = library.add(coloured(tmp_path / "film.mp4", [(220, 30, 30), (30, 30, 220)], each_s=2))
+    assert (media.status, film.status) == ("indexed", "indexed")
+    assert not (library.home / "tables").exists()
+
+    assert "zebrafinch" in library.search("zebrafinch")[0].text
+    assert "clocktower" in library.ask("Where did the zebrafinch nest?").text
+    seen = next(one for one in library.search("red", media=film.id) if one.thumbnail)
+    assert (library.thumbnail(seen) or b"").startswith(b"\xff\xd8")
+    stats = library.stats()
+    assert (stats.home, stats.media) == (address, 2)
+    assert stats.tables_bytes > 10_000
+    assert address in repr(library)
+    with pytest.raises(InputError, match=address):
+        library.show("strange.mp4")
+
+    assert bucket.holding("zebrafinch")
+    library.forget(media.id)
+    assert bucket.holding("zebrafinch") == []
+    assert library.search("zebrafinch", media=film.id)[0].media_id == film.id
+    assert [one.id for one in library.media()] == [film.id]
+
+
+def test_opening_and_searching_ask_little(
+    library: Library, bucket: Bucket, address: str, document: Path
+) -> None:
+    library.add(document)
+    other = Library(address, engines=FakeEngines())
+    assert requests(bucket, lambda: other.store) <= 18
+    assert {method for method, _ in bucket.asked} == {"GET"}, "opening writes nothing"
+    other.search("zebrafinch")
+    time.sleep(2.1)
+    assert requests(bucket, lambda: other.search("zebrafinch")) <= 10
+    assert requests(bucket, lambda: other.search("zebrafinch")) <= 6
+    assert requests(bucket, lambda: other.media()) == 0
+
+
+def test_what_another_process_wrote_is_seen_soon_and_what_it_purged_breaks_no_reader(
+    library: Library, address: str, document: Path, tmp_path: Path
+) -> None:
+    short = tmp_path / "short.txt"
+    short.write_text("A heron stood by the weir.\n", encoding="utf-8")
+    (heron, story) = (library.add(short), library.add(document))
+    other = Library(address, engines=FakeEngines())
+    assert len(other.media()) == 2
+    assert other.search("heron")
+    library.forget(story.id)
+    library.store.upkeep.compact()
+    # Its own view may be two seconds old, and the files of that are gone.
+    assert {one.media_id for one in other.search("heron")} <= {heron.id, story.id}
+    time.sleep(2.1)
+    assert [one.id for one in other.media()] == [heron.id]
+    assert {one.media_id for one in other.search("heron")} == {heron.id}
+
+
+def test_tidying_up_keeps_what_there_is(library: Library, bucket: Bucket, document: Path) -> None:
+    library.add(document)
+    before = sorted(ids_in(library))
+    for _ in range(2):
+        library.store.upkeep.compact()
+    assert sorted(ids_in(library)) == before == sorted(set(before))
+    assert library.search("zebrafinch")
+
+
+def test_it_is_carried_out_and_in(
+    library: Library, bucket: Bucket, address: str, document: Path, tmp_path: Path
+) -> None:
+    library.add(document)
+    (out,) = library.export(tmp_path / "out", with_files=True)
+    assert (out.status, out.with_file) == ("exported", True)
+    with Library(f"{address}-2", engines=FakeEngines()) as other:
+        (came,) = other.import_from(tmp_path / "out")
+        assert came.status == "imported"
+        assert "zebrafinch" in other.search("zebrafinch")[0].text
+    with Library(tmp_path / "local", engines=FakeEngines()) as local:
+        local.import_from(tmp_path / "out")
+        assert "zebrafinch" in local.search("zebrafinch")[0].text
+    for carry in (library.export, library.import_from):
+        with pytest.raises(InputError, match="takes a folder"):
+            carry(f"{address}-3")
+
+
+# Two machines
+
+
+def machines(address: str, tmp_path: Path, *files: list[Path]) -> list[tuple[list[Any], str]]:
+    """Let a machine each take these files in, all at once; give what each says, and its stderr."""
+    go = tmp_path / "go"
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.memqa.machine", address, str(go), *map(str, its)],
+            cwd=ROOT,
+            env=os.environ | {"XDG_DATA_HOME": str(tmp_path / f"machine-{number}")},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number, its in enumerate(files)
+    ]
+    for process in running:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n", process.communicate()
+    go.touch()
+    ended = [process.communicate(timeout=120) for process in running]
+    return [([json.loads(line) for line in out.splitlines()], err) for out, err in ended]
+
+
+def test_two_machines_at_once_lose_nothing_and_double_nothing(
+    library: Library, address: str, tmp_path: Path
+) -> None:
+    library.media()
+    own = [[tmp_path / f"{name}{i}.txt" for i in range(3)] for name in ("a", "b")]
+    both = tmp_path / "both.txt"
+    for files in own:
+        for file in files:
+            file.write_text(f"Only {file.stem} tells of the lighthouse.\n" * 3, encoding="utf-8")
+    both.write_text("Both tell of the same harbour.\n" * 3, encoding="utf-8")
+    said = machines(address, tmp_path, *([both, *files] for files in own))
+    for lines, complaints in said:
+        assert "Traceback" not in complaints
+        (name, status, error, told), *others = lines
+        # Whoever comes second waits for nobody: it is told so, or finds it done.
+        assert name == "both.txt"
+        assert status in ("indexed", "unchanged") or (error, "machine" in told) == (
+            "StoreConflict",
+            True,
+        ), told
+        assert [line[1] for line in others] == ["indexed"] * 3, others
+    assert any(lines[0][1] == "indexed" for lines, _ in said)
+
+    time.sleep(2.1)
+    assert sorted(one.name for one in library.media()) == sorted(
+        ["both.txt", *(file.name for files in own for file in files)]
+    )
+    assert {one.status for one in library.media()} == {"indexed"}
+    ids = ids_in(library)
+    assert len(ids) == len(set(ids)) == sum(one.memories for one in library.media())
+    for files in own:
+        for file in files:
+            assert any(file.stem in one.text for one in library.search(f"Only {file.stem}"))
+
+
+# What goes wrong
+
+
+def refused(what: Callable[[], object], kind: type[MemqaError], words: str) -> None:
+    with pytest.raises(kind, match=words) as caught:
+        what()
+    said = f"{caught.value}{caught.value.__cause__ or ''}"
+    assert said.count("\n") == 0
+    assert KEY not in said
+    assert SECRET not in said
+    assert "lance" not in said
+
+
+def test_no_such_bucket_and_no_credentials_are_said(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strange = Library("s3://strange/prefix", engines=FakeEngines())
+    refused(strange.media, SetupError, "there is no bucket s3://strange")
+    assert [one.detail for one in strange.doctor() if one.finding == "problem"][-1].startswith(
+        "there is no bucket"
+    )
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:9/none")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    nameless = Library(f"s3://{bucket.name}/nobody", engines=FakeEngines())
+    refused(nameless.media, SetupError, "there are no credentials")
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("InvalidAccessKeyId", "are not accepted"),
+        ("SignatureDoesNotMatch", "are not accepted"),
+        ("AccessDenied", "may not do this"),
+        ("RequestTimeTooSkewed", "the clock"),
+    ],
+)
+def test_who_is_not_let_in_is_told_why(bucket: Bucket, code: str, words: str) -> None:
+    bucket.refusal = code
+    refused(Library(f"s3://{bucket.name}/in", engines=FakeEngines()).media, SetupError, words)
+
+
+def test_who_may_only_read_can_ask(
+    library: Library, bucket: Bucket, address: str, document: Path, tmp_path: Path
+) -> None:
+    library.add(document)
+    bucket.refusal, bucket.may_read = "AccessDenied", True
+    reader = Library(address, engines=FakeEngines())
+    assert "clocktower" in reader.ask("Where did the zebrafinch nest?").text
+    (tmp_path / "new.txt").write_text("Something new.\n", encoding="utf-8")
+    refused(lambda: reader.add(tmp_path / "new.txt"), SetupError, "may not do this")
+    refused(lambda: reader.forget("story.md"), SetupError, "may not do this")
+
+
+def test_an_endpoint_that_is_not_there_is_said_within_seconds(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        began = time.monotonic()
+        library = Library(f"s3://{bucket.name}/gone", engines=FakeEngines())
+        refused(library.media, BackendError, "cannot be reached")
+        assert time.monotonic() - began < 20
+
+
+def test_an_endpoint_that_goes_in_between_is_said(
+    library: Library, bucket: Bucket, document: Path
+) -> None:
+    library.add(document)
+    time.sleep(2.1)
+    bucket.refusal = "ExpiredToken"
+    refused(lambda: library.search("zebrafinch"), SetupError, "are not accepted")
+    refused(lambda: library.collect("mine", ["story.md"]), SetupError, "are not accepted")
+    bucket.refusal = ""
+    assert library.search("zebrafinch")
+
+
+# The command line, with the models that come with memqa
+
+
+@pytest.mark.real_model
+def test_the_command_line_and_the_worker_take_an_address(
+    bucket: Bucket, address: str, tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("The ferry to the island leaves at nine.\n", encoding="utf-8")
+    printed: list[bytes] = []
+
+    def memqa(*arguments: str) -> Any:
+        command = [sys.executable, "-m", "memqa", "-v", "--home", address, *arguments]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120)
+        printed.extend((done.stdout, done.stderr))
+        assert done.returncode == 0, done.stderr.decode()
+        return json.loads(done.stdout)
+
+    with Library(address) as library:
+        job = library.add(notes, wait=False)
+        deadline = time.monotonic() + 120
+        while job.state not in ("done", "failed") and time.monotonic() < deadline:
+            time.sleep(0.3)
+            (job,) = library.jobs()
+        assert job.state == "done", job.error
+        (found,) = memqa("search", "when does the boat go", "--limit", "1", "--json")
+        assert "ferry" in found["text"]
+        assert memqa("stats", "--json")["home"] == address
+        assert memqa("forget", "notes.txt", "--yes", "--json")["forgotten"]
+        assert bucket.holding("ferry") == []
+    for secret in (KEY, SECRET):
+        assert bytes_under(remote_root(), secret) == []
+        assert not any(secret.encode() in text for text in printed)
+        assert bucket.holding(secret) == []
