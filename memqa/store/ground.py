@@ -197,7 +197,7 @@ class Bucket:
         time.sleep(_A_MOMENT_S + min(max(newest - time.time(), 0.0), _MOST_AHEAD_S))
 
 
-def ground_of(home: Path) -> Folder | Bucket:
+def ground_of(home: Path) -> Ground:
     """Say where the tables of the library under ``home`` lie."""
     address = address_of(home)
     return Bucket(home, address) if address else Folder(home)

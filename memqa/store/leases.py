@@ -158,7 +158,7 @@ class Leases:
         return self._change(renew)
 
     def tidy(self) -> None:
-        """Merge what the changes left behind; the lease on writing is held."""
+        """Merge what the changes left behind, and drop what is old of it."""
         try:
             self._table().optimize(cleanup_older_than=_KEEP)
         except RuntimeError as exc:

@@ -69,8 +69,9 @@ class Receiver:
         Raises:
             StoreMismatch: they are of another length or metric.
         """
-        if self._tables.vectors(space.signature) is None:
-            return False
+        with self._tables.ground.plainly():
+            if self._tables.vectors(space.signature) is None:
+                return False
         self._tables.make_vectors(space.signature, space.metric, space.dim)
         return True
 

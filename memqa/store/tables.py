@@ -170,9 +170,11 @@ class Tables:
 
         Taking it costs requests; and who may only read can read.
         """
-        if not self.ground.is_shared or not _DECLARED.keys() <= {*self._names()}:
+        if not self.ground.is_shared:
             return False
         with self.ground.plainly():
+            if not _DECLARED.keys() <= {*self._names()}:
+                return False
             self._open_fixed()
             return not self._unindexed(self.memories)
 

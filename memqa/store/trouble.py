@@ -13,7 +13,11 @@ from contextlib import contextmanager
 from memqa.addresses import Address
 from models.errors import BackendError, MemqaError, SetupError
 
-_KEYS = "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where there is one, AWS_SESSION_TOKEN"
+_KEYS = {
+    "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where there is one, AWS_SESSION_TOKEN",
+    "gs": "GOOGLE_SERVICE_ACCOUNT",
+    "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+}
 _REFUSED = "the credentials in {keys} are not accepted for {bucket}; set those of its owner"
 
 # How LanceDB's client behaves: a whole part of a file goes within a minute, over a slow line too.
@@ -118,10 +122,10 @@ def plainly(address: Address) -> Iterator[None]:
 
 def trouble(error: BaseException, address: Address) -> MemqaError | None:
     """Give the sentence for an error of LanceDB, None where object storage is not at fault."""
-    text = str(error)
+    text, keys = str(error), _KEYS[address.address.partition(":")[0]]
     for pattern, kind, sentence in _SENTENCES:
         if pattern.search(text):
-            return kind(sentence.format(bucket=address.bucket, address=address.address, keys=_KEYS))
+            return kind(sentence.format(bucket=address.bucket, address=address.address, keys=keys))
     return None
 
 

@@ -110,9 +110,9 @@ class Upkeep:
 
     def disk(self) -> Disk:
         """Measure what the library takes on disk."""
-        tables = list(self._tables.everything())
         uploads = folder_bytes(self._tables.home / "uploads")
-        return Disk(self._tables.ground.bytes_of(tables), uploads)
+        with self._tables.ground.plainly():
+            return Disk(self._tables.ground.bytes_of(list(self._tables.everything())), uploads)
 
     def _delete(self, media: Media, *, chats_too: bool) -> None:
         mine = col("media_id") == lit(media.id)

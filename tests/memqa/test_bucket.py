@@ -9,15 +9,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import lancedb
 import pytest
 
 from memqa import addresses
-from memqa.addresses import remote_root
+from memqa.addresses import Address, remote_root
 from memqa.library import Library
-from models.errors import BackendError, InputError, MemqaError, SetupError
+from memqa.store.leases import WRITING, Leases
+from models.errors import BackendError, InputError, MemqaError, SetupError, StoreConflict
 from tests.bucket import KEY, SECRET, Bucket, bucket_served
 from tests.media import coloured
 from tests.memqa.parts import FakeEngines, bytes_under, write_document
@@ -331,3 +334,86 @@ def test_the_command_line_and_the_worker_take_an_address(
         assert bytes_under(remote_root(), secret) == []
         assert not any(secret.encode() in text for text in printed)
         assert bucket.holding(secret) == []
+
+
+# Leases
+
+
+@pytest.fixture
+def leases(bucket: Bucket, address: str, tmp_path: Path) -> Callable[[str], Leases]:
+    """Give the leases of this address as a machine of this name sees them."""
+    return lambda machine: Leases(tmp_path, Address(address, machine))
+
+
+def test_of_many_machines_one_holds_a_lease(leases: Callable[[str], Leases]) -> None:
+    inside: list[str] = []
+    most, held = 0, 0
+
+    def work(machine: str) -> None:
+        nonlocal most, held
+        mine = leases(machine)
+        for _ in range(4):
+            with mine.held(WRITING, timeout_s=120) as lease:
+                assert lease is not None
+                inside.append(machine)
+                most, held = max(most, len(inside)), held + 1
+                time.sleep(0.02)
+                inside.remove(machine)
+
+    with ThreadPoolExecutor(3) as pool:  # they also make the table all at once
+        list(pool.map(work, "abc"))
+    assert (most, held) == (1, 12)
+
+
+def test_a_lease_is_taken_from_the_dead_alone(
+    leases: Callable[[str], Leases], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memqa.store.leases.BEAT_S", 3600.0)
+    ours, theirs = leases("ours"), leases("theirs")
+    with ours.held("media-1") as first:
+        assert first is not None
+        with theirs.held("media-2") as other, theirs.held("media-1") as refused:
+            assert other is not None
+            assert refused is None
+            assert theirs.holder("media-1") == ours.holder("media-1") != ""
+        # A process of the same machine that got the lock file knows that this holder is dead.
+        with leases("ours").held("media-1") as again:
+            assert again is not None
+            assert not again.was_left
+            assert not first.beat()
+
+    with ours.held("media-1") as silent:
+        assert silent is not None
+        monkeypatch.setattr("memqa.store.leases.LAPSE_S", 0.5)
+        with theirs.held("media-1", timeout_s=60) as taken:
+            assert taken is not None
+            assert taken.was_left
+            time.sleep(0.3)
+            with pytest.raises(StoreConflict, match="no sign of life"):
+                silent.prove()
+            taken.prove()
+    assert ours.holder("media-1") == ""
+
+
+def test_who_slept_while_it_wrote_finishes_nothing(
+    library: Library,
+    leases: Callable[[str], Leases],
+    address: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    note = tmp_path / "note.txt"
+    note.write_text("A heron stood by the weir.\n", encoding="utf-8")
+    media = library.add(note)
+    monkeypatch.setattr("memqa.store.leases.BEAT_S", 3600.0)
+    # What the sleeper has in hand: a table as it was, and the lease on writing.
+    asleep = lancedb.connect(f"{address}/tables").open_table("memories")
+    row = asleep.search().limit(1).to_arrow()
+    with leases("sleeper").held(WRITING) as lease:
+        assert lease is not None
+        monkeypatch.setattr("memqa.store.leases.LAPSE_S", 0.5)
+        library.collect("mine", [media.id])
+        with pytest.raises(RuntimeError, match="Incompatible"):
+            asleep.merge_insert("id").when_matched_update_all().execute(row)
+    assert "heron" in library.search("heron")[0].text
+    assert library.collections()[0].media_ids == (media.id,)
