@@ -370,7 +370,7 @@ def test_a_lease_is_taken_from_the_dead_alone(
         with theirs.held("media-2") as other, theirs.held("media-1") as refused:
             assert other is not None
             assert refused is None
-            assert theirs.holder("media-1") == ours.holder("media-1") != ""
+            assert theirs.holder("media-1") != ""
         # A process of the same machine that got the lock file knows that this holder is dead.
         with leases("ours").held("media-1") as again:
             assert again is not None
