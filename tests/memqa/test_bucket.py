@@ -16,7 +16,7 @@ from typing import Any
 import lancedb
 import pytest
 
-from memqa import addresses
+from memqa import addresses, worker
 from memqa.addresses import Address, remote_root
 from memqa.library import Library
 from memqa.store.leases import WRITING, Leases
@@ -300,8 +300,9 @@ def test_an_endpoint_that_goes_in_between_is_said(
 
 @pytest.mark.real_model
 def test_the_command_line_and_the_worker_take_an_address(
-    bucket: Bucket, address: str, tmp_path: Path
+    bucket: Bucket, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("MEMQA_JOBS__IDLE_EXIT_S", "0")
     notes = tmp_path / "notes.txt"
     notes.write_text("The ferry to the island leaves at nine.\n", encoding="utf-8")
     printed: list[bytes] = []
@@ -323,8 +324,9 @@ def test_the_command_line_and_the_worker_take_an_address(
         (found,) = memqa("search", "when does the boat go", "--limit", "1", "--json")
         assert "ferry" in found["text"]
         assert memqa("stats", "--json")["home"] == address
-        assert memqa("forget", "notes.txt", "--yes", "--json")["forgotten"]
+        assert memqa("forget", "notes.txt", "--json")["forgotten"]
         assert bucket.holding("ferry") == []
+        assert worker._spawned.pop(library.home).wait(60) == 0
     for secret in (KEY, SECRET):
         assert bytes_under(remote_root(), secret) == []
         assert not any(secret.encode() in text for text in printed)
