@@ -57,14 +57,15 @@ def in_notebook() -> bool:
 
 def bundle(library: Library) -> Bundle:
     """Give what a front end shows for a library: a widget where it can, HTML and text besides."""
+    from memqa.addresses import told
     from memqa.shown.html import library_html
     from memqa.shown.plain import library_text
 
     media = library.media()
     here, able = in_notebook(), importlib.util.find_spec("anywidget") is not None
     shown: Bundle = {
-        "text/plain": library_text(library.where, media),
-        "text/html": library_html(library.where, media, hint=here and not able),
+        "text/plain": library_text(told(library.home), media),
+        "text/html": library_html(told(library.home), media, hint=here and not able),
     }
     if here and able:
         from memqa.notebook import LibraryWidget
