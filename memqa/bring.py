@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from memqa.addresses import refuse_address
 from memqa.carried import Carried, Manifest
 from memqa.chats import turn_from
 from memqa.copying import SPARE_BYTES, copied, drop_if_empty, only_file
+from memqa.homes import refuse_address
 from memqa.ingest import LIVE, FileFacts, leased, sha256_of
 from memqa.listening import Listener
 from memqa.scope import proper_name

@@ -10,8 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
-from memqa.addresses import address_of
 from memqa.effective import strange_variables
+from memqa.homes import address_of
 from memqa.stale import models_of
 from memqa.values import Media, Sense
 from memqa.whereabouts import config_path

@@ -27,8 +27,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
-from memqa.addresses import home_named
 from memqa.calls import Call, Reply, as_json, read
+from memqa.homes import home_named
 from memqa.store.lock import locked
 from memqa.whereabouts import CONFIG_VARIABLE, config_path, default_home, private_folder
 from models import errors

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from pydantic_settings import EnvSettingsSource, TomlConfigSettingsSource
 
 from memqa import settings
-from memqa.addresses import told
+from memqa.homes import told
 from memqa.near import did_you_mean
 from memqa.settings import Settings
 from memqa.whereabouts import CONFIG_VARIABLE, config_path

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memqa import placing
-from memqa.addresses import refuse_address
 from memqa.carried import Carried, Entry, Manifest, version
 from memqa.chats import shown_in, turn_from
 from memqa.copying import copied, is_there, only_file
+from memqa.homes import refuse_address
 from memqa.ingest import leased
 from memqa.listening import Listener
 from memqa.stale import FINISHED

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Literal, overload
 from uuid import uuid4
 
 from memqa import settings as settings_
-from memqa.addresses import home_named, told
 from memqa.chats import Asked, Chat, Turn, chats_of, turn_from, turn_row
 from memqa.engines import CatalogEngines, Engines
+from memqa.homes import home_named, told
 from memqa.jobs import Job, Queue
 from memqa.listening import Listener
 from memqa.settings import Settings

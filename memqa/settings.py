@@ -18,7 +18,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from memqa.addresses import home_named
+from memqa.homes import home_named
 from memqa.near import did_you_mean
 from memqa.whereabouts import CONFIG_VARIABLE, config_path, default_home
 from models.errors import SetupError

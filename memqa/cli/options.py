@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memqa.addresses import home_named
 from memqa.cli import exits
+from memqa.homes import home_named
 
 if TYPE_CHECKING:
     from memqa.calls import Call, Reply

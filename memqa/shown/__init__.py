@@ -57,7 +57,7 @@ def in_notebook() -> bool:
 
 def bundle(library: Library) -> Bundle:
     """Give what a front end shows for a library: a widget where it can, HTML and text besides."""
-    from memqa.addresses import told
+    from memqa.homes import told
     from memqa.shown.html import library_html
     from memqa.shown.plain import library_text
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from functools import singledispatch
 from pathlib import Path
 
-from memqa.addresses import is_address
 from memqa.cli import words as cli
+from memqa.homes import is_remote
 from memqa.jobs import Job
 from memqa.library import Stats
 from memqa.ui.words import counted, pages, stage
@@ -74,7 +74,7 @@ def _collection(collection: Collection) -> str:
 def _stats(stats: Stats) -> str:
     taken = cli.size(stats.tables_bytes + stats.uploads_bytes)
     held = _totals(stats.videos, stats.duration_s, stats.documents, stats.pages)
-    place = f"in {stats.home}" if is_address(stats.home) else f"on disk in {stats.home}"
+    place = f"in {stats.home}" if is_remote(stats.home) else f"on disk in {stats.home}"
     kept = f"{stats.memories} memories; {taken} {place}"
     return f"{stats.media} media, {held}; {kept}"
 

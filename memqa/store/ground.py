@@ -17,7 +17,7 @@ import lancedb
 from lancedb.db import DBConnection
 from lancedb.table import Table
 
-from memqa.addresses import Address, address_of
+from memqa.homes import Address, address_of
 from memqa.store.leases import WRITING, Held, leases_of
 from memqa.store.trouble import HASTY, PATIENT, plainly, trouble
 from models.errors import StoreConflict

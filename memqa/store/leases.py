@@ -34,7 +34,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from lancedb.expr import col, lit
 from lancedb.table import Table
 
-from memqa.addresses import Address
+from memqa.homes import Address
 from memqa.store.trouble import PATIENT, is_conflict, plainly
 from models.errors import MemqaError, StoreConflict
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from memqa.addresses import Address
+from memqa.homes import Address
 from models.errors import BackendError, MemqaError, SetupError
 
 _KEYS = {

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memqa import examples
-from memqa.addresses import is_address
+from memqa.homes import is_remote
 from memqa.kinds import may_be_media
 from memqa.stale import FINISHED
 from memqa.ui import pictures, words
@@ -238,7 +238,7 @@ class Shelf:
         made_at, foot = self._foot
         if time.monotonic() - made_at >= _FOOT_EVERY_S:
             stats = self._library.stats()
-            away = f" in {stats.home}" if is_address(stats.home) else ""
+            away = f" in {stats.home}" if is_remote(stats.home) else ""
             parts = [f"{words.size(stats.tables_bytes)} of memory{away}"]
             if stats.uploads_bytes:
                 parts.append(f"{words.size(stats.uploads_bytes)} of uploads")

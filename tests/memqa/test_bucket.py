@@ -16,8 +16,8 @@ from typing import Any
 import lancedb
 import pytest
 
-from memqa import addresses, worker
-from memqa.addresses import Address, remote_root
+from memqa import homes, worker
+from memqa.homes import Address, remote_root
 from memqa.library import Library
 from memqa.store.leases import WRITING, Leases
 from models.errors import BackendError, InputError, MemqaError, SetupError, StoreConflict
@@ -41,7 +41,7 @@ def bucket(served: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     for name, value in served.variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.setattr(addresses, "user_data_path", lambda name, **_: tmp_path / "data" / name)
+    monkeypatch.setattr(homes, "user_data_path", lambda name, **_: tmp_path / "data" / name)
     served.asked.clear()
     yield served
     served.refusal, served.may_read = "", False

@@ -95,7 +95,7 @@ def told(home: Path) -> str:
     return address.address if address else str(home)
 
 
-def is_address(where: str) -> bool:
+def is_remote(where: str) -> bool:
     """Say whether what ``told`` gave is an address."""
     return where.startswith(tuple(f"{scheme}://" for scheme in _SCHEMES))
 

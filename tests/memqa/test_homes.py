@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from memqa import addresses, door, effective, settings
-from memqa.addresses import address_of, home_named, told
+from memqa import door, effective, homes, settings
+from memqa.homes import address_of, home_named, told
 from models.errors import InputError, SetupError
 
 
 @pytest.fixture(autouse=True)
 def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.setattr(addresses, "user_data_path", lambda name, **_: tmp_path / "data" / name)
+    monkeypatch.setattr(homes, "user_data_path", lambda name, **_: tmp_path / "data" / name)
     for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path / "data"
@@ -130,8 +130,8 @@ def test_every_way_to_name_a_library_takes_an_address(
 def test_only_a_folder_can_be_exported_to_or_imported_from() -> None:
     for named in ("s3://lectures/a", Path("s3://lectures/a")):
         with pytest.raises(InputError, match="takes a folder"):
-            addresses.refuse_address(named, "do it otherwise")
-    addresses.refuse_address("lectures/a", "")
+            homes.refuse_address(named, "do it otherwise")
+    homes.refuse_address("lectures/a", "")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="where the data folder lies is Linux's here")
