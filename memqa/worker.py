@@ -148,7 +148,7 @@ class Worker:
         store = Store(self._settings.home)
         ingest = Ingest(store, self._engines, self._settings)
         try:
-            outcome = ingest.take(Path(job.path), method=job.method, listener=listener)
+            outcome = ingest.take(job.path, method=job.method, listener=listener)
         except IngestCancelled:
             if watch.wish != "pause":
                 return "cancelled", None, ()

@@ -55,7 +55,7 @@ def _skeleton(with_paths: bool) -> Safe:
     )
     path_box = el(
         "details",
-        el("summary", "or a path on this machine"),
+        el("summary", "or a path or address"),
         el(
             "form",
             el(
