@@ -43,7 +43,7 @@ class Reach:
         resolve: Resolve | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self._name = name
+        self._name, self._address = name, address
         try:
             self._typed = httpx.URL(address).copy_with(fragment=None)
         except (httpx.InvalidURL, ValueError):
@@ -62,10 +62,7 @@ class Reach:
             UnreadableMedia: it leads on to where it may not, or in a circle.
             BackendError: a server cannot be reached or breaks off, inside the block too.
         """
-        transport = self._transport or httpx.HTTPTransport()
-        timeout = httpx.Timeout(READ_S, connect=CONNECT_S)
-        client = httpx.Client(transport=transport, timeout=timeout, trust_env=False)
-        with self._errors(), client:
+        with self._errors(), self._client() as client:
             response, _ = self._followed(client, method)
             try:
                 yield response
@@ -77,14 +74,18 @@ class Reach:
 
         It holds the password that was typed only where it is of the same host and port.
         """
-        transport = self._transport or httpx.HTTPTransport()
-        timeout = httpx.Timeout(READ_S, connect=CONNECT_S)
-        client = httpx.Client(transport=transport, timeout=timeout, trust_env=False)
-        with self._errors(), client:
+        with self._errors(), self._client() as client:
             response, url = self._followed(client, "GET")
             response.close()
+        if url == self._typed:
+            return self._address
         is_own = _origin(url) == _origin(self._typed)
         return str(url.copy_with(userinfo=self._typed.userinfo) if is_own else url)
+
+    def _client(self) -> httpx.Client:
+        transport = self._transport or httpx.HTTPTransport()
+        timeout = httpx.Timeout(READ_S, connect=CONNECT_S)
+        return httpx.Client(transport=transport, timeout=timeout, trust_env=False)
 
     def _followed(self, client: httpx.Client, method: str) -> tuple[httpx.Response, httpx.URL]:
         url = self._typed
@@ -106,7 +107,7 @@ class Reach:
             raise UnreadableMedia(f"{self._name} leads on to what is no http or https address")
         if url.scheme == "https" and target.scheme == "http":
             raise UnreadableMedia(
-                f"{self._name} leads from https on to plain http, which anyone on the way can change"
+                f"{self._name} leads from https on to http, which anyone on the way can change"
             )
         return target
 
