@@ -59,7 +59,8 @@ def files_below(address: str, *, recursive: bool) -> list[str]:
     bucket, key = bucket_and_key(address)
     with _errors(address):
         base = f"{bucket}/{key}".rstrip("/")
-        found = _storage(bucket).get_file_info(FileSelector(base, recursive=recursive))
+        selector = FileSelector(base, recursive=recursive, allow_not_found=True)
+        found = _storage(bucket).get_file_info(selector)
     names = sorted(one.path for one in found if one.type == FileType.File)
     names = [one for one in names if not re.search(r"/\.", one[len(base) :])]
     if len(names) > _MOST_FILES:

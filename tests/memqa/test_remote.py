@@ -26,8 +26,8 @@ from models.errors import (
     UnreadableMedia,
     UnsupportedMedia,
 )
+from tests import hostile
 from tests.archives import write_zip
-from tests.documents import write_pdf
 from tests.media import video
 from tests.memqa.parts import FakeEngines, bytes_under, write_document
 
@@ -434,7 +434,7 @@ def test_nothing_that_a_file_names_is_ever_fetched(
     film = video(tmp_path / "part.ts", shots=(10,))
     listed = "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:1,\n{}\n#EXT-X-ENDLIST\n"
     page = f"<img src='{away}'><iframe src='{away}'></iframe><link href='{away}'><p>Words.</p>"
-    hostile = {
+    inside = {
         "list.mp4": listed.format(away),
         "local.mp4": listed.format(film),
         "joined.mp4": f"ffconcat version 1.0\nfile '{away}'\n",
@@ -445,12 +445,12 @@ def test_nothing_that_a_file_names_is_ever_fetched(
         "drawing.svg": f'<svg xmlns="http://www.w3.org/2000/svg"><image href="{away}"/></svg>',
         "said.srt": f"1\n00:00:01,000 --> 00:00:02,000\nLook at {away}\n",
     }
-    for name, content in hostile.items():
+    for name, content in inside.items():
         (tmp_path / name).write_text(content)
     write_zip(tmp_path / "remote.docx", _word_with_a_remote_template(away))
     outcomes = {
         Path(one.path).name: one
-        for one in library.index([tmp_path / name for name in (*hostile, "remote.docx")])
+        for one in library.index([tmp_path / name for name in (*inside, "remote.docx")])
     }
     assert site.asked == []
     for name in ("list.mp4", "local.mp4", "joined.mp4", "dash.mp4"):
@@ -501,8 +501,10 @@ def _word_with_a_remote_template(away: str) -> dict[str, str]:
 def test_a_pdf_that_asks_for_an_address_gets_none(
     site: Site, library: Library, tmp_path: Path
 ) -> None:
-    path = write_pdf(tmp_path / "a.pdf", ["Some words on a page."])
-    action = f"/OpenAction << /S /URI /URI ({site.at('/spy')}) >> ".encode()
-    path.write_bytes(path.read_bytes().replace(b"/Type /Catalog", action + b"/Type /Catalog"))
-    list(library.index([path]))
+    objects = hostile.one_page(hostile.shown("Some words on a page that can be read."))
+    action = f"<< /Type /Action /S /URI /URI ({site.at('/spy')}) >>".encode()
+    objects[1] = objects[1].replace(b"/Pages", b"/OpenAction %s /Pages" % action, 1)
+    path = hostile.write(tmp_path / "a.pdf", objects)
+    (outcome,) = library.index([path])
+    assert outcome.status == "indexed"
     assert site.asked == []
