@@ -21,6 +21,7 @@ from memqa import settings as settings_
 from memqa.engines import CatalogEngines, Engines
 from memqa.jobs import Job, JobState, Queue, Wish
 from memqa.listening import Listener
+from memqa.priority import step_aside
 from memqa.settings import Settings
 from memqa.stale import FINISHED
 from memqa.store.lock import is_held, locked
@@ -226,6 +227,7 @@ def main() -> None:
         else:
             watching.run(settings, given.live, told)
     else:
+        step_aside()
         Worker(settings, since=given.since).run()
 
 
