@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from memqa import examples
 from memqa.addresses import is_address
-from memqa.kinds import may_be_media
+from memqa.kinds import is_named_as_media, may_be_media
+from memqa.remote import files_of
 from memqa.stale import FINISHED
 from memqa.ui import pictures, words
 from memqa.ui.cards import Card, card_html, cards
@@ -105,7 +106,7 @@ class Shelf:
         if not self._places.local:
             raise InputError("Paths are taken only where the page is open to this machine alone.")
         if is_address(typed):
-            return self._add(typed)
+            return self._add_address(typed)
         path = Path(typed).expanduser()
         if not typed or not path.is_absolute():
             raise InputError("Write the whole path of a file, from its root on.")
@@ -203,6 +204,13 @@ class Shelf:
 
     def _add(self, path: Path | str) -> dict[str, Any]:
         return {"said": "", "jobs": [self._library.add(path, wait=False).id]}
+
+    def _add_address(self, address: str) -> dict[str, Any]:
+        """Take what lies at an address, or what is named as media below one of object storage."""
+        found = [one for one in files_of(address) if one == address or is_named_as_media(one)]
+        if not found:
+            raise InputError("There are no documents, videos or recordings below that address.")
+        return {"said": "", "jobs": [self._library.add(one, wait=False).id for one in found]}
 
     def _said(self, mine: object) -> tuple[str, dict[str, list[str]]]:
         """Say of the files that a tab added that they were in the library already; each once."""
