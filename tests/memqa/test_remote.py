@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from models.errors import (
     BackendError,
     IngestCancelled,
     InputError,
+    MemqaError,
     SetupError,
     UnreadableMedia,
     UnsupportedMedia,
@@ -438,4 +440,43 @@ def test_a_pdf_that_asks_for_an_address_gets_none(
     path = hostile.write(tmp_path / "a.pdf", objects)
     (outcome,) = library.index([path])
     assert outcome.status == "indexed"
+    assert site.asked == []
+
+
+def test_the_command_line_tells_of_addresses_without_their_keys(
+    site: Site, library: Library, text: bytes
+) -> None:
+    from memqa.cli.index import run
+    from memqa.cli.words import outcome_line
+
+    site.files["/r.md?token=hidden"] = text
+    told = [
+        outcome_line(one) for one in run(library, [site.at("/r.md?token=hidden"), "http://x:y/"])
+    ]
+    assert told[0].startswith(f"indexed   {site.at('/r.md?token=…')}  ")
+    assert "no copy is kept" in told[0]
+    assert told[1].startswith("failed    http://…: that is no address")
+
+
+def _led_away(film: bytes, away: str) -> bytes:
+    """Let the samples of a film's first track lie at an address, as QuickTime allows."""
+    entry = b"url " + bytes(4) + away.encode() + b"\0"
+    entry = (len(entry) + 4).to_bytes(4) + entry
+    place = film.index(b"dref") + 12  # behind its version and the count of its entries
+    more = len(entry) - 12
+    grown = bytearray(film[:place] + entry + film[place + 12 :])
+    for name in (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref"):
+        at = film.index(name) - 4
+        grown[at : at + 4] = (int.from_bytes(film[at : at + 4]) + more).to_bytes(4)
+    return bytes(grown)
+
+
+def test_a_film_whose_pictures_lie_elsewhere_is_not_followed(site: Site, tmp_path: Path) -> None:
+    from vidmem.video import frame_at, probe
+
+    film = video(tmp_path / "film.mp4", shots=(10,))
+    Path(film).write_bytes(_led_away(Path(film).read_bytes(), site.at("/spy")))
+    for look in (probe, lambda path: frame_at(path, 0.5)):
+        with suppress(MemqaError):
+            look(film)
     assert site.asked == []
