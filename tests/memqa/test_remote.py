@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from memqa import remote
-from memqa.addresses import file_name, is_address, is_whole, named
+from memqa.addresses import file_name, is_address, is_whole, named, title
 from memqa.jobs import Queue
 from memqa.library import Library
 from memqa.listening import Listener
@@ -116,6 +116,23 @@ def test_addresses_that_cannot_be_kept_are_refused_without_being_told(given: str
 def test_the_file_that_is_fetched_has_a_safe_name(address: str, name: str) -> None:
     assert file_name(address, ".pdf") == name
     assert len(file_name(f"https://h/{'ü' * 400}.mp4").encode()) <= 150
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ("/a/talk.mp4", "talk.mp4"),
+        ("https://h/a/My%20talk.mp4?id=1", "My talk.mp4"),
+        ("s3://bucket/a/report.pdf", "report.pdf"),
+        ("https://h/download?id=1", "https://h/download?id=1"),
+        ("https://h/live/stream.m3u8", "https://h/live/stream.m3u8"),
+        ("rtsp://cam/a.mp4", "rtsp://cam/a.mp4"),
+        ("https://h/..%2Fpasswd.txt", "https://h/..%2Fpasswd.txt"),
+        ("https://h/%1b%5b2Jx.txt", "https://h/%1b%5b2Jx.txt"),
+    ],
+)
+def test_what_a_media_is_called_by_where_it_lies(place: str, name: str) -> None:
+    assert title(place) == name
 
 
 # Fetching
