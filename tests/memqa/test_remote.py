@@ -497,3 +497,15 @@ def test_a_film_whose_pictures_lie_elsewhere_is_not_followed(site: Site, tmp_pat
         with suppress(MemqaError):
             look(film)
     assert site.asked == []
+
+
+def test_a_live_address_is_not_led_into_a_private_network(site: Site, library: Library) -> None:
+    from memqa.ingest_video import _end_of_redirects
+
+    for path, target in {"/away": "http://10.0.0.1/x", "/on": "/live.ts"}.items():
+        site.codes[path], site.headers[path] = 302, {"Location": target}
+    with pytest.raises(UnreadableMedia, match=r"leads on to 10\.0\.0\.1"):
+        library.live(site.at("/away"))
+    site.files["/live.ts"] = b"x"
+    assert _end_of_redirects(site.at("/on")) == site.at("/live.ts")
+    assert _end_of_redirects("rtsp://camera/x") == _end_of_redirects("webcam") == ""
