@@ -15,7 +15,7 @@ from tests.sites import served as site_served
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-pytestmark = [pytest.mark.page, pytest.mark.real_model]
+pytestmark = [pytest.mark.page, pytest.mark.real_model, pytest.mark.timeout(600)]
 TEXT = (
     "# The lighthouse\n\nThe lamp of the lighthouse at Skarholm was lit by Ingrid Berg in 1911.\n"
 )
