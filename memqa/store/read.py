@@ -119,11 +119,11 @@ class Reader:
         return sorted(found, key=lambda memory: (rank.get(memory.level, 0), memory.order))
 
     @again_if_purged
-    def events(self, media_ids: Sequence[str]) -> dict[str, list[Memory]]:
-        """Give the committed events of several media at once, by media, each in its order."""
+    def memories_of(self, media_ids: Sequence[str], *, level: Level) -> dict[str, list[Memory]]:
+        """Give the committed memories of one level of several media, each in its order."""
         if not media_ids:
             return {}
-        where = col("media_id").isin(list(media_ids)) & (col("level") == lit("event"))
+        where = col("media_id").isin(list(media_ids)) & (col("level") == lit(level))
         query = self._tables.memories.search().where(_all(where, *self._hidden()))
         rows = query.select(MEMORY_COLUMNS).limit(_MOST_ROWS).to_list()
         found: dict[str, list[Memory]] = {media_id: [] for media_id in media_ids}
