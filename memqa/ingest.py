@@ -11,7 +11,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -23,6 +23,7 @@ from memqa.engines import Engines
 from memqa.kinds import identify
 from memqa.listening import Listener
 from memqa.near import did_you_mean
+from memqa.room import writing_to
 from memqa.settings import Settings
 from memqa.stale import FINISHED, compared, indexed_with_others
 from memqa.store.lock import locked
@@ -270,6 +271,7 @@ class Ingest:
             # Another process may have finished it between our look and our lease.
             if (media := self._same_bytes(media_id, facts)) is not None:
                 return media
+            self._forget_to_the_end(media_id)
             listener.progress("Loading models", 0)
             row = self._store.write.begin(self._fresh(media_id, facts, found, method))
             listener.found(row.media)
@@ -283,6 +285,12 @@ class Ingest:
             if not is_compact and media.kind == "document":
                 self._store.upkeep.compact()
         return media
+
+    def _forget_to_the_end(self, media_id: str) -> None:
+        """Finish forgetting what is now added again, where a killed process only began to."""
+        row = self._store.read.media_row(media_id)
+        if row is not None and row.forgetting:
+            self._store.upkeep.repair()
 
     def _fresh(self, media_id: str, facts: FileFacts, found: Found, method: str) -> MediaRow:
         is_video = isinstance(found, MediaInfo)
@@ -424,9 +432,12 @@ def leased(home: Path, media_id: str, *, timeout_s: float = 0.0) -> Iterator[Non
 
     Raises:
         StoreConflict: another process does.
+        DiskFull, ReadOnly: the library's folder cannot be written to.
     """
     path = home / "locks" / f"media-{media_id[:16]}.lock"
-    with locked(path, timeout_s=timeout_s) as held:
+    with ExitStack() as stack:
+        with writing_to(home):
+            held = stack.enter_context(locked(path, timeout_s=timeout_s))
         if not held:
             raise StoreConflict("this file is being indexed by another process; wait for that one")
         try:

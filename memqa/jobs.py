@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from uuid import uuid4
 
+from memqa.room import why_unwritten, writing_to
 from memqa.shown import Shown
 from memqa.values import Kind, Media
 from models.errors import InputError, SetupError
@@ -74,6 +75,7 @@ class Queue:
 
     Raises:
         SetupError: ``home`` is no folder that can be written to.
+        DiskFull: what a call writes finds no room; the queue stays as it was.
     """
 
     def __init__(self, home: Path) -> None:
@@ -84,6 +86,8 @@ class Queue:
                 db.execute(_TABLE)
                 _add_missing(db)
         except (OSError, sqlite3.Error) as exc:
+            if (said := why_unwritten(home, exc)) is not None:
+                raise said from exc
             why = "it is a file" if home.is_file() else getattr(exc, "strerror", None) or exc
             raise SetupError(
                 f"the library {home} cannot be opened: {why}; choose another folder: "
@@ -282,7 +286,10 @@ class Queue:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self._path, timeout=_BUSY_S)) as db:
+        with (
+            writing_to(self._path.parent),
+            closing(sqlite3.connect(self._path, timeout=_BUSY_S)) as db,
+        ):
             db.row_factory = sqlite3.Row
             # What is forgotten must not stay readable in a freed page.
             db.execute("PRAGMA secure_delete = ON")

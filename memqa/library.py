@@ -23,6 +23,7 @@ from memqa.chats import Asked, Chat, Turn, chats_of, turn_from, turn_row
 from memqa.engines import CatalogEngines, Engines
 from memqa.jobs import Job, Queue
 from memqa.listening import Listener
+from memqa.room import writing_to
 from memqa.settings import Settings
 from memqa.shown import Bundle, Shown, bundle
 from memqa.shown.bar import watched
@@ -37,7 +38,14 @@ from memqa.values import (
     Step,
     Token,
 )
-from models.errors import IngestCancelled, InputError, MemqaError, UnsupportedMedia
+from models.errors import (
+    DiskFull,
+    IngestCancelled,
+    InputError,
+    MemqaError,
+    ReadOnly,
+    UnsupportedMedia,
+)
 from models.values import OnProgress, ShouldStop
 
 if TYPE_CHECKING:
@@ -106,10 +114,14 @@ class Library:
                 from memqa.moved import settle_moved
                 from memqa.store.store import Store
 
-                self._opened = Store(self.home)
-                self._opened.upkeep.repair()
-                self._settle(self._opened)
-                settle_moved(self._opened)
+                store = Store(self.home)
+                try:
+                    self._finish_forgetting(store)
+                    self._settle(store)
+                    settle_moved(store)
+                except (DiskFull, ReadOnly) as exc:  # it can be asked all the same
+                    log.warning("what a killed run left stays as it is for now: %s", exc)
+                self._opened = store
             return self._opened
 
     def close(self) -> None:
@@ -266,6 +278,7 @@ class Library:
 
         Raises:
             InputError: the file is larger than the settings allow.
+            DiskFull, ReadOnly: there is no room for it; nothing of it stays.
         """
         source, limit = Path(path), self.settings.limits.max_upload_bytes
         size = source.stat().st_size
@@ -275,9 +288,14 @@ class Library:
                 f"{limit / 1e9:.1f} GB; add it by its path on this machine instead"
             )
         folder = self.home / "uploads" / uuid4().hex[:12]
-        folder.mkdir(parents=True)
         target = folder / (Path(name).name or source.name)
-        shutil.move(source, target)
+        try:
+            with writing_to(self.home):
+                folder.mkdir(parents=True)
+                shutil.move(source, target)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         return target
 
     def enrich(
@@ -575,16 +593,14 @@ class Library:
             InputError: no such media.
             StoreConflict: it is being indexed and did not stop within a minute.
         """
-        from memqa.ingest import drop_upload, leased
+        from memqa.ingest import leased
 
         found = self.show(media)
         self._queue.forget(found.id, found.path)
         with leased(self.home, found.id, timeout_s=60):
-            row = self.store.read.media_row(found.id)
-            self.store.upkeep.forget(found.id)
-        for path in {found.path, *(row.aliases if row else ())}:
-            self._queue.forget(found.id, path)
-            drop_upload(self.home, Path(path))
+            self.store.upkeep.hide(found.id)
+            # The media goes last: a run that is cut short is found by it, and finished.
+            self._finish_forgetting(self.store)
         return found
 
     # Collections
@@ -819,6 +835,18 @@ class Library:
         except Exception as exc:  # one file must never stop the batch
             log.exception("unexpected while indexing")
             return Outcome(path, "failed", error=exc, elapsed_s=time.monotonic() - started)
+
+    def _finish_forgetting(self, store: Store) -> None:
+        """Forget for good what somebody began to forget: its jobs, its upload, and all its rows."""
+        from memqa.ingest import drop_upload
+
+        rows = store.read.media_rows()
+        live = {row.media.path for row in rows if not row.forgetting}
+        for row in rows:
+            for path in {row.media.path, *row.aliases} - live if row.forgetting else ():
+                self._queue.forget(row.media.id, path)
+                drop_upload(self.home, Path(path))
+        store.upkeep.repair()
 
     def _settle(self, store: Store) -> None:
         from memqa.ingest import settle_abandoned

@@ -11,10 +11,11 @@ import logging
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 from uuid import uuid4
 
 from memqa import settings as settings_
@@ -24,11 +25,12 @@ from memqa.listening import Listener
 from memqa.settings import Settings
 from memqa.stale import FINISHED
 from memqa.store.lock import is_held, locked
-from models.errors import IngestCancelled, MemqaError
+from models.errors import DiskFull, IngestCancelled, MemqaError
 from models.values import Progress
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 _Ended: TypeAlias = tuple[JobState, str | None, tuple[str, ...]]
 
 _LOOK_S = 0.5
@@ -97,7 +99,8 @@ class Worker:
             with locked(_lock(self._settings.home), timeout_s=2) as held:
                 if not held:
                     return
-                self._queue.recover(max_attempts=self._settings.jobs.max_attempts)
+                most = self._settings.jobs.max_attempts
+                self._with_room(lambda: self._queue.recover(max_attempts=most))
                 self._work_until_idle()
             if self._is_relieved():
                 return
@@ -108,7 +111,7 @@ class Worker:
     def _work_until_idle(self) -> None:
         idle_since = time.monotonic()
         while not self._is_relieved():
-            if (job := self._queue.claim()) is not None:
+            if (job := self._with_room(self._queue.claim)) is not None:
                 self._work(job)
                 idle_since = time.monotonic()
             elif time.monotonic() - idle_since >= self._settings.jobs.idle_exit_s:
@@ -125,7 +128,22 @@ class Worker:
 
     def _work(self, job: Job) -> None:
         state, error, notes = self._ended(job)
-        self._queue.finish(job.id, state, error=error, notes=notes)
+        self._with_room(lambda: self._queue.finish(job.id, state, error=error, notes=notes))
+
+    def _with_room(self, write: Callable[[], T]) -> T:
+        """Write to the queue once there is room; on a full disk, wait for it as for a job.
+
+        Raises:
+            DiskFull: there was none for as long; the next worker tries again.
+        """
+        until = time.monotonic() + self._settings.jobs.idle_exit_s
+        while True:
+            try:
+                return write()
+            except DiskFull:
+                if time.monotonic() >= until or self._is_relieved():
+                    raise
+            time.sleep(_LOOK_S)
 
     def _ended(self, job: Job) -> _Ended:
         watch = Watch(self._queue, job)

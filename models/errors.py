@@ -9,7 +9,9 @@ MemqaError
 ├── SetupError            the installation or the settings are at fault (exit code 3)
 │   ├── MissingExtra          a package is missing; the message names what to install
 │   ├── ModelNotFound         model weights are missing or not the ones expected
-│   └── StoreMismatch         the library was written by another schema or model
+│   ├── StoreMismatch         the library was written by another schema or model
+│   ├── DiskFull              no room is left where something had to be written
+│   └── ReadOnly              a folder that may be read, but not written to
 ├── BackendError          something we rely on failed while working      (exit code 1)
 │   ├── DecodeFailed          a decoder crashed, hung or ran out of its limits
 │   ├── ChatModelUnavailable  the language model gave no answer
@@ -56,6 +58,14 @@ class ModelNotFound(SetupError):
 
 class StoreMismatch(SetupError):
     """The library was written with another schema or another model."""
+
+
+class DiskFull(SetupError):
+    """No room is left where something had to be written."""
+
+
+class ReadOnly(SetupError):
+    """A folder that may be read, but not written to."""
 
 
 class BackendError(MemqaError):

@@ -18,6 +18,7 @@ from memqa.store import schema
 from memqa.store.collected import Collections
 from memqa.store.read import Reader
 from memqa.store.rows import media_table
+from memqa.store.schema import MediaRow
 from memqa.store.tables import Tables
 from memqa.values import Media
 
@@ -68,15 +69,17 @@ class Upkeep:
         they quote it; from others, what their walk shows of it. Gives False where it is unknown.
         """
         with self._tables.writing():
-            row = self._reader.media_row(media_id)
+            row = self._hidden(media_id)
             if row is None:
                 return False
-            hidden = replace(row, forgetting=True)
-            merge = self._tables.media.merge_insert("id").when_matched_update_all()
-            merge.execute(media_table(hidden))
             self._delete(row.media, chats_too=chats_too)
             _clean(self._tables.media)
         return True
+
+    def hide(self, media_id: str) -> MediaRow | None:
+        """Begin to forget a media: nobody sees it from here on, and ``repair`` finishes it."""
+        with self._tables.writing():
+            return self._hidden(media_id)
 
     def forget_chat(self, chat: str) -> None:
         """Delete a chat, and purge it from the disk."""
@@ -85,11 +88,16 @@ class Upkeep:
             _clean(self._tables.chats)
 
     def repair(self) -> list[str]:
-        """Finish what a killed process left half forgotten; give a line for each thing done."""
+        """Finish what a killed process left half forgotten; give a line for each thing done.
+
+        Of one that another media at the same path came in the place of, the chat turns stay.
+        """
         done = []
-        for row in self._reader.media_rows():
+        rows = self._reader.media_rows()
+        live = {row.media.path for row in rows if not row.forgetting}
+        for row in rows:
             if row.forgetting:
-                self.forget(row.media.id)
+                self.forget(row.media.id, chats_too=row.media.path not in live)
                 done.append(f"finished forgetting {row.media.name}")
         return done
 
@@ -114,6 +122,15 @@ class Upkeep:
         """Measure what the library takes on disk."""
         home = self._tables.home
         return Disk(_folder_bytes(home / "tables"), _folder_bytes(home / "uploads"))
+
+    def _hidden(self, media_id: str) -> MediaRow | None:
+        row = self._reader.media_row(media_id)
+        if row is None or row.forgetting:
+            return row
+        row = replace(row, forgetting=True)
+        merge = self._tables.media.merge_insert("id").when_matched_update_all()
+        merge.execute(media_table(row))
+        return row
 
     def _delete(self, media: Media, *, chats_too: bool) -> None:
         mine = col("media_id") == lit(media.id)

@@ -13,6 +13,7 @@ import numpy as np
 from memqa.library import Library
 from memqa.stale import FINISHED
 from memqa.store.schema import MediaRow
+from memqa.store.tables import KEY
 
 Row: TypeAlias = dict[str, Any]
 _ALL = 100_000
@@ -57,6 +58,9 @@ def held(library: Library) -> Held:
         for id_, row in rows(table, tables.signature_of(table)).items()
     }
     rows(tables.media, "media")
+    for table in (tables.media, tables.memories, tables.states, *tables.all_vectors()):
+        if KEY not in (table.schema.field("id").metadata or {}):
+            doubled.append(f"the table {table.name} has no key: two processes may double its rows")
     return Held(
         media={row.media.id: row for row in library.store.read.media_rows()},
         memories=rows(tables.memories, "memory"),

@@ -43,7 +43,7 @@ def child(world: World, operation: str, deed: shim.Deed, at: int = 1) -> subproc
     return subprocess.run(
         [sys.executable, "-m", "tests.faults.world", str(world.folder), operation],
         cwd=ROOT,
-        env=shim.environment(world.home, deed, at),
+        env=shim.environment(world.folder, deed, at),
         capture_output=True,
         text=True,
         timeout=_CHILD_S,
@@ -62,7 +62,7 @@ class Bench:
     def peaceful(self, operation: str) -> tuple[int, Held]:
         """Give how many changes an operation makes, and what the library holds after it."""
         if operation not in self._peaceful:
-            self.world.renew()
+            self.world.renew(operation)
             done = child(self.world, operation, "count")
             assert done.returncode == 0, done.stderr
             with self.world.open(operation) as library:
@@ -73,7 +73,7 @@ class Bench:
         """Kill an operation at one of its changes and say what is wrong then, and after another."""
         started = time.monotonic()
         changes, _ = self.peaceful(operation)
-        self.world.renew()
+        self.world.renew(operation)
         done = child(self.world, operation, "kill", at)
         faults = [f"it ended by {done.returncode}: {done.stderr[-500:]}"] if done.returncode not in (0, -signal.SIGKILL) else []
         faults += self.after(operation)
@@ -90,7 +90,8 @@ class Bench:
         with self.world.open() as library:
             now = held(library)
             about = ABOUT.get(operation, ())
-            spared = [id_ for id_, row in self.before.media.items() if row.media.name not in about]
+            there = {} if operation == "first" else self.before.media
+            spared = [id_ for id_, row in there.items() if row.media.name not in about]
             faults = lost(library, self.before, now, spared) + untrue(library, now)
         for line in self._committed():
             id_, segment = line.split()

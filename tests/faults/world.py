@@ -10,15 +10,18 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from pathlib import Path
 from typing import Any
 
 from memqa import settings as settings_
 from memqa.chats import turn_row
+from memqa.cli import exits
 from memqa.library import Library
 from memqa.settings import JobSettings
 from memqa.store.write import Writer
 from memqa.values import Answer
+from models.errors import BackendError, MemqaError
 from tests import media as made
 from tests.faults import shim
 from tests.memqa.others import Others
@@ -39,17 +42,18 @@ class World:
 
     @property
     def committed(self) -> Path:
-        return self.folder / "committed"
+        return self.folder.with_name(f"{self.folder.name}-committed")
 
     def file(self, name: str) -> Path:
         return self.folder / "files" / name
 
-    def renew(self) -> None:
+    def renew(self, operation: str = "") -> None:
         """Put the library back as it was made, and all that operations write beside it away."""
-        for name in ("home", "out", "drop"):
+        for name in ("home", "out"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         self.committed.unlink(missing_ok=True)
-        shutil.copytree(self.folder / "spare", self.home)
+        if operation != "first":
+            shutil.copytree(self.folder / "spare", self.home)
 
     def open(self, operation: str = "") -> Library:
         """Open the library as an operation would, with deterministic engines."""
@@ -79,7 +83,8 @@ def made_in(folder: Path) -> World:
         _half_taken_in(library, world.file("half.md"))
         kept = library.show("kept.md").id
         library.collect("readings", [gone, kept])
-        for chat, id_ in (("about the gone", gone), ("about the kept", kept)):
+        edited = library.show("edited.md").id
+        for chat, id_ in (("the gone", gone), ("the kept", kept), ("the edited", edited)):
             library.store.write.add_turn(_turn(library, chat, id_))
         library.store.upkeep.compact()
     words = world.file("edited.md").read_text(encoding="utf-8")
@@ -117,10 +122,10 @@ def _forget(library: Library, world: World) -> None:
 
 def _upload(library: Library, world: World) -> None:
     """Take in what a person dropped, as the page does; a second try drops it again."""
-    drop = world.folder / "drop" / "new.md"
-    drop.parent.mkdir(exist_ok=True)
-    shutil.copyfile(world.file("new.md"), drop)
-    _take_in(library, library.keep_upload(drop))
+    elsewhere = Path("/dev/shm")  # another disk, as the one of the page's cache may be
+    with TemporaryDirectory(dir=elsewhere if elsewhere.is_dir() else None) as folder:
+        drop = Path(shutil.copy(world.file("new.md"), folder))
+        _take_in(library, library.keep_upload(drop))
 
 
 def _work(library: Library, world: World) -> None:
@@ -132,9 +137,9 @@ def _work(library: Library, world: World) -> None:
     chosen = settings_.load(home=world.home)
     chosen = chosen.model_copy(update={"jobs": JobSettings(idle_exit_s=0.05, max_attempts=3)})
     Worker(chosen, engines=FakeEngines()).run()
-    failed = [job.error for job in Queue(world.home).all() if job.error]
-    if failed:
-        raise RuntimeError(failed[0])
+    last = Queue(world.home).all()[-1]
+    if last.state != "done":
+        raise BackendError(last.error or f"the job is {last.state}")
 
 
 def _reindex(library: Library, names: Sequence[str] | None = None) -> None:
@@ -144,7 +149,9 @@ def _reindex(library: Library, names: Sequence[str] | None = None) -> None:
 
 
 def _export(library: Library, world: World) -> None:
-    library.export(world.folder / "out", with_chats=True)
+    carried = library.export(world.folder / "out", with_chats=True)
+    if failed := [one.error for one in carried if one.error]:
+        raise failed[0]
 
 
 def _import(library: Library, world: World) -> None:
@@ -158,6 +165,7 @@ def _finished(library: Library) -> list[str]:
 
 
 OPERATIONS: dict[str, Callable[[Library, World], None]] = {
+    "first": lambda library, world: _take_in(library, world.file("new.md")),
     "add": lambda library, world: _take_in(library, world.file("new.md")),
     "add-video": lambda library, world: _take_in(library, world.file("new.mp4")),
     "resume": lambda library, world: _take_in(library, world.file("half.md")),
@@ -172,6 +180,7 @@ OPERATIONS: dict[str, Callable[[Library, World], None]] = {
     "import": _import,
 }
 # What an operation is about; of all other media nothing may change while it runs or is cut short.
+# The first is done to a library that is not there yet.
 ABOUT = {
     "resume": ("half.md",),
     "re-add": ("edited.md",),
@@ -203,8 +212,13 @@ def _told(world: World) -> None:
 def main(folder: str, operation: str) -> None:
     world = World(Path(folder))
     _told(world)
-    run(world, operation)
-    print(shim.seen())
+    try:
+        run(world, operation)
+    except MemqaError as exc:
+        print(f"{type(exc).__name__}: {exc}", file=sys.stderr)
+        sys.exit(exits.code_of(exc))
+    finally:
+        print(shim.seen())
 
 
 if __name__ == "__main__":
