@@ -29,7 +29,15 @@ from memqa.stale import FINISHED, compared, indexed_with_others
 from memqa.store.lock import locked
 from memqa.store.schema import NOTHING_COMMITTED, MediaRow
 from memqa.values import Media, MediaStatus, Outcome, OutcomeStatus
-from models.errors import IngestCancelled, InputError, StoreConflict, UnreadableMedia
+from models.errors import (
+    BackendError,
+    IngestCancelled,
+    InputError,
+    MediaChanged,
+    MediaGone,
+    StoreConflict,
+    UnreadableMedia,
+)
 from vidmem.memory.methods import DEFAULT, METHODS
 from vidmem.values import MediaInfo
 
@@ -56,6 +64,17 @@ class Task:
     listener: Listener
     earlier: MediaRow | None = None
     live: Live | None = None
+    facts: FileFacts | None = None
+
+    def check_file(self) -> None:
+        """See that what was read till now are the bytes that the media is known by.
+
+        Raises:
+            MediaChanged: the file was changed meanwhile.
+            MediaGone: it was removed.
+        """
+        if self.facts is not None:
+            self.facts.check()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +84,7 @@ class FileFacts:
     path: Path
     size_bytes: int
     mtime_ns: int
+    inode: int = 0
 
     @classmethod
     def of(cls, path: Path) -> FileFacts:
@@ -85,7 +105,31 @@ class FileFacts:
             raise UnreadableMedia(
                 f"the name {str(path)!a} is not written in UTF-8; rename the file or its folder"
             ) from exc
-        return cls(whole, stat.st_size, stat.st_mtime_ns)
+        return cls(whole, stat.st_size, stat.st_mtime_ns, stat.st_ino)
+
+    def check(self) -> None:
+        """Look at the file again.
+
+        Raises:
+            MediaChanged: it is not the same any more, by all appearances.
+            MediaGone: it is not there any more, or may not be looked at.
+        """
+        try:
+            stat = self.path.stat()
+        except OSError as exc:
+            raise MediaGone(
+                f"{self.path.name} was removed while it was being indexed; what is remembered of "
+                f"it so far stays: put it back at {self.path.parent} and index it again"
+            ) from exc
+        if (stat.st_size, stat.st_mtime_ns, stat.st_ino) != (
+            self.size_bytes,
+            self.mtime_ns,
+            self.inode,
+        ):
+            raise MediaChanged(
+                f"{self.path.name} was changed while it was being indexed, so nothing of this "
+                "state of it is kept; index it again once it is written to its end"
+            )
 
     def fits(self, row: MediaRow) -> bool:
         """Say whether a media was made from this file, by all appearances."""
@@ -159,7 +203,7 @@ class Ingest:
             begun = self._store.write.begin(fresh)
             listener.progress("Taking it in again as a whole", 0)
             try:
-                return self._remember(Task(begun, found, {}, listener))
+                return self._remembered(Task(begun, found, {}, listener, facts=facts))
             except BaseException as exc:
                 # What could be asked before must not be lost, even if nothing is remembered yet.
                 stopped = isinstance(exc, IngestCancelled) or not isinstance(exc, Exception)
@@ -277,7 +321,7 @@ class Ingest:
             listener.found(row.media)
             states, earlier = self._store.read.states(media_id), self._earlier(row.media)
             try:
-                media = self._remember(Task(row, found, states, listener, earlier))
+                media = self._remembered(Task(row, found, states, listener, earlier, facts=facts))
             except BaseException as exc:
                 self._unfinished(media_id, exc)
                 raise
@@ -328,6 +372,14 @@ class Ingest:
         from memqa.ingest_video import manner
 
         return signatures | {"settings": manner(self._settings.video, method)}
+
+    def _remembered(self, task: Task) -> Media:
+        """Remember a file; one that fails since it was changed or removed is not called damaged."""
+        try:
+            return self._remember(task)
+        except (InputError, BackendError):
+            task.check_file()
+            raise
 
     def _remember(self, task: Task) -> Media:
         if isinstance(task.found, MediaInfo):

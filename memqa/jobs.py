@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from uuid import uuid4
 
-from memqa.room import why_unwritten, writing_to
+from memqa.room import writing_to
 from memqa.shown import Shown
 from memqa.values import Kind, Media
-from models.errors import InputError, SetupError
+from models.errors import DiskFull, InputError, ReadOnly, SetupError
 from models.values import Progress
 
 JobState: TypeAlias = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
@@ -85,9 +85,10 @@ class Queue:
             with self._open() as db:
                 db.execute(_TABLE)
                 _add_missing(db)
+        except (DiskFull, ReadOnly):
+            if not (home / "tables").exists():  # only a library that is there can be asked as it is
+                raise
         except (OSError, sqlite3.Error) as exc:
-            if (said := why_unwritten(home, exc)) is not None:
-                raise said from exc
             why = "it is a file" if home.is_file() else getattr(exc, "strerror", None) or exc
             raise SetupError(
                 f"the library {home} cannot be opened: {why}; choose another folder: "
@@ -138,8 +139,7 @@ class Queue:
 
     def all(self) -> list[Job]:
         """Give every job, in the order they were queued."""
-        with self._open() as db:
-            return [_job(row) for row in db.execute("SELECT * FROM jobs ORDER BY place")]
+        return [_job(row) for row in self._read("SELECT * FROM jobs ORDER BY place")]
 
     def get(self, job_id: str) -> Job:
         """Give one job.
@@ -147,11 +147,10 @@ class Queue:
         Raises:
             InputError: there is no such job.
         """
-        with self._open() as db:
-            row = db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
-        if row is None:
+        rows = self._read("SELECT * FROM jobs WHERE id = ?", job_id)
+        if not rows:
             raise InputError(f"there is no job {job_id!r} in this library")
-        return _job(row)
+        return _job(rows[0])
 
     def pause(self, job_id: str) -> None:
         """Stop a job after its current step, to go on later.
@@ -232,9 +231,8 @@ class Queue:
 
     def wish(self, job_id: str) -> Wish:
         """Say whether somebody wants a running job to stop."""
-        with self._open() as db:
-            row = db.execute("SELECT wish FROM jobs WHERE id = ?", (job_id,)).fetchone()
-        wish: Wish = row["wish"] if row else "cancel"
+        rows = self._read("SELECT wish FROM jobs WHERE id = ?", job_id)
+        wish: Wish = rows[0]["wish"] if rows else "cancel"
         return wish
 
     def finish(
@@ -284,8 +282,14 @@ class Queue:
         with self._open() as db:
             db.execute(statement, values)
 
+    def _read(self, query: str, *values: Any) -> list[sqlite3.Row]:
+        if not self._path.exists():  # a library that was never opened where it could be written to
+            return []
+        with self._open(begin="BEGIN") as db:
+            return db.execute(query, values).fetchall()
+
     @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
+    def _open(self, *, begin: str = "BEGIN IMMEDIATE") -> Iterator[sqlite3.Connection]:
         with (
             writing_to(self._path.parent),
             closing(sqlite3.connect(self._path, timeout=_BUSY_S)) as db,
@@ -295,7 +299,7 @@ class Queue:
             db.execute("PRAGMA secure_delete = ON")
             db.execute("PRAGMA synchronous = NORMAL")
             with db:
-                db.execute("BEGIN IMMEDIATE")
+                db.execute(begin)
                 yield db
 
     @staticmethod

@@ -111,6 +111,7 @@ class Library:
         """The library's store, opened on first use."""
         with self._opening:
             if self._opened is None:
+                from memqa.copying import sweep
                 from memqa.moved import settle_moved
                 from memqa.store.store import Store
 
@@ -119,6 +120,8 @@ class Library:
                     self._finish_forgetting(store)
                     self._settle(store)
                     settle_moved(store)
+                    with writing_to(self.home):
+                        sweep(self.home / "uploads")
                 except (DiskFull, ReadOnly) as exc:  # it can be asked all the same
                     log.warning("what a killed run left stays as it is for now: %s", exc)
                 self._opened = store
@@ -280,6 +283,8 @@ class Library:
             InputError: the file is larger than the settings allow.
             DiskFull, ReadOnly: there is no room for it; nothing of it stays.
         """
+        from memqa.copying import PART
+
         source, limit = Path(path), self.settings.limits.max_upload_bytes
         size = source.stat().st_size
         if size > limit:
@@ -292,7 +297,9 @@ class Library:
         try:
             with writing_to(self.home):
                 folder.mkdir(parents=True)
-                shutil.move(source, target)
+                # Under its name it is whole; what a kill leaves of it is swept away later.
+                shutil.move(source, folder / PART)
+                (folder / PART).replace(target)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise

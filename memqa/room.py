@@ -7,6 +7,7 @@ the place, what is free there and what to do.
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -20,8 +21,8 @@ _REFUSED = (errno.EROFS, errno.EACCES, errno.EPERM)
 # LanceDB passes errors of the system on as text.
 _SAID_FULL = tuple(f"(os error {number})" for number in _FULL)
 _SAID_REFUSED = tuple(f"(os error {number})" for number in _REFUSED)
-# SQLite says of a journal that found no room only that it cannot be opened.
-_PERHAPS_FULL = ("SQLITE_CANTOPEN", "SQLITE_IOERR")
+# SQLite says of a journal that found no room, or no leave, only that it cannot be opened.
+_PERHAPS = ("SQLITE_CANTOPEN", "SQLITE_IOERR")
 _NO_ROOM_BYTES = 64 * 2**10
 # What the libraries raise that write for us.
 ERRORS = (OSError, RuntimeError, ValueError, sqlite3.Error)
@@ -50,7 +51,7 @@ def why_unwritten(place: Path, error: BaseException) -> SetupError | None:
             f"the disk with {place} is full: {_free_bytes(place) / 1e6:.0f} MB are free there; "
             "free some room and do it again, what is remembered so far stays"
         )
-    if _is_refused(error):
+    if _is_refused(place, error):
         return ReadOnly(
             f"{place} may only be read here, so nothing can be added, changed or forgotten in it; "
             "change its permissions or choose another folder: memqa --home DIR …"
@@ -61,16 +62,18 @@ def why_unwritten(place: Path, error: BaseException) -> SetupError | None:
 def _is_full(place: Path, error: BaseException) -> bool:
     if isinstance(error, sqlite3.Error):
         name = getattr(error, "sqlite_errorname", "")
-        may_be = name.startswith(_PERHAPS_FULL)
+        may_be = name.startswith(_PERHAPS)
         return name == "SQLITE_FULL" or (may_be and _free_bytes(place) < _NO_ROOM_BYTES)
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno in _FULL
     return any(said in str(error) for said in _SAID_FULL)
 
 
-def _is_refused(error: BaseException) -> bool:
+def _is_refused(place: Path, error: BaseException) -> bool:
     if isinstance(error, sqlite3.Error):
-        return getattr(error, "sqlite_errorname", "").startswith("SQLITE_READONLY")
+        name = getattr(error, "sqlite_errorname", "")
+        may_be = name.startswith(_PERHAPS) and place.exists()
+        return name.startswith("SQLITE_READONLY") or (may_be and not os.access(place, os.W_OK))
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno in _REFUSED
     return any(said in str(error) for said in _SAID_REFUSED)

@@ -22,6 +22,7 @@ from memqa import settings as settings_
 from memqa.engines import CatalogEngines, Engines
 from memqa.jobs import Job, JobState, Queue, Wish
 from memqa.listening import Listener
+from memqa.room import writing_to
 from memqa.settings import Settings
 from memqa.stale import FINISHED
 from memqa.store.lock import is_held, locked
@@ -57,7 +58,7 @@ def spawn(settings: Settings, *arguments: str, told: str = "") -> subprocess.Pop
     log_path = home / "worker.log"
     too_long = log_path.exists() and log_path.stat().st_size > _MOST_LOG_BYTES
     command = [sys.executable, "-m", "memqa.jobs", "--home", str(home), "--settings-from-stdin"]
-    with log_path.open("wb" if too_long else "ab") as errors:
+    with writing_to(home), log_path.open("wb" if too_long else "ab") as errors:
         process = subprocess.Popen(
             # Settings that are changed later than this are not its own.
             [*command, "--since", repr(time.time()), *arguments],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
@@ -29,19 +30,25 @@ from models.values import Features
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
+_AGAIN_AFTER_S = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)
 _MOST_ROWS = 10_000_000  # A plain query without limit may be cut; this asks for all.
 
 
 def again_if_purged(method: Callable[P, T]) -> Callable[P, T]:
-    """Read once more where another process removed the version under our feet."""
+    """Read again where another process removed the version under our feet, be it repeatedly.
+
+    Whoever forgets many media after one another purges every few milliseconds.
+    """
 
     @functools.wraps(method)
     def read(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return method(*args, **kwargs)
-        except (OSError, RuntimeError) as exc:
-            log.info("reading again after %s", exc)
-            return method(*args, **kwargs)
+        for wait_s in _AGAIN_AFTER_S:
+            try:
+                return method(*args, **kwargs)
+            except (OSError, RuntimeError) as exc:
+                log.info("reading again after %s", exc)
+                time.sleep(wait_s)
+        return method(*args, **kwargs)
 
     return read
 

@@ -19,7 +19,7 @@ from lancedb.table import LanceTable, Table
 from memqa.room import writing_to
 from memqa.store import schema
 from memqa.store.lock import locked
-from models.errors import StoreConflict, StoreMismatch
+from models.errors import DiskFull, ReadOnly, StoreConflict, StoreMismatch
 from models.ports import Metric
 
 # With positions and stop words, phrases can be found; ICU also cuts scripts without spaces.
@@ -45,13 +45,20 @@ class Tables:
             home / "tables", read_consistency_interval=timedelta(seconds=consistency_s)
         )
         self._vectors: dict[str, tuple[object, Table]] = {}
-        with self.writing():
-            self.media = self._open("media", schema.MEDIA)
-            self.memories = self._open("memories", schema.MEMORIES)
-            self.states = self._open("states", schema.STATES)
-            self.chats = self._open("chats", schema.CHATS)
-            self.collections = self._open("collections", schema.COLLECTIONS)
-            self._index(self.memories)
+        try:
+            with self.writing():
+                self._open_declared()
+        except (DiskFull, ReadOnly):
+            with writing_to(home):  # a library that is whole can be asked without a write
+                self._open_declared()
+
+    def _open_declared(self) -> None:
+        self.media = self._open("media", schema.MEDIA)
+        self.memories = self._open("memories", schema.MEMORIES)
+        self.states = self._open("states", schema.STATES)
+        self.chats = self._open("chats", schema.CHATS)
+        self.collections = self._open("collections", schema.COLLECTIONS)
+        self._index(self.memories)
 
     @contextmanager
     def writing(self) -> Iterator[None]:

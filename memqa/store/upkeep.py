@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -178,9 +180,8 @@ def _clean(table: Table) -> None:
 
 def _folder_bytes(folder: Path) -> int:
     total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except FileNotFoundError:  # Compaction may remove it while we count.
-            continue
+    for where, _, names in os.walk(folder):  # which passes over folders that go while we count
+        for name in names:
+            with suppress(FileNotFoundError):  # as compaction may remove it
+                total += os.lstat(os.path.join(where, name)).st_size
     return total

@@ -125,6 +125,9 @@ def untrue(library: Library, now: Held) -> list[str]:
         beyond = [one for one in _its(now.memories, id_) if one["segment"] > row.committed_segment]
         faults += [f"{one['id']} lies beyond the last commit" for one in beyond if row.settled]
         faults += _without_vector(now, row)
+    uploads = library.home / "uploads"
+    half = [one for one in uploads.rglob("*.md") if not one.read_text("utf-8").endswith("there.")]
+    faults += [f"the upload {one.name} is not whole" for one in half]
     for (signature, id_), vector in now.vectors.items():
         if id_ not in now.memories and now.media[vector["media_id"]].settled:
             faults.append(f"the {signature} vector of {id_} belongs to no memory")

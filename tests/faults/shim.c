@@ -200,6 +200,12 @@ int openat64(int folder, const char *path, int flags, ...) {
     return may_open(folder, path, flags) ? real(folder, path, flags, mode) : -1;
 }
 
+int access(const char *path, int mode) {
+    REAL(access);
+    if (what == REFUSE && (mode & W_OK) && is_ours(path)) { errno = EROFS; return -1; }
+    return real(path, mode);
+}
+
 int mkdir(const char *path, mode_t mode) {
     REAL(mkdir);
     if (!is_ours(path) || !access(path, F_OK)) return real(path, mode);

@@ -68,8 +68,9 @@ def made_in(folder: Path) -> World:
     names = ("kept", "edited", "half", "new", "brought", "gone")
     for seed, name in enumerate(names):
         write_document(world.file(f"{name}.md"), chapters=1 + (name in ("gone", "half")), seed=seed)
-    with world.file("gone.md").open("a", encoding="utf-8") as out:
-        out.write(f" A {NEEDLE} stood there.")
+    for name, word in (("gone", NEEDLE), ("new", "heron")):
+        with world.file(f"{name}.md").open("a", encoding="utf-8") as out:
+            out.write(f" A {word} stood there.")
     for name, tone_s in (("film", 5.0), ("new", 9.0)):
         tones = [(tone_s, tone_s + 3), (62.0, 63.0 + tone_s / 9)]
         made.video(world.file(f"{name}.mp4"), shots=(50, 50, 40), fps=2, tones=tones)
