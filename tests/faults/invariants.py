@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -150,16 +150,26 @@ def _without_vector(now: Held, row: MediaRow) -> Iterator[str]:
             yield f"{one['id']} has no {sense} vector"
 
 
-def same(now: Held, undisturbed: Held, home: Path, *, is_renewed: bool = False) -> list[str]:
+def same(now: Held, undisturbed: Held, *, is_renewed: bool = False) -> list[str]:
     """Say in what a library differs from one that was left in peace.
 
     What was made anew has other segments and other ids of picture elements, which say nothing.
     """
     one, two = _told(now, is_renewed), _told(undisturbed, is_renewed)
-    return [f"{part} are not those of an undisturbed run" for part in one if one[part] != two[part]]
+    return [
+        f"{part} are not those of an undisturbed run: {_first_other(one[part], two[part])}"
+        for part in one
+        if one[part] != two[part]
+    ]
 
 
-def _told(all_: Held, is_renewed: bool) -> dict[str, Any]:
+def _first_other(rows: Sequence[str], others: Sequence[str]) -> str:
+    """Show the rows that only one of two has, cut short."""
+    only = [[row[:300] for row in set(a) - set(b)][:1] for a, b in ((rows, others), (others, rows))]
+    return f"{only[0]} and not {only[1]}"
+
+
+def _told(all_: Held, is_renewed: bool) -> dict[str, list[str]]:
     long = {id_ for id_, row in all_.memories.items() if row["level"] == "long"}
 
     def plain(row: Row) -> Row:

@@ -110,7 +110,7 @@ class Bench:
             now = held(library)
             faults = untrue(library, now)
         is_renewed = operation.startswith("reindex")
-        faults += same(now, self.peaceful(operation)[1], self.world.home, is_renewed=is_renewed)
+        faults += same(now, self.peaceful(operation)[1], is_renewed=is_renewed)
         if operation == "forget":
             left = bytes_under(self.world.home, NEEDLE)
             faults += [f"what was forgotten is still in {path.name}" for path in left[:3]]

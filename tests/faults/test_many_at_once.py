@@ -52,7 +52,8 @@ def test_two_writers_and_eight_readers_at_once(tmp_path: Path) -> None:
         readers = [one("read", home, stop) for _ in range(2)]
         writer, worker = one("write", home, *files[1:_FILES]), one("work", home)
         assert told(writer)["written"] == _FILES - 1
-        assert worker.wait(timeout=600) == 0, worker.communicate()[1][-2000:]
+        said = worker.communicate(timeout=600)[1]
+        assert worker.returncode == 0, said[-2000:]
         stop.touch()
         assert sum(told(reader)["reads"] for reader in readers) > 20
         now = held(library)

@@ -68,7 +68,7 @@ def made_in(folder: Path) -> World:
     names = ("kept", "edited", "half", "new", "brought", "gone")
     for seed, name in enumerate(names):
         write_document(world.file(f"{name}.md"), chapters=1 + (name in ("gone", "half")), seed=seed)
-    for name, word in (("gone", NEEDLE), ("new", "heron")):
+    for name, word in (("gone", NEEDLE), ("new", "heron"), ("brought", "gander")):
         with world.file(f"{name}.md").open("a", encoding="utf-8") as out:
             out.write(f" A {word} stood there.")
     for name, tone_s in (("film", 5.0), ("new", 9.0)):
