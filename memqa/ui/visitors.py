@@ -73,7 +73,8 @@ def chat_of(data: Mapping[str, Any]) -> str:
 
 def key_of(kept: str) -> str:
     """Say whose a chat is that the library keeps."""
-    return kept.partition(_JOIN)[0]
+    key, join, _ = kept.partition(_JOIN)
+    return key if join else ""
 
 
 def household(address: str) -> str:
