@@ -36,7 +36,7 @@ _POLICY = "; ".join(
 _HEADERS = {
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",  # with none at all, a form would say it came from nowhere
     "Permissions-Policy": (
         "camera=(self), microphone=(self), geolocation=(), display-capture=(), payment=(), usb=()"
     ),
