@@ -77,6 +77,7 @@ class Gate:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, method = scope["path"], scope["method"]
+        scope = {**scope, "query_string": b""}  # nothing that the page needs is asked by one
         if path in _CALL or path == _UPLOAD:
             _check_method(method, ("POST",))
             await (self._upload if path == _UPLOAD else self._call)(scope, receive, send)

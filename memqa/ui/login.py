@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import re
 import secrets
 from http.cookies import SimpleCookie
@@ -26,6 +27,8 @@ from memqa.ui.login_page import login_html
 from memqa.ui.sessions import Sessions, Tries
 from memqa.ui.visitors import OWNER, Visitor, answer, household
 from memqa.users import Users
+
+log = logging.getLogger(__name__)
 
 _MOST_FORM_BYTES = 8192
 _MOST_WAITING = 16  # for a password to be looked at
@@ -108,6 +111,7 @@ class Login:
                 is_theirs = await anyio.to_thread.run_sync(users.admit, name, password)
                 if not is_theirs:
                     self._tries.failed(address, name)
+                    log.warning("somebody at %s failed to log in", address)
                     return _again("This name and password do not go together.", name, 401)
                 self._tries.succeeded(address, name)
         finally:

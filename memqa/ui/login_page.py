@@ -63,6 +63,7 @@ def account_html(name: str) -> Safe:
         el("button", "Log out", type="submit", class_="button"),
         method="post",
         action="logout",
+        class_="leave",
     )
     return el(
         "section",

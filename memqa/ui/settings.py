@@ -49,9 +49,9 @@ class SettingsDesk:
         note = f"Kept in {config_path()}" if can_change else _ELSEWHERE
         name = visitor().name
         return {
-            "html": models
-            + settings_html.fields_html(fields, can_change=can_change)
-            + (account_html(name) if name else ""),
+            "html": (account_html(name) if name else "")
+            + models
+            + settings_html.fields_html(fields, can_change=can_change),
             "note": note,
         }
 
