@@ -1,4 +1,4 @@
-"""How a whole file is damaged: bytes, lengths, pieces, names, and what containers say of themselves.
+"""How a whole file is damaged: its bytes, lengths and pieces, and what it says of itself.
 
 A case is a number: the same number makes the same file again from the same seeds. Nothing here
 opens or judges what it makes.
