@@ -9,6 +9,7 @@ import codecs
 import re
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from stat import S_ISREG
 
 from docmem.pages import Format
 from docmem.parse.archive_kind import archive_format
@@ -63,7 +64,7 @@ _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _OLE = b"\xd0\xcf\x11\xe0"
 _SRT_START = re.compile(r"\s*\d+[ \t]*(?:\r\n?|\n)[ \t]*\d+:\d{1,2}:\d{1,2}[,.]\d+[ \t]*-->")
 _VTT_START = re.compile(r"\s*WEBVTT(?:\s|$)")
-_NO_CHARSETS = ("idna", "punycode", "unicode-escape", "unicode_escape", "raw-unicode-escape")
+_NO_CHARSETS = ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape")
 _HALF = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
@@ -155,18 +156,22 @@ def _candidates(data: bytes) -> list[tuple[str, str]]:
 def _is_charset(name: str) -> bool:
     """Tell a charset from Python's other codecs, which unpack archives or run escapes."""
     try:
-        found = codecs.lookup(name).name
-        b"".decode(name)
-    except (LookupError, UnicodeError, ValueError):
+        b"words".decode(name)  # it refuses what is no codec of texts
+    except LookupError:
         return False
-    return found not in _NO_CHARSETS
+    except UnicodeError:
+        pass  # a charset in which these bytes are no words
+    return codecs.lookup(name).name.replace("_", "-") not in _NO_CHARSETS
 
 
 def _head(path: Path) -> bytes:
     if path.is_dir():
         raise UnsupportedMedia(f"{path} is a folder; name the files in it, or add it recursively.")
     try:
-        size = path.stat().st_size
+        stat = path.stat()
+        if not S_ISREG(stat.st_mode):  # opening a pipe would wait for who writes into it
+            raise UnsupportedMedia(f"{path.name} is a pipe or a device and no file; copy it first.")
+        size = stat.st_size
         if size == 0:
             raise EmptyMedia(f"{path.name} is empty (0 bytes).")
         if size > MAX_FILE_BYTES:
