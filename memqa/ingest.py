@@ -8,6 +8,7 @@ last of them.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import time
 from collections.abc import Collection, Iterator, Mapping
@@ -16,6 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -37,6 +39,7 @@ from models.errors import (
     MediaGone,
     StoreConflict,
     UnreadableMedia,
+    UnsupportedMedia,
 )
 from vidmem.memory.methods import DEFAULT, METHODS
 from vidmem.values import MediaInfo
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
 
 LIVE = "live"  # the signature of a media that came from a live source
 _BLOCK_BYTES = 8 * 2**20
+MOST_FILES = 200_000  # that one folder may stand for
 _MOST_NAMES = 10_000  # of a folder, among which a misspelt one is looked for
 
 
@@ -91,6 +95,7 @@ class FileFacts:
         """Look at a file.
 
         Raises:
+            UnsupportedMedia: it is a pipe, a socket or a device.
             UnreadableMedia: it is not there or may not be looked at.
         """
         try:
@@ -98,6 +103,8 @@ class FileFacts:
         except OSError as exc:
             near = did_you_mean(path.name, _names_beside(path))
             raise UnreadableMedia(f"there is no file {path}; check its name.{near}") from exc
+        if not (S_ISREG(stat.st_mode) or S_ISDIR(stat.st_mode)):
+            raise UnsupportedMedia(f"{path.name} is a pipe or a device and no file; copy it first")
         whole = path.resolve()
         try:
             str(whole).encode()
@@ -467,15 +474,31 @@ def _names_beside(path: Path) -> list[str]:
 
 
 def files_of(path: Path, *, recursive: bool) -> list[Path]:
-    """Give the files that a path stands for: itself, or those in the folder; hidden ones not."""
+    """Give the files that a path stands for: itself, or those in the folder; hidden ones not.
+
+    A link to a file stands for the file that it leads to; a link to a folder is not followed, so no
+    ring of links goes on for ever. Pipes, sockets and devices are never opened.
+
+    Raises:
+        InputError: there are more than any folder holds.
+    """
     if not path.is_dir():
         return [path]
-    found = path.rglob("*") if recursive else path.iterdir()
-    return sorted(
-        file
-        for file in found
-        if file.is_file() and not any(p.startswith(".") for p in file.relative_to(path).parts)
-    )
+    files = list(islice(_files_in(path, recursive=recursive), MOST_FILES + 1))
+    if len(files) > MOST_FILES:
+        raise InputError(
+            f"{path} holds more than {MOST_FILES:,} files; index the folders in it one by one"
+        )
+    return sorted(files)
+
+
+def _files_in(path: Path, *, recursive: bool) -> Iterator[Path]:
+    for folder, folders, names in os.walk(path):
+        folders[:] = [one for one in folders if recursive and not one.startswith(".")]
+        for name in names:
+            file = Path(folder, name)
+            if not name.startswith(".") and file.is_file():
+                yield file
 
 
 @contextmanager
