@@ -12,6 +12,7 @@ import queue
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -20,7 +21,7 @@ from memqa import batch_lines
 from memqa.batch_lines import Line
 from memqa.engines import CatalogEngines, Engines
 from memqa.listening import Listener
-from memqa.settings import Settings
+from memqa.settings import ModelNames, Settings
 from memqa.values import Media, Outcome
 from models.serving import take_stdout
 from models.values import Progress
@@ -108,13 +109,13 @@ def _prepare() -> None:
     import memqa.store.store  # noqa: F401
 
 
-def main(engines: Engines | None = None) -> None:
+def main(engines: Callable[[ModelNames], Engines] = CatalogEngines) -> None:
     """Take in what is handed over stdin."""
     out, lines = take_stdout(), sys.stdin.buffer
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     settings = Settings.model_validate_json(lines.readline())
     _prepare()
-    Worker(settings, engines or CatalogEngines(settings.models), out).run(lines)
+    Worker(settings, engines(settings.models), out).run(lines)
 
 
 if __name__ == "__main__":
