@@ -191,6 +191,8 @@ class Batch:
             worker.taken.moved(progress)
             if self._listener.on_progress is not None:
                 self._listener.on_progress(progress)
+        elif line["kind"] == "begun":
+            worker.taken.begun()
         elif line["kind"] == "length":
             worker.taken.length_s = line["length_s"]
         elif line["kind"] == "outcome":
@@ -246,9 +248,8 @@ class Batch:
     @staticmethod
     def _settle(store: Store, path: Path, error: Exception) -> None:
         """Leave no half state of a file whose worker is gone."""
-        here = str(path.resolve())
-        for row in store.read.media_rows():
-            if row.media.path == here and row.media.status == "indexing":
+        for row in store.read.rows_at(str(path.resolve())):
+            if row.media.status == "indexing":
                 with suppress(StoreConflict), leased(store.home, row.media.id, timeout_s=5):
                     settle_unfinished(store, row.media.id, error)
 

@@ -26,6 +26,7 @@ from models.threads import thread_shares
 from models.values import Progress
 
 WORKER = "memqa.batch_worker"
+_MOST_START_S = 300.0
 _ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -129,7 +130,7 @@ class Allowance:
     """What a file has taken so far, against what it may.
 
     Only time during which the batch looks counts: not while whoever fetches outcomes keeps it, nor
-    while the machine sleeps.
+    while the machine sleeps. How long a worker takes to start is not the file's fault.
     """
 
     limits: BatchSettings
@@ -137,6 +138,11 @@ class Allowance:
     spent_s: float = 0.0
     quiet_s: float = 0.0
     at: tuple[str, float] = ("", -1.0)
+    has_begun: bool = False
+
+    def begun(self) -> None:
+        """From here on the file is worked on."""
+        self.has_begun, self.spent_s, self.quiet_s = True, 0.0, 0.0
 
     def moved(self, progress: Progress) -> None:
         """Take progress; that which tells the same again is none."""
@@ -148,6 +154,9 @@ class Allowance:
         """Say why the file is to be given up; empty where it is not."""
         self.spent_s += elapsed_s
         self.quiet_s += elapsed_s
+        if not self.has_begun:
+            most = f"a worker for it did not start within {_MOST_START_S:g} s"
+            return most if self.spent_s > _MOST_START_S else ""
         most_s = self.limits.file_s + self.limits.times_length * self.length_s
         if resident_bytes > self.limits.resident_bytes:
             most = f"{self.limits.resident_bytes / 1e6:.0f} MB"

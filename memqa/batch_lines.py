@@ -1,7 +1,7 @@
 """How a batch and its worker processes speak: one JSON object a line; knows no process and no file.
 
-To a worker: its settings, then ``take`` a file and, once, ``stop``. From it: ``progress`` of the
-file it has, ``length`` once that is known, and ``outcome`` at its end.
+To a worker: its settings, then ``take`` a file and, once, ``stop``. From it: ``begun`` once it
+turns to the file, ``progress``, ``length`` once that is known, and ``outcome`` at its end.
 """
 
 from __future__ import annotations

@@ -51,6 +51,7 @@ class Worker:
         while True:
             line = self._handed.get()
             self._stage = ""
+            self._tell({"kind": "begun"})
             self._tell(batch_lines.of_outcome(self._outcome(line["path"], line["method"])))
 
     def _listen(self, lines: BinaryIO) -> None:

@@ -225,7 +225,7 @@ class Ingest:
 
     def _unchanged(self, facts: FileFacts) -> Media | None:
         """Find the finished media of a file that has not changed since, without reading it."""
-        for row in self._store.read.media_rows():
+        for row in self._store.read.rows_at(str(facts.path)):
             if row.media.status in FINISHED and not row.forgetting and facts.fits(row):
                 return row.media
         return None
@@ -361,10 +361,8 @@ class Ingest:
     def _replaced(self, media: Media) -> list[MediaRow]:
         return [
             row
-            for row in self._store.read.media_rows()
-            if row.media.path == media.path
-            and row.media.id != media.id
-            and row.media.added_at <= media.added_at
+            for row in self._store.read.rows_at(media.path)
+            if row.media.id != media.id and row.media.added_at <= media.added_at
         ]
 
 
