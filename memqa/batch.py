@@ -31,6 +31,7 @@ from models.errors import (
     StoreConflict,
     UnreadableMedia,
 )
+from models.values import Progress
 
 if TYPE_CHECKING:
     from memqa.store.store import Store
@@ -52,7 +53,7 @@ class _File:
 
 @dataclass(slots=True, eq=False)
 class _Worker:
-    """A place for a worker process; there is none before its first file and after its death."""
+    """A place for a worker process, with the file it has; ``reason`` is why it was killed."""
 
     child: Child | None = None
     file: _File | None = None
@@ -178,6 +179,7 @@ class Batch:
             worker = next((one for one in self._workers if one.child is child), None)
             if worker is not None and (outcome := self._take(worker, line, run)) is not None:
                 run.cancelled |= outcome.status == "cancelled"
+                self._hand_out(run)  # whoever takes the outcome may take their time
                 yield outcome
 
     def _take(self, worker: _Worker, line: Line | None, run: _Run) -> Outcome | None:
@@ -189,8 +191,7 @@ class Batch:
         if line["kind"] == "progress":
             progress = batch_lines.progress_from(line, str(file.named.path))
             worker.taken.moved(progress)
-            if self._listener.on_progress is not None:
-                self._listener.on_progress(progress)
+            self._tell(progress)
         elif line["kind"] == "begun":
             worker.taken.begun()
         elif line["kind"] == "length":
@@ -206,7 +207,7 @@ class Batch:
             if isinstance(outcome.error, StoreConflict):
                 file.behind = frozenset(one.file.number for one in self._busy() if one.file)
                 if file.behind:
-                    run.line.append(file)
+                    self._line_up(file, run)
                     return None
             if isinstance(outcome.error, DecodeFailed) and self._tries_again(file, run):
                 return None
@@ -236,14 +237,21 @@ class Batch:
             str(path), "cancelled" if run.stopping else "failed", error=error, elapsed_s=elapsed_s
         )
 
-    @staticmethod
-    def _tries_again(file: _File, run: _Run) -> bool:
+    def _tries_again(self, file: _File, run: _Run) -> bool:
         file.tries += 1
         file.behind = frozenset()
         if file.tries < _MOST_TRIES:
-            run.line.append(file)
+            self._line_up(file, run)
             return True
         return False
+
+    def _line_up(self, file: _File, run: _Run) -> None:
+        run.line.append(file)
+        self._tell(Progress("Waiting", 0, None, "", str(file.named.path)))
+
+    def _tell(self, progress: Progress) -> None:
+        if self._listener.on_progress is not None:
+            self._listener.on_progress(progress)
 
     @staticmethod
     def _settle(store: Store, path: Path, error: Exception) -> None:

@@ -78,11 +78,12 @@ class Child:
 
     def kill(self) -> str:
         """End it with all that works for it; say how it had ended by itself, if it had."""
-        with suppress(psutil.Error):
-            psutil.Process(self._process.pid).suspend()  # it starts no decoder while we look
-        for one in self._all():
+        if self._process.returncode is None:
             with suppress(psutil.Error):
-                one.kill()
+                psutil.Process(self._process.pid).suspend()  # it starts no decoder while we look
+            for one in self._all():
+                with suppress(psutil.Error):
+                    one.kill()
         code = self._process.wait()
         with suppress(OSError):
             self._stdin.close()
