@@ -8,10 +8,11 @@ last of them.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -37,6 +38,7 @@ from models.errors import (
     InputError,
     MediaChanged,
     MediaGone,
+    MemqaError,
     StoreConflict,
     UnreadableMedia,
     UnsupportedMedia,
@@ -48,6 +50,8 @@ if TYPE_CHECKING:
     from memqa.kinds import Found
     from memqa.store.store import Store
     from vidmem.live import Live
+
+log = logging.getLogger(__name__)
 
 LIVE = "live"  # the signature of a media that came from a live source
 _BLOCK_BYTES = 8 * 2**20
@@ -258,7 +262,7 @@ class Ingest:
                 try:
                     media = self._remember(Task(row, live.info, {}, unhurried, live=live))
                 except BaseException as exc:
-                    self._unfinished(row.media.id, exc)
+                    settle_unfinished(self._store, row.media.id, exc)
                     raise
         ended: OutcomeStatus = "partial" if media.status == "partial" else "indexed"
         return Outcome(live.info.path, ended, media, elapsed_s=time.monotonic() - started)
@@ -267,7 +271,7 @@ class Ingest:
 
     def _unchanged(self, facts: FileFacts) -> Media | None:
         """Find the finished media of a file that has not changed since, without reading it."""
-        for row in self._store.read.media_rows():
+        for row in self._store.read.rows_at(str(facts.path)):
             if row.media.status in FINISHED and not row.forgetting and facts.fits(row):
                 return row.media
         return None
@@ -330,7 +334,7 @@ class Ingest:
             try:
                 media = self._remembered(Task(row, found, states, listener, earlier, facts=facts))
             except BaseException as exc:
-                self._unfinished(media_id, exc)
+                settle_unfinished(self._store, media_id, exc)
                 raise
             is_compact = self._replace_earlier(media)
             if not is_compact and media.kind == "document":
@@ -399,19 +403,6 @@ class Ingest:
 
     # How it ended
 
-    def _unfinished(self, media_id: str, error: BaseException) -> None:
-        """Keep what was committed for the next run; of a file that is at fault, keep nothing."""
-        row = self._store.read.media_row(media_id)
-        if row is None or row.forgetting:
-            return
-        if isinstance(error, InputError) or row.committed_segment == NOTHING_COMMITTED:
-            self._store.upkeep.forget(media_id)
-        elif isinstance(error, Exception) and not isinstance(error, IngestCancelled):
-            text = str(error) or type(error).__name__
-            self._store.write.settle(replace(row.media, status="failed", error=text))
-        else:
-            self._store.write.settle(replace(row.media, status="cancelled"))
-
     def _earlier(self, media: Media) -> MediaRow | None:
         """Find the newest finished media that the same path held before its file was changed."""
         rows = [row for row in self._replaced(media) if row.media.status in FINISHED]
@@ -431,11 +422,37 @@ class Ingest:
     def _replaced(self, media: Media) -> list[MediaRow]:
         return [
             row
-            for row in self._store.read.media_rows()
-            if row.media.path == media.path
-            and row.media.id != media.id
-            and row.media.added_at <= media.added_at
+            for row in self._store.read.rows_at(media.path)
+            if row.media.id != media.id and row.media.added_at <= media.added_at
         ]
+
+
+def outcome_of(path: str, work: Callable[[], Outcome]) -> Outcome:
+    """Give the outcome of the work on one file, whatever happens in it."""
+    started = time.monotonic()
+    try:
+        return work()
+    except IngestCancelled as exc:
+        return Outcome(path, "cancelled", error=exc, elapsed_s=time.monotonic() - started)
+    except MemqaError as exc:
+        return Outcome(path, "failed", error=exc, elapsed_s=time.monotonic() - started)
+    except Exception as exc:  # one file must never stop the batch
+        log.exception("unexpected while indexing")
+        return Outcome(path, "failed", error=exc, elapsed_s=time.monotonic() - started)
+
+
+def settle_unfinished(store: Store, media_id: str, error: BaseException) -> None:
+    """Keep what was committed for the next run; of a file that is at fault, keep nothing."""
+    row = store.read.media_row(media_id)
+    if row is None or row.forgetting:
+        return
+    if isinstance(error, InputError) or row.committed_segment == NOTHING_COMMITTED:
+        store.upkeep.forget(media_id)
+    elif isinstance(error, Exception) and not isinstance(error, IngestCancelled):
+        text = str(error) or type(error).__name__
+        store.write.settle(replace(row.media, status="failed", error=text))
+    else:
+        store.write.settle(replace(row.media, status="cancelled"))
 
 
 def settle_abandoned(store: Store, waiting: Collection[str] = ()) -> None:
@@ -499,6 +516,27 @@ def _files_in(path: Path, *, recursive: bool) -> Iterator[Path]:
             file = Path(folder, name)
             if not name.startswith(".") and file.is_file():
                 yield file
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A file to be taken in; ``is_given`` says it was named itself, not only a folder above it."""
+
+    path: Path
+    is_given: bool = True
+
+    def said(self, outcome: Outcome) -> Outcome:
+        """Give the outcome as a person is told it: what is no media in a folder is skipped."""
+        if not self.is_given and isinstance(outcome.error, UnsupportedMedia):
+            return Outcome(outcome.path, "skipped", error=outcome.error)
+        return outcome
+
+
+def named_by(paths: Iterable[str | Path], *, recursive: bool) -> Iterator[Named]:
+    """Give the files that paths stand for, those in folders too."""
+    for path in map(Path, paths):
+        for file in files_of(path, recursive=recursive):
+            yield Named(file, file == path)
 
 
 @contextmanager

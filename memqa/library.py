@@ -10,7 +10,6 @@ import logging
 import math
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,14 +37,7 @@ from memqa.values import (
     Step,
     Token,
 )
-from models.errors import (
-    DiskFull,
-    IngestCancelled,
-    InputError,
-    MemqaError,
-    ReadOnly,
-    UnsupportedMedia,
-)
+from models.errors import DiskFull, InputError, ReadOnly, SetupError
 from models.values import OnProgress, ShouldStop
 
 if TYPE_CHECKING:
@@ -157,26 +149,39 @@ class Library:
         *,
         recursive: bool = False,
         method: str = "auto",
+        workers: int | None = None,
         on_progress: OnProgress | None = None,
         should_stop: ShouldStop | None = None,
     ) -> Iterator[Outcome]:
-        """Take files in one after another, and say of each what became of it.
+        """Take files in, and say of each what became of it.
 
         A folder stands for the files in it, with ``recursive`` also for those in its folders; what
         is no media in a folder is skipped. A file that fails does not stop the others.
-        """
-        from memqa.ingest import files_of
 
-        listener = Listener(on_progress, should_stop)
-        for path in paths:
-            found = files_of(Path(path), recursive=recursive)
-            for file in found:
-                outcome = self._outcome(file, method, listener)
-                if file != Path(path) and isinstance(outcome.error, UnsupportedMedia):
-                    outcome = Outcome(outcome.path, "skipped", error=outcome.error)
-                yield outcome
-                if outcome.status == "cancelled":
-                    return
+        They are taken in one after another in this process, or by so many ``workers``, processes
+        of their own: then a file that crashes, hangs or takes more than the settings allow ends
+        alone, outcomes come as the files end, and progress says of which file it is. What is
+        remembered is the same.
+
+        Raises:
+            SetupError: this library has engines of its own, which other processes cannot have.
+        """
+        from memqa.ingest import named_by
+
+        files, listener = named_by(paths, recursive=recursive), Listener(on_progress, should_stop)
+        if workers is not None:
+            from memqa.batch import Batch
+
+            if not isinstance(self.engines, CatalogEngines):
+                raise SetupError("workers take the models that the settings name; leave them out")
+            batch = Batch(self.settings, workers=workers, listener=listener)
+            yield from batch.run(list(files), method=method, opened=lambda: self.store)
+            return
+        for file in files:
+            outcome = file.said(self._outcome(file.path, method, listener))
+            yield outcome
+            if outcome.status == "cancelled":
+                return
 
     @overload
     def add(
@@ -831,17 +836,9 @@ class Library:
         )
 
     def _outcome(self, file: Path, method: str, listener: Listener) -> Outcome:
-        started = time.monotonic()
-        path = str(file)
-        try:
-            return self._ingest(file, method, listener)
-        except IngestCancelled as exc:
-            return Outcome(path, "cancelled", error=exc, elapsed_s=time.monotonic() - started)
-        except MemqaError as exc:
-            return Outcome(path, "failed", error=exc, elapsed_s=time.monotonic() - started)
-        except Exception as exc:  # one file must never stop the batch
-            log.exception("unexpected while indexing")
-            return Outcome(path, "failed", error=exc, elapsed_s=time.monotonic() - started)
+        from memqa.ingest import outcome_of
+
+        return outcome_of(str(file), lambda: self._ingest(file, method, listener))
 
     def _finish_forgetting(self, store: Store) -> None:
         """Forget for good what somebody began to forget: its jobs, its upload, and all its rows."""

@@ -110,6 +110,20 @@ class JobSettings(_Part):
     max_attempts: int = Field(default=3, ge=1, le=100)
 
 
+class BatchSettings(_Part):
+    """What one file may take where worker processes take many files in.
+
+    A file may take ``file_s`` seconds and ``times_length`` times its length, of which a page is a
+    second; it is given up after ``silence_s`` without progress, or where its process, with those
+    that decode for it, holds more than ``resident_bytes``.
+    """
+
+    file_s: float = Field(default=600.0, gt=0)
+    times_length: float = Field(default=30.0, ge=0)
+    silence_s: float = Field(default=300.0, gt=0)
+    resident_bytes: int = Field(default=6 * 2**30, ge=2**20)
+
+
 class Settings(BaseSettings):
     """All settings; an unknown key or a number out of bounds is refused when they are loaded.
 
@@ -131,6 +145,7 @@ class Settings(BaseSettings):
     document: DocumentSettings = DocumentSettings()
     limits: LimitSettings = LimitSettings()
     jobs: JobSettings = JobSettings()
+    batch: BatchSettings = BatchSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import IO, TypeAlias, TypeVar
 from uuid import uuid4
 
 from memqa import settings as settings_
@@ -55,10 +55,8 @@ def spawn(settings: Settings, *arguments: str, told: str = "") -> subprocess.Pop
     ``told`` is one line that nobody else may read, as an address with its password.
     """
     home = settings.home
-    log_path = home / "worker.log"
-    too_long = log_path.exists() and log_path.stat().st_size > _MOST_LOG_BYTES
     command = [sys.executable, "-m", "memqa.jobs", "--home", str(home), "--settings-from-stdin"]
-    with writing_to(home), log_path.open("wb" if too_long else "ab") as errors:
+    with writing_to(home), open_log(home) as errors:
         process = subprocess.Popen(
             # Settings that are changed later than this are not its own.
             [*command, "--since", repr(time.time()), *arguments],
@@ -77,6 +75,14 @@ def spawn(settings: Settings, *arguments: str, told: str = "") -> subprocess.Pop
         chosen = settings.model_dump_json(exclude={"language", "caption"})
         process.stdin.write(f"{chosen}\n{told}".encode())
     return process
+
+
+def open_log(home: Path) -> IO[bytes]:
+    """Open the file that a library's workers write their errors to; a long one is begun anew."""
+    home.mkdir(parents=True, exist_ok=True)
+    path = home / "worker.log"
+    too_long = path.exists() and path.stat().st_size > _MOST_LOG_BYTES
+    return path.open("wb" if too_long else "ab")
 
 
 class Worker:

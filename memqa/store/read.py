@@ -59,6 +59,7 @@ class Reader:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self._media: tuple[int, list[MediaRow]] = (-1, [])  # as of a version of their table
+        self._unsettled: tuple[int, list[MediaRow]] = (-1, [])
 
     # Media
 
@@ -76,6 +77,12 @@ class Reader:
             rows = self._tables.media.search().limit(_MOST_ROWS).to_list()
             known = self._media = version, [media_from(row) for row in rows]
         return list(known[1])
+
+    @again_if_purged
+    def rows_at(self, path: str) -> list[MediaRow]:
+        """Give the media whose file lies at a path, as stored."""
+        query = self._tables.media.search().where(col("path") == lit(path))
+        return [media_from(row) for row in query.limit(_MOST_ROWS).to_list()]
 
     @again_if_purged
     def media_row(self, media_id: str) -> MediaRow | None:
@@ -320,9 +327,7 @@ class Reader:
     def _hidden(self) -> list[Expr]:
         """Say what must not be seen, for the few media that are being written or deleted."""
         parts: list[Expr] = []
-        for row in self.media_rows():
-            if row.settled and not row.forgetting:
-                continue
+        for row in self._being_written():
             mine = col("media_id") == lit(row.media.id)
             if row.forgetting or row.committed_segment == NOTHING_COMMITTED:
                 parts.append(~mine)
@@ -331,6 +336,16 @@ class Reader:
             replaced = (col("level") == lit("long")) & (col("segment") < lit(row.long_segment))
             parts.append(~(mine & (beyond | replaced)))
         return parts
+
+    def _being_written(self) -> list[MediaRow]:
+        """Give the media that are not settled; of a large library too, these are few."""
+        version = self._tables.media.version
+        known = self._unsettled  # one pair from here on, see ``media_rows``
+        if version != known[0]:
+            where = (col("settled") == lit(False)) | (col("forgetting") == lit(True))
+            rows = self._tables.media.search().where(where).limit(_MOST_ROWS).to_list()
+            known = self._unsettled = version, [media_from(row) for row in rows]
+        return known[1]
 
 
 def _as_path(wanted: str) -> str:

@@ -73,7 +73,10 @@ def asked(home: Path, deed: shim.Deed) -> dict[str, object]:
 
 @pytest.mark.parametrize(
     ("deed", "beginning"),
-    [("refuse", "ReadOnly: {} may only be read here"), ("full", "DiskFull: the disk with {} is full")],
+    [
+        ("refuse", "ReadOnly: {} may only be read here"),
+        ("full", "DiskFull: the disk with {} is full"),
+    ],
 )
 def test_it_can_be_asked_and_says_why_it_cannot_be_changed(
     home: Path, deed: shim.Deed, beginning: str
