@@ -22,6 +22,7 @@ from memqa import settings as settings_
 from memqa.engines import CatalogEngines, Engines
 from memqa.jobs import Job, JobState, Queue, Wish
 from memqa.listening import Listener
+from memqa.priority import step_aside
 from memqa.room import writing_to
 from memqa.settings import Settings
 from memqa.stale import FINISHED
@@ -106,14 +107,16 @@ class Worker:
             with locked(_lock(self._settings.home), timeout_s=2) as held:
                 if not held:
                     return
-                most = self._settings.jobs.max_attempts
-                self._with_room(lambda: self._queue.recover(max_attempts=most))
+                self._with_room(self._recover)
                 self._work_until_idle()
             if self._is_relieved():
                 return
             # A job queued while we let go of the lock found a worker alive, and nobody else.
             if not any(job.state == "queued" for job in self._queue.all()):
                 return
+
+    def _recover(self) -> None:
+        self._queue.recover(max_attempts=self._settings.jobs.max_attempts)
 
     def _work_until_idle(self) -> None:
         idle_since = time.monotonic()
@@ -173,7 +176,7 @@ class Worker:
         store = Store(self._settings.home)
         ingest = Ingest(store, self._engines, self._settings)
         try:
-            outcome = ingest.take(Path(job.path), method=job.method, listener=listener)
+            outcome = ingest.take(job.path, method=job.method, listener=listener)
         except IngestCancelled:
             if watch.wish != "pause":
                 return "cancelled", None, ()
@@ -251,6 +254,7 @@ def main() -> None:
         else:
             watching.run(settings, given.live, told)
     else:
+        step_aside()
         Worker(settings, since=given.since).run()
 
 

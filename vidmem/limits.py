@@ -18,7 +18,7 @@ MAX_CUE_CHARS = 2_000
 
 # Formats that are lists of other files, addresses or devices: a file must not open another.
 NAMING_OTHERS = frozenset(
-    "hls applehttp concat dash webm_dash_manifest imf sdp rtp rtsp sap lavfi image2 image2pipe "
+    "hls applehttp concat dash webm_dash_manifest imf mlv sdp rtp rtsp sap lavfi image2 image2pipe "
     "vobsub avisynth vapoursynth ffmetadata tty alsa oss pulse jack sndio fbdev kmsgrab v4l2 "
     "video4linux2 x11grab xcbgrab libcdio iec61883 dshow gdigrab vfwcap avfoundation".split()
 )

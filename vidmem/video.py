@@ -123,8 +123,7 @@ def open_media(path: str) -> Iterator[InputContainer]:
     if file.stat().st_size == 0:
         raise EmptyMedia(f"{name} is empty (0 bytes); copy or download it again.")
     try:
-        options = {"format_whitelist": _plain_formats()}
-        container = av.open(path, metadata_errors="ignore", options=options)
+        container = av.open(path, options=alone(), metadata_errors="ignore")
     except (av.error.FFmpegError, ValueError) as exc:
         if _looks_like_media(file):
             raise UnreadableMedia(
@@ -141,11 +140,12 @@ def open_media(path: str) -> Iterator[InputContainer]:
 
 
 @cache
-def _plain_formats() -> str:
-    """List the formats that hold pictures and sound themselves, and name no other file for them."""
+def alone() -> dict[str, str]:
+    """Give the options by which FFmpeg reads a file and nothing that the file may name."""
     import av
 
-    return ",".join(sorted(av.formats_available - NAMING_OTHERS))
+    plain = (one for one in av.formats_available if not NAMING_OTHERS & set(one.split(",")))
+    return {"protocol_whitelist": "file", "format_whitelist": ",".join(sorted(plain))}
 
 
 def probe_here(path: str) -> MediaInfo:

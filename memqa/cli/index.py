@@ -33,7 +33,7 @@ def index(
     context: typer.Context,
     paths: Annotated[
         list[str],
-        typer.Argument(metavar="PATH...", help="Files, or folders with files; or a live source."),
+        typer.Argument(metavar="PATH...", help="Files, folders with files, or addresses."),
     ],
     recursive: Annotated[
         bool,
@@ -79,6 +79,7 @@ def index(
     Examples:
       memqa index talk.mp4 report.pdf
       memqa index ~/Videos --recursive --workers 2
+      memqa index https://example.org/talk.mp4 s3://bucket/lectures/
       memqa index talk.mp4 --json
       memqa index webcam --live --for 600
     """
@@ -89,11 +90,10 @@ def index(
     if live and len(paths) != 1:
         raise InputError("one live source at a time; start memqa once for each")
     with open_library(context, home) as library:
-        files = [Path(path) for path in paths]
         taken = (
             watch(library, paths[0], method=method, for_s=for_s)
             if live
-            else run(library, files, recursive=recursive, method=method, workers=workers or "auto")
+            else run(library, paths, recursive=recursive, method=method, workers=workers or "auto")
         )
         for outcome in taken:
             outcomes.append(outcome)
@@ -116,7 +116,7 @@ def index(
 
 def run(
     library: Library,
-    paths: Sequence[Path],
+    paths: Sequence[str | Path],
     *,
     recursive: bool = False,
     method: str = "auto",
@@ -127,10 +127,10 @@ def run(
     They are taken in by so many ``workers``, or by this process where that is None; ``auto`` is
     one worker where there are several files.
     """
-    from memqa.ingest import named_by
+    from memqa.named import named_by
 
     # The library names a file only when it is done; this list tells which one comes next.
-    files = [named.path for named in named_by(paths, recursive=recursive)]
+    files = list(named_by(paths, recursive=recursive))
     if workers == "auto":
         workers = 1 if len(files) > 1 else None
     taking = partial(library.index, paths, recursive=recursive, method=method)

@@ -91,6 +91,10 @@ class Reader:
         rows = query.limit(1).to_list()
         return media_from(rows[0]) if rows else None
 
+    def mark(self, media_id: str) -> str:
+        """Give what changes whenever the states of a media do; empty where it is unknown."""
+        return "".join(repr(row) for row in self.media_rows() if row.media.id == media_id)
+
     def find_media(self, wanted: str) -> Media | None:
         """Find a media by id, by the beginning of its id, or by a path or file name of its bytes.
 
@@ -100,7 +104,7 @@ class Reader:
         known = {row.media.id: row for row in self.media_rows() if not row.forgetting}
         if wanted in known:
             return known[wanted].media
-        path = _as_path(wanted)
+        path = wanted if "://" in wanted else _as_path(wanted)
         there = [row.media for row in known.values() if path in (row.media.path, *row.aliases)]
         if there:
             return max(there, key=lambda media: media.added_at)
@@ -127,6 +131,19 @@ class Reader:
         found = [memory_from(row) for row in query.limit(_MOST_ROWS).to_list()]
         rank = {level: i for i, level in enumerate(levels or ())}
         return sorted(found, key=lambda memory: (rank.get(memory.level, 0), memory.order))
+
+    @again_if_purged
+    def events(self, media_ids: Sequence[str]) -> dict[str, list[Memory]]:
+        """Give the committed events of several media at once, by media, each in its order."""
+        if not media_ids:
+            return {}
+        where = col("media_id").isin(list(media_ids)) & (col("level") == lit("event"))
+        query = self._tables.memories.search().where(_all(where, *self._hidden()))
+        rows = query.select(MEMORY_COLUMNS).limit(_MOST_ROWS).to_list()
+        found: dict[str, list[Memory]] = {media_id: [] for media_id in media_ids}
+        for memory in sorted(map(memory_from, rows), key=lambda memory: memory.order):
+            found[memory.media_id].append(memory)
+        return found
 
     @again_if_purged
     def memories_by_id(self, ids: Iterable[str]) -> dict[str, Memory]:
