@@ -125,17 +125,21 @@ class Ingest:
         except InputError:
             drop_upload(self._store.home, path)
             raise
+        media, is_new = self._told((media, is_new), wished, listener)
+        return _outcome(str(path), media, is_new, started)
+
+    def _told(
+        self, taken: tuple[Media, bool], wished: str, listener: Listener
+    ) -> tuple[Media, bool]:
+        """Tell of a media, and note what of one that was in already is not as wished."""
+        media, is_new = taken
         if not is_new:
             self._replace_earlier(media)  # a run may have died just before it
         listener.found(media)
-        ended: OutcomeStatus = "partial" if media.status == "partial" else "indexed"
-        status = ended if is_new else "unchanged"
         if not is_new and wished not in ("auto", media.method) and media.kind == "video":
             note = f"It is kept by {media.method}; forget it first to take it in by {wished}."
             media = replace(media, notes=(*media.notes, note))
-        if not is_new:
-            media = self._compared(media)
-        return Outcome(str(path), status, media, elapsed_s=time.monotonic() - started)
+        return (media if is_new else self._compared(media)), is_new
 
     def take_again(self, row: MediaRow, facts: FileFacts, listener: Listener) -> Media:
         """Take a finished media in anew from its file, in its place; it can be asked as it grows.
@@ -369,6 +373,12 @@ class Ingest:
             and row.media.id != media.id
             and row.media.added_at <= media.added_at
         ]
+
+
+def _outcome(place: str, media: Media, is_new: bool, started: float) -> Outcome:
+    ended: OutcomeStatus = "partial" if media.status == "partial" else "indexed"
+    status = ended if is_new else "unchanged"
+    return Outcome(place, status, media, elapsed_s=time.monotonic() - started)
 
 
 def settle_abandoned(store: Store, waiting: Collection[str] = ()) -> None:
