@@ -37,9 +37,7 @@ class Delivery(Ingest):
         """Say of a file that its media is in already; ``wished`` is the method asked for."""
         started = time.monotonic()
         told, _ = self._told((media, False), wished, Listener())
-        return Outcome(
-            str(facts.path), "unchanged", told, elapsed_s=time.monotonic() - started
-        )
+        return Outcome(str(facts.path), "unchanged", told, elapsed_s=time.monotonic() - started)
 
     def same(self, media_id: str, facts: FileFacts, wished: str) -> Outcome:
         """Note that the bytes of a finished media lie here too.

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from docmem.tree import Tree
     from memqa.account import MemoryAccount
     from memqa.carried import Carried
+    from memqa.cluster_ray import Cluster
     from memqa.doctor import Check
     from memqa.enrich import Enriched
     from memqa.reindex import Reindexed
@@ -142,17 +143,25 @@ class Library:
         *,
         recursive: bool = False,
         method: str = "auto",
+        cluster: Cluster | None = None,
         on_progress: OnProgress | None = None,
         should_stop: ShouldStop | None = None,
     ) -> Iterator[Outcome]:
         """Take files in one after another, and say of each what became of it.
 
         A folder stands for the files in it, with ``recursive`` also for those in its folders; what
-        is no media in a folder is skipped. A file that fails does not stop the others.
+        is no media in a folder is skipped. A file that fails does not stop the others. With a
+        ``cluster`` the workers of a Ray index, and outcomes come as files are done.
         """
         from memqa.ingest import files_of
 
         listener = Listener(on_progress, should_stop)
+        if cluster is not None:
+            from memqa.cluster import Wanted, index_on
+
+            wanted = Wanted(tuple(map(Path, paths)), recursive, method)
+            yield from index_on(cluster, self, wanted, listener)
+            return
         for path in paths:
             found = files_of(Path(path), recursive=recursive)
             for file in found:

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -17,6 +17,7 @@ from memqa.values import Outcome, OutcomeStatus
 from models.errors import InputError
 
 if TYPE_CHECKING:
+    from memqa.cluster_ray import Cluster
     from memqa.library import Library
 
 # Spelled out, since the methods themselves are slow to import; a test compares.
@@ -53,6 +54,37 @@ def index(
         float | None,
         typer.Option("--for", metavar="S", min=1.0, help="With --live: watch for S seconds."),
     ] = None,
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="Who works: this machine, or the machines of a Ray cluster."),
+    ] = "local",
+    ray_address: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDR",
+            help="With --engine ray: the cluster, as auto or HOST:PORT; without, a Ray is started"
+            " on this machine.",
+            show_default=False,
+        ),
+    ] = "",
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="With --engine ray: so many files at once (default: one for each CPU).",
+            show_default=False,
+        ),
+    ] = None,
+    gpus_per_worker: Annotated[
+        float,
+        typer.Option(
+            metavar="X",
+            min=0.0,
+            help="With --engine ray: what a worker's models need of a GPU, as 1 or 0.25.",
+            show_default=False,
+        ),
+    ] = 0.0,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
@@ -66,6 +98,7 @@ def index(
       memqa index ~/Videos --recursive
       memqa index talk.mp4 --json
       memqa index webcam --live --for 600
+      memqa index /shared/lectures -r --engine ray --ray-address auto
     """
     started = time.monotonic()
     outcomes: list[Outcome] = []
@@ -73,12 +106,15 @@ def index(
         raise InputError("--for is for a live source; give --live too")
     if live and len(paths) != 1:
         raise InputError("one live source at a time; start memqa once for each")
+    if live and engine == "ray":
+        raise InputError("a live source is watched on this machine; leave out --engine ray")
+    cluster = chosen_cluster(engine, ray_address, workers, gpus_per_worker)
     with open_library(context, home) as library:
         files = [Path(path) for path in paths]
         taken = (
             watch(library, paths[0], method=method, for_s=for_s)
             if live
-            else run(library, files, recursive=recursive, method=method)
+            else run(library, files, recursive=recursive, method=method, cluster=cluster)
         )
         for outcome in taken:
             outcomes.append(outcome)
@@ -99,8 +135,32 @@ def index(
     raise typer.Exit(exits.code_of_batch(outcomes) if outcomes else exits.INPUT_AT_FAULT)
 
 
+def chosen_cluster(
+    engine: str, address: str, workers: int | None, gpus_per_worker: float
+) -> Cluster | None:
+    """Say on which cluster to work; None for this machine alone.
+
+    Raises:
+        InputError: an option of a cluster without one.
+    """
+    if engine == "local":
+        if address or gpus_per_worker or workers:
+            raise InputError(
+                "--ray-address, --workers and --gpus-per-worker are for --engine ray; give it too"
+            )
+        return None
+    from memqa.cluster_ray import Cluster
+
+    return Cluster(address, workers, gpus_per_worker)
+
+
 def run(
-    library: Library, paths: Sequence[Path], *, recursive: bool = False, method: str = "auto"
+    library: Library,
+    paths: Sequence[Path],
+    *,
+    recursive: bool = False,
+    method: str = "auto",
+    cluster: Cluster | None = None,
 ) -> Iterator[Outcome]:
     """Index files with progress on stderr; the first Ctrl-C stops after the current step."""
     from memqa.ingest import files_of
@@ -114,9 +174,14 @@ def run(
             paths,
             recursive=recursive,
             method=method,
+            cluster=cluster,
             on_progress=shown.update,
             should_stop=wish.is_set,
         )
+        if cluster is not None:  # files end in any order
+            shown.begin(words.printable(cluster.address) or "Ray")
+            yield from outcomes
+            return
         shown.begin(_title(names, 0))
         for number, outcome in enumerate(outcomes, 1):
             shown.begin(_title(names, number))

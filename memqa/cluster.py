@@ -1,0 +1,209 @@
+"""Many machines: files handed to the workers of a cluster, and their rows taken in here.
+
+Workers index (``cluster_actor``), this process alone writes to the library (``delivered``). So a
+worker that dies loses nothing and doubles nothing: its file is done again from its beginning.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import defaultdict, deque
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from memqa.carried import version
+from memqa.cluster_actor import Indexer, Made
+from memqa.cluster_ray import Cluster, Workers, workers_of
+from memqa.engines import CatalogEngines
+from memqa.ingest import FileFacts, files_of
+from memqa.listening import Listener
+from memqa.values import Media, Outcome
+from models.errors import IngestCancelled, InputError, MemqaError, SetupError, UnsupportedMedia
+
+if TYPE_CHECKING:
+    from memqa.delivered import Delivery
+    from memqa.library import Library
+
+log = logging.getLogger(__name__)
+
+__all__ = ["Cluster", "Wanted", "index_on"]
+
+_LOOK_S = 0.5
+_LOOK_BYTES = 2**16
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be taken in, and by which memory method."""
+
+    paths: tuple[Path, ...]
+    recursive: bool = False
+    method: str = "auto"
+
+    def files(self) -> Iterator[tuple[Path, bool]]:
+        """Give each file, and whether it was found in a folder that was named."""
+        for path in self.paths:
+            for file in files_of(path, recursive=self.recursive):
+                yield file, file != path
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file that is to be taken in; what is no media ``in_folder`` is skipped."""
+
+    path: Path
+    facts: FileFacts
+    in_folder: bool
+
+
+def index_on(
+    cluster: Cluster, library: Library, wanted: Wanted, listener: Listener
+) -> Iterator[Outcome]:
+    """Index files on a cluster, and say of each what became of it, in the order they are done.
+
+    Raises:
+        MissingExtra: Ray is not installed.
+        SetupError: there is no such cluster, or none of its workers can start; or the library has
+            engines of its own, which other machines cannot have.
+    """
+    from memqa.delivered import Delivery
+
+    if cluster.worker is Indexer and not isinstance(library.engines, CatalogEngines):
+        raise SetupError("a cluster's workers take the models that the settings name")
+    run = _Run(Delivery(library.store, library.engines, library.settings), wanted.method, listener)
+    yield from run.looked_at(wanted)
+    if run.waiting:
+        # Keys stay here: the workers ask no language model.
+        settings = library.settings.model_dump_json(exclude={"language", "caption"})
+        with workers_of(cluster, (settings, version()), most=len(run.waiting)) as workers:
+            yield from run.outcomes(workers)
+
+
+class _Run:
+    """One run over files: which wait, which are with a worker, and what has come back."""
+
+    def __init__(self, delivery: Delivery, method: str, listener: Listener) -> None:
+        self._delivery = delivery
+        self._method = method
+        self._listener = listener
+        self._ids: dict[int, list[str]] = defaultdict(list)  # of finished media, by size
+        self._finished: dict[tuple[str, int, int], Media] = {}
+        for row in delivery.finished():
+            self._ids[row.size_bytes].append(row.media.id)
+            self._finished[row.media.path, row.size_bytes, row.mtime_ns] = row.media
+        self.waiting: deque[_File] = deque()
+        self._made: deque[tuple[_File, Made]] = deque()
+        self._total = self._done = 0
+
+    def looked_at(self, wanted: Wanted) -> Iterator[Outcome]:
+        """Say of those files that need no worker what became of them; the others wait."""
+        for path, in_folder in wanted.files():
+            if self._listener.stops():
+                yield _cancelled(path)
+                self.waiting.clear()
+                return
+            try:
+                facts = FileFacts.of(path)
+            except InputError as exc:
+                yield Outcome(str(path), "failed", error=exc)
+                continue
+            media = self._finished.get((str(facts.path), facts.size_bytes, facts.mtime_ns))
+            if media is None:
+                self.waiting.append(_File(path, facts, in_folder))
+            else:
+                told = self._delivery.unchanged(media, facts, self._method)
+                yield replace(told, path=str(path))
+        self._total = len(self.waiting)
+
+    def outcomes(self, workers: Workers[_File]) -> Iterator[Outcome]:
+        """Keep every worker busy, and take in what they made as it comes."""
+        self._tell()
+        while self.waiting or workers.files or self._made:
+            if self._listener.stops():
+                left = [*workers.files, *(file for file, _ in self._made)]
+                workers.stop()
+                yield from map(_cancelled, (file.path for file in left))
+                return
+            # New work first: no worker waits until what it made before is written.
+            self._hand_out(workers)
+            self._collect(workers)
+            if self._made:
+                outcome = self._outcome(*self._made.popleft())
+                self._done += 1
+                self._tell()
+                yield outcome
+
+    def _tell(self) -> None:
+        self._listener.progress("Indexing on the cluster", self._done, self._total, "files")
+
+    def _hand_out(self, workers: Workers[_File]) -> None:
+        """Give files to idle workers, as long as what was made is written as fast."""
+        while workers.idle and len(self._made) < workers.count:
+            under_way = [*workers.files, *(file for file, _ in self._made)]
+            if (file := self._next(under_way)) is None:
+                return
+            # A path may hold bytes whose size was not noted.
+            known = [*self._ids[file.facts.size_bytes], *self._ids[0]]
+            workers.give(file, str(file.facts.path), self._method, known)
+
+    def _next(self, under_way: list[_File]) -> _File | None:
+        """Give the next file; one that looks like a file under way waits for that one."""
+        for _ in range(len(self.waiting)):
+            file = self.waiting.popleft()
+            twins = [one for one in under_way if one.facts.size_bytes == file.facts.size_bytes]
+            if not any(_look(one.facts) == _look(file.facts) for one in twins):
+                return file
+            self.waiting.append(file)
+        return None
+
+    def _collect(self, workers: Workers[_File]) -> None:
+        """Fetch what is ready; where nothing waits to be written, wait for it."""
+        if self._made and not workers.files:
+            return
+        for file, made in workers.ready(0 if self._made else _LOOK_S):
+            if made is None:
+                self.waiting.appendleft(file)
+            else:
+                self._made.append((file, made))
+
+    def _outcome(self, file: _File, made: Made) -> Outcome:
+        try:
+            outcome = self._taken_in(file, made)
+        except UnsupportedMedia as exc:
+            outcome = Outcome("", "skipped" if file.in_folder else "failed", error=exc)
+        except MemqaError as exc:
+            outcome = Outcome("", "failed", error=exc)
+        except Exception as exc:  # one file must never stop the others
+            log.exception("unexpected while taking in %s", file.path)
+            outcome = Outcome("", "failed", error=exc)
+        if outcome.media is not None:
+            self._ids[file.facts.size_bytes].append(outcome.media.id)
+        return replace(outcome, path=str(file.path), elapsed_s=made.elapsed_s)
+
+    def _taken_in(self, file: _File, made: Made) -> Outcome:
+        if made.error is not None:
+            raise made.error
+        if made.parcel is None:
+            return self._delivery.same(made.same_as, file.facts, self._method)
+        return self._delivery.deliver(made.parcel, file.facts, self._method)
+
+
+@lru_cache(maxsize=4096)
+def _look(facts: FileFacts) -> str:
+    """Tell files of one size apart, without reading the whole of them."""
+    digest = hashlib.sha256()
+    with suppress(OSError), facts.path.open("rb") as file:  # its worker will say why
+        digest.update(file.read(_LOOK_BYTES))
+        file.seek(max(facts.size_bytes - _LOOK_BYTES, 0))
+        digest.update(file.read(_LOOK_BYTES))
+    return digest.hexdigest()
+
+
+def _cancelled(path: Path) -> Outcome:
+    error = IngestCancelled(f"stopped before {path.name} was taken in; the next run does it")
+    return Outcome(str(path), "cancelled", error=error)
