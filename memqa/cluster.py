@@ -16,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from memqa.addresses import is_address, shown
 from memqa.carried import version
 from memqa.cluster_actor import Indexer, Made
 from memqa.cluster_ray import Cluster, Workers, workers_of
@@ -23,7 +24,7 @@ from memqa.engines import CatalogEngines
 from memqa.ingest import FileFacts, files_of
 from memqa.listening import Listener
 from memqa.values import Media, Outcome
-from models.errors import IngestCancelled, InputError, MemqaError, SetupError, UnsupportedMedia
+from models.errors import IngestCancelled, MemqaError, SetupError, UnsupportedMedia
 
 if TYPE_CHECKING:
     from memqa.delivered import Delivery
@@ -39,26 +40,35 @@ _LOOK_BYTES = 2**16
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is to be taken in, and by which memory method."""
+    """What is to be taken in, paths and addresses, and by which memory method."""
 
-    paths: tuple[Path, ...]
+    places: tuple[str, ...]
     recursive: bool = False
     method: str = "auto"
-
-    def files(self) -> Iterator[tuple[Path, bool]]:
-        """Give each file, and whether it was found in a folder that was named."""
-        for path in self.paths:
-            for file in files_of(path, recursive=self.recursive):
-                yield file, file != path
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file that is to be taken in; what is no media ``in_folder`` is skipped."""
+    """A file, or an address, that is to be taken in; what is no media ``in_folder`` is skipped.
 
-    path: Path
-    facts: FileFacts
-    in_folder: bool
+    ``facts`` are None for an address that nothing is known of yet.
+    """
+
+    place: str
+    facts: FileFacts | None = None
+    in_folder: bool = False
+
+    @property
+    def name(self) -> str:
+        """How a person is told of it: without the password of an address."""
+        return shown(self.place) if is_address(self.place) else self.place
+
+    def is_like(self, other: _File) -> bool:
+        """Say whether both may have the same bytes, by what can be told without reading them."""
+        mine, others = self.facts, other.facts
+        if mine is None or others is None or mine.size_bytes != others.size_bytes:
+            return False
+        return not (mine.address or others.address) and _look(mine) == _look(others)
 
 
 def index_on(
@@ -101,24 +111,38 @@ class _Run:
         self._total = self._done = 0
 
     def looked_at(self, wanted: Wanted) -> Iterator[Outcome]:
-        """Say of those files that need no worker what became of them; the others wait."""
-        for path, in_folder in wanted.files():
-            if self._listener.stops():
-                yield _cancelled(path)
-                self.waiting.clear()
-                return
-            try:
-                facts = FileFacts.of(path)
-            except InputError as exc:
-                yield Outcome(str(path), "failed", error=exc)
-                continue
-            media = self._finished.get((str(facts.path), facts.size_bytes, facts.mtime_ns))
-            if media is None:
-                self.waiting.append(_File(path, facts, in_folder))
-            else:
-                told = self._delivery.unchanged(media, facts, self._method)
-                yield replace(told, path=str(path))
+        """Say of what needs no worker what became of it; the others wait."""
+        for place in wanted.places:
+            for file in _files(place, recursive=wanted.recursive):
+                if self._listener.stops():
+                    self.waiting.clear()
+                    yield _cancelled(file)
+                    return
+                if isinstance(file, Outcome):
+                    yield file
+                elif (outcome := self._looked_at(file)) is not None:
+                    yield replace(outcome, path=file.name)
         self._total = len(self.waiting)
+
+    def _looked_at(self, file: _File) -> Outcome | None:
+        try:
+            facts = self._facts(file.place)
+        except MemqaError as exc:
+            return Outcome("", "failed", error=exc)
+        media = (
+            self._finished.get((facts.place, facts.size_bytes, facts.mtime_ns)) if facts else None
+        )
+        if facts is None or media is None:
+            self.waiting.append(replace(file, facts=facts))
+            return None
+        return self._delivery.unchanged(media, facts, self._method)
+
+    def _facts(self, place: str) -> FileFacts | None:
+        """Look at a file; at an address only where it is known, since that takes a while."""
+        if not is_address(place):
+            return FileFacts.of(Path(place))
+        known = {path for path, _, _ in self._finished}
+        return FileFacts.of_address(place) if shown(place) in known else None
 
     def outcomes(self, workers: Workers[_File]) -> Iterator[Outcome]:
         """Keep every worker busy, and take in what they made as it comes."""
@@ -126,8 +150,7 @@ class _Run:
         while self.waiting or workers.files or self._made:
             if self._listener.stops():
                 left = [*workers.files, *(file for file, _ in self._made)]
-                workers.stop()
-                yield from map(_cancelled, (file.path for file in left))
+                yield from map(_cancelled, left)
                 return
             # New work first: no worker waits until what it made before is written.
             self._hand_out(workers)
@@ -147,19 +170,22 @@ class _Run:
             under_way = [*workers.files, *(file for file, _ in self._made)]
             if (file := self._next(under_way)) is None:
                 return
-            # A path may hold bytes whose size was not noted.
-            known = [*self._ids[file.facts.size_bytes], *self._ids[0]]
-            workers.give(file, str(file.facts.path), self._method, known)
+            workers.give(file, file.place, self._method, self._known(file))
 
     def _next(self, under_way: list[_File]) -> _File | None:
         """Give the next file; one that looks like a file under way waits for that one."""
         for _ in range(len(self.waiting)):
             file = self.waiting.popleft()
-            twins = [one for one in under_way if one.facts.size_bytes == file.facts.size_bytes]
-            if not any(_look(one.facts) == _look(file.facts) for one in twins):
+            if not any(file.is_like(one) for one in under_way):
                 return file
             self.waiting.append(file)
         return None
+
+    def _known(self, file: _File) -> list[str]:
+        """Name the finished media that may be this file by their size, if it was noted."""
+        if file.facts is None or file.facts.address:
+            return []  # its bytes are not there to be compared before they are fetched
+        return [*self._ids[file.facts.size_bytes], *self._ids[0]]
 
     def _collect(self, workers: Workers[_File]) -> None:
         """Fetch what is ready; where nothing waits to be written, wait for it."""
@@ -179,18 +205,45 @@ class _Run:
         except MemqaError as exc:
             outcome = Outcome("", "failed", error=exc)
         except Exception as exc:  # one file must never stop the others
-            log.exception("unexpected while taking in %s", file.path)
+            log.exception("unexpected while taking in %s", file.name)
             outcome = Outcome("", "failed", error=exc)
-        if outcome.media is not None:
+        if outcome.media is not None and file.facts is not None:
             self._ids[file.facts.size_bytes].append(outcome.media.id)
-        return replace(outcome, path=str(file.path), elapsed_s=made.elapsed_s)
+        return replace(outcome, path=file.name, elapsed_s=made.elapsed_s)
 
     def _taken_in(self, file: _File, made: Made) -> Outcome:
         if made.error is not None:
             raise made.error
-        if made.parcel is None:
-            return self._delivery.same(made.same_as, file.facts, self._method)
-        return self._delivery.deliver(made.parcel, file.facts, self._method)
+        if made.parcel is not None:
+            row = made.parcel.row
+            facts = file.facts or FileFacts(
+                Path(row.media.path), row.size_bytes, row.mtime_ns, row.media.path
+            )
+            return self._delivery.deliver(made.parcel, facts, self._method)
+        assert file.facts is not None, "only what was looked at is compared"
+        return self._delivery.same(made.same_as, file.facts, self._method)
+
+
+def _files(place: str, *, recursive: bool) -> Iterator[_File | Outcome]:
+    """Give the files that a path or an address stands for, and what cannot be one."""
+    if not is_address(place):
+        for path in files_of(Path(place), recursive=recursive):
+            yield _File(str(path), in_folder=path != Path(place))
+        return
+    from memqa import remote
+    from memqa.kinds import is_named_as_media
+
+    try:
+        found = remote.files_of(place, recursive=recursive)
+    except MemqaError as exc:
+        yield Outcome(shown(place), "failed", error=exc)
+        return
+    for one in found:
+        if one != place and not is_named_as_media(one):
+            error = UnsupportedMedia("by its name it is neither a document nor a video")
+            yield Outcome(one, "skipped", error=error)
+        else:
+            yield _File(one, in_folder=one != place)
 
 
 @lru_cache(maxsize=4096)
@@ -204,6 +257,6 @@ def _look(facts: FileFacts) -> str:
     return digest.hexdigest()
 
 
-def _cancelled(path: Path) -> Outcome:
-    error = IngestCancelled(f"stopped before {path.name} was taken in; the next run does it")
-    return Outcome(str(path), "cancelled", error=error)
+def _cancelled(file: _File | Outcome) -> Outcome:
+    name = file.path if isinstance(file, Outcome) else file.name
+    return Outcome(name, "cancelled", error=IngestCancelled("stopped; the next run takes it in"))

@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from memqa.addresses import is_address, shown
 from memqa.carried import version
 from memqa.engines import CatalogEngines, Engines
 from memqa.listening import Listener
@@ -52,35 +53,40 @@ class Indexer:
         self._wanted = wanted
         self._engines = engines or CatalogEngines(self._settings.models)
 
-    def index(self, path: str, method: str, known: Collection[str]) -> Made:
-        """Take one file in; one whose bytes are those of a ``known`` media is only named."""
+    def index(self, place: str, method: str, known: Collection[str]) -> Made:
+        """Take a file, or what lies at an address, in.
+
+        A file whose bytes are those of a ``known`` media is only named.
+        """
         started = time.monotonic()
         try:
-            self._check(Path(path))
-            same = _same_as(Path(path), known)
-            parcel = None if same else self._parcel(Path(path), method)
+            self._check(place)
+            same = _same_as(Path(place), known) if known else ""
+            parcel = None if same else self._parcel(place, method)
         except MemqaError as exc:
             return Made(time.monotonic() - started, error=exc)
         except Exception as exc:  # not all that a library raises can be sent to another machine
-            log.exception("unexpected while indexing %s", path)
+            log.exception(
+                "unexpected while indexing %s", place if not is_address(place) else shown(place)
+            )
             error = BackendError(f"something unexpected happened ({type(exc).__name__}: {exc})")
             return Made(time.monotonic() - started, error=error)
         return Made(time.monotonic() - started, parcel=parcel, same_as=same)
 
-    def _check(self, path: Path) -> None:
+    def _check(self, place: str) -> None:
         here = socket.gethostname()
         if version() != self._wanted:
             raise SetupError(
                 f"{here} has memqa {version()}, and {self._wanted} asked it to work; install the "
                 "same version on every machine of the cluster"
             )
-        if not path.exists():
+        if not is_address(place) and not Path(place).exists():
             raise InputError(
-                f"{here} sees no file {path}; every machine of the cluster has to see it at the "
+                f"{here} sees no file {place}; every machine of the cluster has to see it at the "
                 "same path"
             )
 
-    def _parcel(self, path: Path, method: str) -> Parcel:
+    def _parcel(self, place: str, method: str) -> Parcel:
         from memqa.ingest import Ingest
         from memqa.store.source import Source
         from memqa.store.store import Store
@@ -89,7 +95,7 @@ class Indexer:
             store = Store(home)
             settings = self._settings.model_copy(update={"home": home})
             outcome = Ingest(store, self._engines, settings).take(
-                path, method=method, listener=Listener()
+                place, method=method, listener=Listener()
             )
             assert outcome.media is not None, "a file that was taken in is a media"
             row = store.read.media_row(outcome.media.id)
@@ -127,10 +133,8 @@ def _user() -> str:
 
 
 def _same_as(path: Path, known: Collection[str]) -> str:
-    """Give the id of the file if it is among these."""
+    """Give the id of a file if it is among these."""
     from memqa.ingest import FileFacts, sha256_of
 
-    if not known:
-        return ""
     media_id = sha256_of(FileFacts.of(path), Listener())
     return media_id if media_id in known else ""

@@ -27,7 +27,6 @@ _ALONE = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_AUTH_MODE": "token",
-    "RAY_raylet_start_wait_time_s": "120",  # a busy machine needs more than Ray's 30 s
 }
 
 
@@ -56,6 +55,7 @@ class Workers(Generic[_File]):
 
     def __init__(self, ray: Any, actors: Sequence[Any]) -> None:
         self._ray = ray
+        self._all = actors
         self._idle = list(actors)
         self._working: dict[Any, tuple[Any, _File]] = {}
         self._died = ""
@@ -101,11 +101,10 @@ class Workers(Generic[_File]):
             self._idle.append(worker)
             yield file, made
 
-    def stop(self) -> None:
-        """End those that work, at once."""
-        for worker, _ in self._working.values():
+    def end(self) -> None:
+        """End all, at once; what they had in hand is lost."""
+        for worker in self._all:
             self._ray.kill(worker)
-        self._working.clear()
 
 
 @contextmanager
@@ -125,7 +124,11 @@ def workers_of(cluster: Cluster, arguments: Sequence[str], *, most: int) -> Iter
             max_task_retries=_RETRIES,
         )(cluster.worker)
         count = min(cluster.workers or room, most)
-        yield Workers(ray, [remote.remote(*arguments) for _ in range(count)])
+        workers: Workers[Any] = Workers(ray, [remote.remote(*arguments) for _ in range(count)])
+        try:
+            yield workers
+        finally:
+            workers.end()
 
 
 def _room(resources: Mapping[str, float], cluster: Cluster) -> int:
@@ -147,8 +150,8 @@ def _connected(cluster: Cluster) -> Iterator[Any]:
         if not cluster.address:
             stack.enter_context(_environment(_ALONE))
         ray = _imported()
+        stack.enter_context(_heard_aside())
         if not ray.is_initialized():  # else by the person's own program, which also ends it
-            stack.enter_context(_heard_aside())
             _connect(ray, cluster)
             stack.callback(ray.shutdown)
         yield ray

@@ -37,7 +37,7 @@ class Delivery(Ingest):
         """Say of a file that its media is in already; ``wished`` is the method asked for."""
         started = time.monotonic()
         told, _ = self._told((media, False), wished, Listener())
-        return Outcome(str(facts.path), "unchanged", told, elapsed_s=time.monotonic() - started)
+        return Outcome(facts.place, "unchanged", told, elapsed_s=time.monotonic() - started)
 
     def same(self, media_id: str, facts: FileFacts, wished: str) -> Outcome:
         """Note that the bytes of a finished media lie here too.
@@ -48,7 +48,7 @@ class Delivery(Ingest):
         media = self._same_bytes(media_id, facts)
         if media is None:
             raise StoreConflict(
-                f"{facts.path.name} was forgotten while it was compared; index it again"
+                f"{facts.place} was forgotten while it was compared; index it again"
             )
         return self.unchanged(media, facts, wished)
 
@@ -65,7 +65,7 @@ class Delivery(Ingest):
             except StoreConflict as exc:
                 if not left:
                     raise
-                log.info("writing %s again in %.0f s: %s", facts.path.name, pause_s, exc)
+                log.info("writing %s again in %.0f s: %s", facts.place, pause_s, exc)
                 time.sleep(pause_s)
                 pause_s *= 2
         raise AssertionError("the last try returns or raises")
@@ -79,7 +79,7 @@ class Delivery(Ingest):
             self._replace_earlier(media)
         self._store.upkeep.after_commit()
         status: OutcomeStatus = "partial" if media.status == "partial" else "indexed"
-        return Outcome(str(facts.path), status, media)
+        return Outcome(facts.place, status, media)
 
     def _written(self, parcel: Parcel, facts: FileFacts) -> Media:
         """Write the rows under this library's own path and time; what is cut short leaves none."""
@@ -88,7 +88,7 @@ class Delivery(Ingest):
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         row = replace(
             parcel.row,
-            media=replace(parcel.row.media, path=str(facts.path), added_at=now),
+            media=replace(parcel.row.media, path=facts.place, added_at=now),
             aliases=known.aliases if known else (),
             size_bytes=facts.size_bytes,
             mtime_ns=facts.mtime_ns,

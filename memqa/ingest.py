@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from memqa.addresses import is_address, is_whole
 from memqa.engines import Engines
 from memqa.kinds import identify
 from memqa.listening import Listener
@@ -26,7 +27,7 @@ from memqa.near import did_you_mean
 from memqa.settings import Settings
 from memqa.stale import FINISHED, compared, indexed_with_others
 from memqa.store.lock import locked
-from memqa.store.schema import NOTHING_COMMITTED, MediaRow
+from memqa.store.schema import NO_COPY, NOTHING_COMMITTED, MediaRow
 from memqa.values import Media, MediaStatus, Outcome, OutcomeStatus
 from models.errors import IngestCancelled, InputError, StoreConflict, UnreadableMedia
 from vidmem.memory.methods import DEFAULT, METHODS
@@ -59,11 +60,21 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What tells cheaply whether a file changed."""
+    """What tells cheaply whether a file changed.
+
+    ``address`` is the name of the address that its bytes were fetched from; then the other facts
+    are those of its server, and ``path`` is theirs only for a while.
+    """
 
     path: Path
     size_bytes: int
     mtime_ns: int
+    address: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where the media lies, as it is stored."""
+        return self.address or str(self.path)
 
     @classmethod
     def of(cls, path: Path) -> FileFacts:
@@ -88,8 +99,24 @@ class FileFacts:
 
     def fits(self, row: MediaRow) -> bool:
         """Say whether a media was made from this file, by all appearances."""
-        same = (str(self.path), self.size_bytes, self.mtime_ns)
+        if self.address and not self.mtime_ns:  # its server tells nothing of changes
+            return False
+        same = (self.place, self.size_bytes, self.mtime_ns)
         return same == (row.media.path, row.size_bytes, row.mtime_ns)
+
+    @classmethod
+    def of_address(cls, address: str) -> FileFacts:
+        """Look at a media that lies at an address, without fetching it.
+
+        Raises:
+            InputError: there is none, or it may not be fetched.
+            BackendError: it cannot be reached.
+        """
+        from memqa import remote
+
+        name = remote.named(address)
+        size_bytes, mark = remote.facts(address)
+        return cls(Path(name), size_bytes, mark, name)
 
 
 class Ingest:
@@ -100,33 +127,56 @@ class Ingest:
         self._engines = engines
         self._settings = settings
 
-    def take(self, path: Path, *, method: str, listener: Listener) -> Outcome:
-        """Take a file in, or find that it is in already.
+    def take(self, path: Path | str, *, method: str, listener: Listener) -> Outcome:
+        """Take a file, or what lies at an address, in, or find that it is in already.
 
         Raises:
             InputError: the file or the method is at fault; nothing of the file is kept.
             SetupError: a model is missing.
             StoreConflict: another process is taking the same file in.
+            BackendError: an address cannot be reached.
             IngestCancelled: the listener wished it; what is remembered so far stays.
         """
-        started = time.monotonic()
-        wished, method = method, self._method(method)
+        if isinstance(path, str) and is_address(path):
+            return self._take_address(path, method=method, listener=listener)
+        started, chosen, path = time.monotonic(), self._method(method), Path(path)
         try:
-            facts = FileFacts.of(path)
-            media = self._unchanged(facts)
-            is_new = media is None
-            if media is None:
-                found = self._identified(facts.path)
-                media_id = sha256_of(facts, listener)
-                media = self._same_bytes(media_id, facts)
-                is_new = media is None
-            if media is None:
-                media = self._take(media_id, facts, (found, method), listener)
+            taken = self._found_or_taken(FileFacts.of(path), chosen, listener)
         except InputError:
             drop_upload(self._store.home, path)
             raise
-        media, is_new = self._told((media, is_new), wished, listener)
+        media, is_new = self._told(taken, method, listener)
         return _outcome(str(path), media, is_new, started)
+
+    def _take_address(self, address: str, *, method: str, listener: Listener) -> Outcome:
+        """Fetch it, for as long as it takes; nothing where it is known and did not change."""
+        from memqa import remote
+
+        started, chosen = time.monotonic(), self._method(method)
+        listener.progress("Connecting", 0)
+        facts = FileFacts.of_address(address)
+        if (known := self._unchanged(facts)) is not None:
+            taken = known, False
+        else:
+            limits, folder = self._settings.limits, self._store.home / "fetched"
+            with remote.fetched(address, folder, limits=limits, listener=listener) as file:
+                size_bytes = facts.size_bytes or file.stat().st_size
+                here = replace(facts, path=file, size_bytes=size_bytes)
+                taken = self._found_or_taken(here, chosen, listener)
+        media, is_new = self._told(taken, method, listener)
+        return _outcome(facts.place, media, is_new, started)
+
+    def _found_or_taken(
+        self, facts: FileFacts, method: str, listener: Listener
+    ) -> tuple[Media, bool]:
+        """Give the media of a file, and whether it was taken in now."""
+        if (media := self._unchanged(facts)) is not None:
+            return media, False
+        found = self._identified(facts.path)
+        media_id = sha256_of(facts, listener)
+        if (media := self._same_bytes(media_id, facts)) is not None:
+            return media, False
+        return self._take(media_id, facts, (found, method), listener), True
 
     def _told(
         self, taken: tuple[Media, bool], wished: str, listener: Listener
@@ -157,7 +207,7 @@ class Ingest:
             fresh = replace(
                 fresh,
                 media=replace(fresh.media, added_at=media.added_at),
-                aliases=tuple(one for one in (media.path, *row.aliases) if one != str(facts.path)),
+                aliases=tuple(one for one in (media.path, *row.aliases) if one != facts.place),
             )
             begun = self._store.write.begin(fresh)
             listener.progress("Taking it in again as a whole", 0)
@@ -242,8 +292,11 @@ class Ingest:
         if is_upload(self._store.home, facts.path) and older != facts.path and older.exists():
             drop_upload(self._store.home, facts.path)
             return row.media
+        if facts.address and not is_address(row.media.path) and older.exists():
+            # A file that is here can be played, so it stays the first place that is looked at.
+            return self._store.write.also_at(media_id, facts.address).media
         row = self._store.write.relocate(
-            media_id, str(facts.path), size_bytes=facts.size_bytes, mtime_ns=facts.mtime_ns
+            media_id, facts.place, size_bytes=facts.size_bytes, mtime_ns=facts.mtime_ns
         )
         return row.media
 
@@ -292,14 +345,14 @@ class Ingest:
         is_video = isinstance(found, MediaInfo)
         media = Media(
             id=media_id,
-            path=str(facts.path),
+            path=facts.place,
             kind=found.kind if isinstance(found, MediaInfo) else "document",
             status="indexing",
             duration_s=found.duration_s if isinstance(found, MediaInfo) else None,
             pages=None if isinstance(found, MediaInfo) else found.pages,
             method=method if is_video else "",
             added_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            notes=found.notes,
+            notes=(*found.notes, *((NO_COPY,) if facts.address else ())),
         )
         return MediaRow(
             media,
@@ -358,7 +411,7 @@ class Ingest:
         """Forget the media that the same path held before; say whether one was forgotten."""
         forgotten = False
         for row in self._replaced(media):
-            if others := [alias for alias in row.aliases if Path(alias).exists()]:
+            if others := [one for one in row.aliases if is_address(one) or Path(one).exists()]:
                 self._store.write.relocate(row.media.id, others[0], size_bytes=0, mtime_ns=0)
             else:
                 self._store.collections.replace(row.media.id, media.id)
@@ -366,6 +419,9 @@ class Ingest:
         return forgotten
 
     def _replaced(self, media: Media) -> list[MediaRow]:
+        """Give the media that the same path held; an address told in part may be another's."""
+        if is_address(media.path) and not is_whole(media.path):
+            return []
         return [
             row
             for row in self._store.read.media_rows()

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal, overload
 from uuid import uuid4
 
 from memqa import settings as settings_
+from memqa.addresses import is_address, is_whole, named, shown
 from memqa.chats import Asked, Chat, Turn, chats_of, turn_from, turn_row
 from memqa.engines import CatalogEngines, Engines
 from memqa.jobs import Job, Queue
@@ -149,9 +150,11 @@ class Library:
     ) -> Iterator[Outcome]:
         """Take files in one after another, and say of each what became of it.
 
-        A folder stands for the files in it, with ``recursive`` also for those in its folders; what
-        is no media in a folder is skipped. A file that fails does not stop the others. With a
-        ``cluster`` the workers of a Ray index, and outcomes come as files are done.
+        An address (http, https, s3) is fetched for as long as that takes; one of s3 that ends in
+        ``/`` stands for the files below it. A folder stands for the files in it, with
+        ``recursive`` also for those in its folders; what is no media in a folder is skipped. A
+        file that fails does not stop the others. With a ``cluster`` the workers of a Ray index,
+        and outcomes come as files are done.
         """
         from memqa.ingest import files_of
 
@@ -159,10 +162,16 @@ class Library:
         if cluster is not None:
             from memqa.cluster import Wanted, index_on
 
-            wanted = Wanted(tuple(map(Path, paths)), recursive, method)
+            wanted = Wanted(tuple(map(str, paths)), recursive, method)
             yield from index_on(cluster, self, wanted, listener)
             return
         for path in paths:
+            if is_address(str(path)):
+                for outcome in self._addresses(str(path), recursive, method, listener):
+                    yield outcome
+                    if outcome.status == "cancelled":
+                        return
+                continue
             found = files_of(Path(path), recursive=recursive)
             for file in found:
                 outcome = self._outcome(file, method, listener)
@@ -202,15 +211,18 @@ class Library:
     ) -> Media | Job:
         """Take one file in, here and now, or with ``wait=False`` as a job in the background.
 
+        Of an address (http, https, s3) no copy is kept.
+
         Raises:
-            InputError: the file is at fault; nothing of it was kept.
+            InputError: the file is at fault; nothing of it was kept. Or an address that holds a
+                password or key is to be a job, which others can read.
+            BackendError: an address cannot be reached.
         """
+        if isinstance(path, str) and is_address(path):
+            return self._add_address(path, method, on_progress, wait=wait)
         file = Path(path).expanduser().resolve()
         if wait:
-            with watched(file.name, on_progress) as heard:
-                media = self._ingest(file, method, Listener(heard)).media
-            assert media is not None, "a file that was taken in is a media"
-            return media
+            return self._taken(file, file.name, method, on_progress)
         if not file.is_file():
             raise InputError(f"there is no file {file}; check its name")
         job = self._queue.submit(str(file), method=method)
@@ -505,13 +517,15 @@ class Library:
     def fitting(self, media: str) -> list[Media]:
         """Give the media that an id, the beginning of one, a path or a file name may mean."""
         known = self.media()
+        media = shown(media) if is_address(media) else media
         found = self.store.read.find_media(media)
         if found is not None:
             return [one for one in known if one.id == found.id]
         return [
             one
             for one in known
-            if one.name == media or (len(media) >= 4 and one.id.startswith(media.lower()))
+            if media in (one.name, one.path.rsplit("/", 1)[-1])
+            or (len(media) >= 4 and one.id.startswith(media.lower()))
         ]
 
     def outline(self, media: str) -> Tree:
@@ -796,6 +810,48 @@ class Library:
 
     # Within
 
+    def _taken(
+        self, file: Path | str, name: str, method: str, on_progress: OnProgress | None
+    ) -> Media:
+        with watched(name, on_progress) as heard:
+            media = self._ingest(file, method, Listener(heard)).media
+        assert media is not None, "a file that was taken in is a media"
+        return media
+
+    def _add_address(
+        self, address: str, method: str, on_progress: OnProgress | None, *, wait: bool
+    ) -> Media | Job:
+        name = named(address)
+        if wait:
+            return self._taken(address, name, method, on_progress)
+        if not is_whole(name) or "@" in address.split("/")[2]:
+            raise InputError(
+                "an address with a password or key in it is not written down for a job in the "
+                "background; in a terminal: memqa index ADDRESS"
+            )
+        job = self._queue.submit(name, method=method)
+        self._start_worker()
+        return job
+
+    def _addresses(
+        self, address: str, recursive: bool, method: str, listener: Listener
+    ) -> Iterator[Outcome]:
+        """Take in what an address stands for; what is named as no media in a bucket is skipped."""
+        from memqa.kinds import is_named_as_media
+        from memqa.remote import files_of
+
+        try:
+            found = files_of(address, recursive=recursive)
+        except MemqaError as exc:
+            yield Outcome(shown(address), "failed", error=exc)
+            return
+        for one in found:
+            if one != address and not is_named_as_media(one):
+                error = UnsupportedMedia("by its name it is neither a document nor a video")
+                yield Outcome(one, "skipped", error=error)
+            else:
+                yield self._outcome(one, method, listener)
+
     def _check_time(self, at_s: float, media_ids: Sequence[str] | None) -> None:
         """Refuse a time that is none, or that lies beyond the end of all that is asked about."""
         if not 0 <= at_s < math.inf:
@@ -809,16 +865,16 @@ class Library:
                 f"there is no second {at_s:g}: what is asked about ends at {max(ends):.1f} s"
             )
 
-    def _ingest(self, file: Path, method: str, listener: Listener) -> Outcome:
+    def _ingest(self, file: Path | str, method: str, listener: Listener) -> Outcome:
         from memqa.ingest import Ingest
 
         return Ingest(self.store, self.engines, self.settings).take(
             file, method=method, listener=listener
         )
 
-    def _outcome(self, file: Path, method: str, listener: Listener) -> Outcome:
+    def _outcome(self, file: Path | str, method: str, listener: Listener) -> Outcome:
         started = time.monotonic()
-        path = str(file)
+        path = shown(file) if isinstance(file, str) else str(file)
         try:
             return self._ingest(file, method, listener)
         except IngestCancelled as exc:

@@ -21,6 +21,7 @@ from memqa import settings as settings_
 from memqa.engines import CatalogEngines, Engines
 from memqa.jobs import Job, JobState, Queue, Wish
 from memqa.listening import Listener
+from memqa.priority import step_aside
 from memqa.settings import Settings
 from memqa.stale import FINISHED
 from memqa.store.lock import is_held, locked
@@ -148,7 +149,7 @@ class Worker:
         store = Store(self._settings.home)
         ingest = Ingest(store, self._engines, self._settings)
         try:
-            outcome = ingest.take(Path(job.path), method=job.method, listener=listener)
+            outcome = ingest.take(job.path, method=job.method, listener=listener)
         except IngestCancelled:
             if watch.wish != "pause":
                 return "cancelled", None, ()
@@ -226,6 +227,7 @@ def main() -> None:
         else:
             watching.run(settings, given.live, told)
     else:
+        step_aside()
         Worker(settings, since=given.since).run()
 
 

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,10 @@ _AHEAD_BYTES = 256 * 2**20
 _LOOKED_BACK_S = (1.0, 60.0)  # for the frame on screen at a time
 _ARBITRARY_CLOCKS = {"mpegts", "mpeg"}  # their first time stamp means nothing
 _NOT_MEDIA = {"tty", "image2", "srt", "webvtt", "ass", "lrc"}
+# What stands for other files or addresses, by the names that FFmpeg has for it.
+_LEADING_ON = frozenset(
+    "concat dash hls imf webm_dash_manifest sdp rtsp rtp mlv vobsub avisynth lavfi".split()
+)
 _MAGIC = {b"ftyp": 4, b"moov": 4, b"mdat": 4, b"\x1aE\xdf\xa3": 0, b"RIFF": 0, b"OggS": 0}
 
 
@@ -110,7 +115,7 @@ def open_media(path: str) -> Iterator[InputContainer]:
     if file.stat().st_size == 0:
         raise EmptyMedia(f"{name} is empty (0 bytes). Copy or download it again.")
     try:
-        container = av.open(path, metadata_errors="ignore")
+        container = av.open(path, options=alone(), metadata_errors="ignore")
     except (av.error.FFmpegError, ValueError) as exc:
         if _looks_like_media(file):
             raise UnreadableMedia(
@@ -120,6 +125,15 @@ def open_media(path: str) -> Iterator[InputContainer]:
         raise UnsupportedMedia(f"{name} is not a video or a recording.") from exc
     with container:
         yield container
+
+
+@cache
+def alone() -> dict[str, str]:
+    """Give the options by which FFmpeg reads a file and nothing that the file may name."""
+    import av
+
+    plain = (one for one in av.formats_available if not _LEADING_ON & set(one.split(",")))
+    return {"protocol_whitelist": "file", "format_whitelist": ",".join(sorted(plain))}
 
 
 def probe_here(path: str) -> MediaInfo:

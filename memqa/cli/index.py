@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from memqa.addresses import is_address, shown
 from memqa.cli import exits, words
 from memqa.cli.options import AsJson, Home, open_library
 from memqa.cli.progress import display, stopped_by_ctrl_c
 from memqa.values import Outcome, OutcomeStatus
-from models.errors import InputError
+from models.errors import InputError, MemqaError
 
 if TYPE_CHECKING:
     from memqa.cluster_ray import Cluster
@@ -32,7 +34,7 @@ def index(
     context: typer.Context,
     paths: Annotated[
         list[str],
-        typer.Argument(metavar="PATH...", help="Files, or folders with files; or a live source."),
+        typer.Argument(metavar="PATH...", help="Files, folders with files, or addresses."),
     ],
     recursive: Annotated[
         bool,
@@ -96,6 +98,7 @@ def index(
     Examples:
       memqa index talk.mp4 report.pdf
       memqa index ~/Videos --recursive
+      memqa index https://example.org/talk.mp4 s3://bucket/lectures/
       memqa index talk.mp4 --json
       memqa index webcam --live --for 600
       memqa index /shared/lectures -r --engine ray --ray-address auto
@@ -110,11 +113,10 @@ def index(
         raise InputError("a live source is watched on this machine; leave out --engine ray")
     cluster = chosen_cluster(engine, ray_address, workers, gpus_per_worker)
     with open_library(context, home) as library:
-        files = [Path(path) for path in paths]
         taken = (
             watch(library, paths[0], method=method, for_s=for_s)
             if live
-            else run(library, files, recursive=recursive, method=method, cluster=cluster)
+            else run(library, paths, recursive=recursive, method=method, cluster=cluster)
         )
         for outcome in taken:
             outcomes.append(outcome)
@@ -156,19 +158,15 @@ def chosen_cluster(
 
 def run(
     library: Library,
-    paths: Sequence[Path],
+    paths: Sequence[str | Path],
     *,
     recursive: bool = False,
     method: str = "auto",
     cluster: Cluster | None = None,
 ) -> Iterator[Outcome]:
     """Index files with progress on stderr; the first Ctrl-C stops after the current step."""
-    from memqa.ingest import files_of
-
     # The library names a file only when it is done; this list tells which one comes next.
-    names = [
-        words.printable(file.name) for path in paths for file in files_of(path, recursive=recursive)
-    ]
+    names = [words.printable(one) for path in paths for one in _names(path, recursive)]
     with stopped_by_ctrl_c() as wish, display() as shown:
         outcomes = library.index(
             paths,
@@ -221,6 +219,19 @@ def summary(outcomes: Sequence[Outcome], elapsed_s: float) -> dict[str, Any]:
         "bytes": sum(media.bytes for media in kept),
         "elapsed_s": round(elapsed_s, 3),
     }
+
+
+def _names(path: str | Path, recursive: bool) -> list[str]:
+    """Give the names of the files that a path or an address stands for."""
+    if not is_address(str(path)):
+        from memqa.ingest import files_of
+
+        return [file.name for file in files_of(Path(path), recursive=recursive)]
+    from memqa import remote
+
+    with suppress(MemqaError):  # the library tells of it when it comes to it
+        return [shown(one) for one in remote.files_of(str(path), recursive=recursive)]
+    return [shown(str(path))]
 
 
 def _title(names: Sequence[str], number: int) -> str:

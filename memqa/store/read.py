@@ -86,7 +86,7 @@ class Reader:
         known = {row.media.id: row for row in self.media_rows() if not row.forgetting}
         if wanted in known:
             return known[wanted].media
-        path = _as_path(wanted)
+        path = wanted if "://" in wanted else _as_path(wanted)
         there = [row.media for row in known.values() if path in (row.media.path, *row.aliases)]
         if there:
             return max(there, key=lambda media: media.added_at)
