@@ -23,7 +23,8 @@ from memqa.cluster_ray import Cluster, Workers, workers_of
 from memqa.engines import CatalogEngines
 from memqa.ingest import FileFacts, files_of
 from memqa.listening import Listener
-from memqa.values import Media, Outcome
+from memqa.store.schema import MediaRow
+from memqa.values import Outcome
 from models.errors import IngestCancelled, MemqaError, SetupError, UnsupportedMedia
 
 if TYPE_CHECKING:
@@ -62,6 +63,13 @@ class _File:
     def name(self) -> str:
         """How a person is told of it: without the password of an address."""
         return shown(self.place) if is_address(self.place) else self.place
+
+    @property
+    def sent(self) -> str:
+        """What a worker, which has another working folder, is told of it."""
+        if self.facts is None or self.facts.address:
+            return self.place
+        return str(self.facts.path)
 
     def is_like(self, other: _File) -> bool:
         """Say whether both may have the same bytes, by what can be told without reading them."""
@@ -102,10 +110,10 @@ class _Run:
         self._method = method
         self._listener = listener
         self._ids: dict[int, list[str]] = defaultdict(list)  # of finished media, by size
-        self._finished: dict[tuple[str, int, int], Media] = {}
+        self._finished: dict[str, MediaRow] = {}
         for row in delivery.finished():
             self._ids[row.size_bytes].append(row.media.id)
-            self._finished[row.media.path, row.size_bytes, row.mtime_ns] = row.media
+            self._finished[row.media.path] = row
         self.waiting: deque[_File] = deque()
         self._made: deque[tuple[_File, Made]] = deque()
         self._total = self._done = 0
@@ -129,37 +137,39 @@ class _Run:
             facts = self._facts(file.place)
         except MemqaError as exc:
             return Outcome("", "failed", error=exc)
-        media = (
-            self._finished.get((facts.place, facts.size_bytes, facts.mtime_ns)) if facts else None
-        )
-        if facts is None or media is None:
+        row = self._finished.get(facts.place) if facts else None
+        if facts is None or row is None or not facts.fits(row):
             self.waiting.append(replace(file, facts=facts))
             return None
-        return self._delivery.unchanged(media, facts, self._method)
+        return self._delivery.unchanged(row.media, facts, self._method)
 
     def _facts(self, place: str) -> FileFacts | None:
         """Look at a file; at an address only where it is known, since that takes a while."""
         if not is_address(place):
             return FileFacts.of(Path(place))
-        known = {path for path, _, _ in self._finished}
-        return FileFacts.of_address(place) if shown(place) in known else None
+        return FileFacts.of_address(place) if shown(place) in self._finished else None
 
     def outcomes(self, workers: Workers[_File]) -> Iterator[Outcome]:
         """Keep every worker busy, and take in what they made as it comes."""
         self._tell()
+        self._hand_out(workers)
         while self.waiting or workers.files or self._made:
             if self._listener.stops():
-                left = [*workers.files, *(file for file, _ in self._made)]
-                yield from map(_cancelled, left)
+                yield from self._stopped(workers)
                 return
+            self._collect(workers)
             # New work first: no worker waits until what it made before is written.
             self._hand_out(workers)
-            self._collect(workers)
             if self._made:
                 outcome = self._outcome(*self._made.popleft())
                 self._done += 1
                 self._tell()
                 yield outcome
+
+    def _stopped(self, workers: Workers[_File]) -> Iterator[Outcome]:
+        """Name the files under way, or the one whose turn it was; the next run does them."""
+        under_way = [*workers.files, *(file for file, _ in self._made)]
+        yield from map(_cancelled, under_way or list(self.waiting)[:1])
 
     def _tell(self) -> None:
         self._listener.progress("Indexing on the cluster", self._done, self._total, "files")
@@ -170,7 +180,7 @@ class _Run:
             under_way = [*workers.files, *(file for file, _ in self._made)]
             if (file := self._next(under_way)) is None:
                 return
-            workers.give(file, file.place, self._method, self._known(file))
+            workers.give(file, file.sent, self._method, self._known(file))
 
     def _next(self, under_way: list[_File]) -> _File | None:
         """Give the next file; one that looks like a file under way waits for that one."""

@@ -66,9 +66,8 @@ class Indexer:
         except MemqaError as exc:
             return Made(time.monotonic() - started, error=exc)
         except Exception as exc:  # not all that a library raises can be sent to another machine
-            log.exception(
-                "unexpected while indexing %s", place if not is_address(place) else shown(place)
-            )
+            name = shown(place) if is_address(place) else place
+            log.exception("unexpected while indexing %s", name)
             error = BackendError(f"something unexpected happened ({type(exc).__name__}: {exc})")
             return Made(time.monotonic() - started, error=error)
         return Made(time.monotonic() - started, parcel=parcel, same_as=same)

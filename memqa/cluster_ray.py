@@ -15,12 +15,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TextIO, TypeVar
 
+import psutil  # type: ignore[import-untyped]
+
 from memqa.cluster_actor import Indexer, Made
 from models.errors import BackendError, InputError, MissingExtra, SetupError
 
 log = logging.getLogger(__name__)
 
 _File = TypeVar("_File")
+_TRIES = 3
+_QUIET = {"log_to_driver": False, "logging_level": logging.ERROR}
 _RETRIES = 1  # a file whose second worker dies as well is at fault
 # Nothing but loopback, no report to Ray's makers, and only who has the person's key may ask.
 _ALONE = {
@@ -158,21 +162,33 @@ def _connected(cluster: Cluster) -> Iterator[Any]:
 
 
 def _connect(ray: Any, cluster: Cluster) -> None:
-    here = {"num_cpus": cluster.workers, "include_dashboard": False}
+    if not cluster.address:
+        _start_here(ray, cluster.workers)
+        return
     try:
-        ray.init(
-            cluster.address or "local",
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            **({} if cluster.address else here),
-        )
+        ray.init(cluster.address, **_QUIET)
     except Exception as exc:  # Ray raises anything here, plain Exceptions too
-        if not cluster.address:
-            raise SetupError(f"Ray does not start on this machine: {_short(exc)}") from exc
         raise SetupError(
             f"there is no Ray cluster at {cluster.address!r} ({_short(exc)}); see `ray status` on "
             "one of its machines"
         ) from exc
+
+
+def _start_here(ray: Any, workers: int | None) -> None:
+    """Start a Ray; it gives its own processes 30 s, which a busy machine may exceed once."""
+    for left in reversed(range(_TRIES)):
+        before = psutil.Process().children()
+        try:
+            ray.init("local", num_cpus=workers, include_dashboard=False, **_QUIET)
+            return
+        except Exception as exc:
+            ray.shutdown()
+            for process in psutil.Process().children():
+                if process not in before and "ray" in " ".join(process.cmdline()):
+                    process.kill()
+            if not left:
+                raise SetupError(f"Ray does not start on this machine: {_short(exc)}") from exc
+            log.info("Ray did not start, trying again: %s", _short(exc))
 
 
 def _imported() -> Any:
