@@ -11,6 +11,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import psutil
 import pytest
 
 from memqa.carried import version
-from memqa.cluster_actor import Indexer, scratch
+from memqa.cluster_actor import Indexer, Made, scratch
 from memqa.cluster_ray import Cluster
 from memqa.delivered import Delivery
 from memqa.ingest import FileFacts, leased
@@ -29,7 +30,8 @@ from memqa.values import Outcome
 from models.errors import InputError, MissingExtra, SetupError, StoreConflict
 from tests.media import video
 from tests.memqa.clustered import POISON, FakeIndexer, NeverStarts
-from tests.memqa.parts import FakeEngines, write_document
+from tests.memqa.parts import FakeEngines, bytes_under, write_document
+from tests.memqa.test_remote import served
 
 # Ray leaves its processes, which it has ended, and its log files to the garbage collector.
 pytestmark = [
@@ -292,3 +294,85 @@ def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] == "ray"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "ray", None)
+
+
+class Here:
+    """A worker in this process in the place of a cluster's; ``given`` is what it was told."""
+
+    count = 1
+
+    def __init__(self, worker: Indexer) -> None:
+        self.worker = worker
+        self.files: list[Any] = []
+        self.given: list[tuple[Any, ...]] = []
+
+    @property
+    def idle(self) -> int:
+        return 1 - len(self.files)
+
+    def give(self, file: Any, *arguments: Any) -> None:
+        self.files.append(file)
+        self.given.append(arguments)
+
+    def ready(self, timeout_s: float) -> Iterator[tuple[Any, Made | None]]:
+        while self.files:
+            made = self.worker.index(*self.given[-1])
+            yield self.files.pop(), made
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Here:
+    here = Here(indexer(tmp_path))
+    monkeypatch.setattr("memqa.cluster.workers_of", lambda *_, **__: nullcontext(here))
+    return here
+
+
+def test_an_address_is_fetched_by_its_worker_and_no_password_is_kept(
+    folder: Path, tmp_path: Path, here: Here
+) -> None:
+    body = (folder / "one.mp4").read_bytes()
+    with served() as site, Library(tmp_path / "home", engines=FakeEngines()) as library:
+        site.files["/one.mp4"] = body
+        site.headers["/one.mp4"] = {"Last-Modified": "Sat, 28 Nov 2026 10:00:00 GMT"}
+        address, cluster = site.at("/one.mp4"), Cluster(worker=FakeIndexer)
+        typed = address.replace("//", "//ada:secret@")
+        (outcome,) = library.index([typed], cluster=cluster)
+        assert (outcome.path, outcome.status, outcome.error) == (address, "indexed", None)
+        (media,) = library.media()
+        assert media.path == address
+        assert bytes_under(library.home, "secret") == []
+        (again,) = library.index([typed], cluster=cluster)
+        assert again.status == "unchanged"
+        assert len(here.given) == 1
+        # The same bytes lie in a file here, which can be played.
+        (copy,) = library.index([folder / "one.mp4"], cluster=cluster)
+        assert copy.status == "unchanged"
+        assert library.media()[0].path == str(folder / "one.mp4")
+
+
+def test_an_edited_file_takes_the_place_of_what_it_was(tmp_path: Path, here: Here) -> None:
+    file = write_document(tmp_path / "story.md", chapters=1)
+    cluster = Cluster(worker=FakeIndexer)
+    with Library(tmp_path / "home", engines=FakeEngines()) as library:
+        list(library.index([file], cluster=cluster))
+        library.collect("tales", ["story.md"])
+        before = library.show("story.md").id
+        write_document(file, chapters=1, seed=5)
+        (outcome,) = library.index([file], cluster=cluster)
+        assert outcome.status == "indexed"
+        (media,) = library.media()
+        assert media.id != before
+        assert library.collections()[0].media_ids == (media.id,)
+
+
+def test_a_file_half_indexed_here_is_made_whole(tmp_path: Path, here: Here) -> None:
+    file = write_document(tmp_path / "story.md", chapters=4)
+    with Library(tmp_path / "home", engines=FakeEngines()) as library:
+        stops = iter([False] * 12)
+        (cut,) = library.index([file], should_stop=lambda: next(stops, True))
+        assert cut.status == "cancelled"
+        (outcome,) = library.index([file], cluster=Cluster(worker=FakeIndexer))
+        assert outcome.status == "indexed"
+    with Library(tmp_path / "alone", engines=FakeEngines()) as alone:
+        list(alone.index([file]))
+    assert tables(library.home) == tables(alone.home)
