@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from docmem.tree import Tree
     from memqa.account import MemoryAccount
     from memqa.carried import Carried
+    from memqa.cluster_ray import Cluster
     from memqa.doctor import Check
     from memqa.enrich import Enriched
     from memqa.named import Named
@@ -152,6 +153,7 @@ class Library:
         recursive: bool = False,
         method: str = "auto",
         workers: int | None = None,
+        cluster: Cluster | None = None,
         on_progress: OnProgress | None = None,
         should_stop: ShouldStop | None = None,
     ) -> Iterator[Outcome]:
@@ -165,7 +167,7 @@ class Library:
         They are taken in one after another in this process, or by so many ``workers``, processes
         of their own: then a file that crashes, hangs or takes more than the settings allow ends
         alone, outcomes come as the files end, and progress says of which file it is. What is
-        remembered is the same.
+        remembered is the same. With a ``cluster`` the workers of a Ray do so, on any machines.
 
         Raises:
             SetupError: this library has engines of its own, which other processes cannot have.
@@ -173,6 +175,11 @@ class Library:
         from memqa.named import named_by
 
         files, listener = named_by(paths, recursive=recursive), Listener(on_progress, should_stop)
+        if cluster is not None:
+            from memqa.cluster import index_on
+
+            yield from index_on(cluster, self, files, method=method, listener=listener)
+            return
         if workers is not None:
             from memqa.batch import Batch
 
