@@ -136,7 +136,7 @@ def _timed(call: Callable[[], Any]) -> float:
 
 
 def _new_media(number: int) -> Media:
-    return Media(f"{number:064x}", f"/crowd/new{number}.txt", "document", "indexing")
+    return Media("ffff" + f"{number:060x}", f"/crowd/new{number}.txt", "document", "indexing")
 
 
 def _segment(media: Media, segment: int, real: crowd.Real, random: np.random.Generator) -> Commit:

@@ -16,6 +16,7 @@ from lancedb.table import Table
 from memqa.chats import without
 from memqa.store import schema
 from memqa.store.collected import Collections
+from memqa.store.indexes import Indexes
 from memqa.store.read import Reader
 from memqa.store.rows import media_table
 from memqa.store.tables import Tables
@@ -43,22 +44,33 @@ class Disk:
 class Upkeep:
     """Compacts, forgets and repairs; holds the write permission while it does."""
 
-    def __init__(self, tables: Tables, reader: Reader, collections: Collections) -> None:
+    def __init__(
+        self, tables: Tables, reader: Reader, collections: Collections, indexes: Indexes
+    ) -> None:
         self._tables = tables
         self._reader = reader
         self._collections = collections
+        self._indexes = indexes
         self._commits = 0
 
     def after_commit(self) -> None:
         """Compact now and then, so that a long ingest does not pile up versions."""
         self._commits += 1
         if self._commits % _MOST_COMMITS == 0:
-            self.compact()
+            self._condense()
 
-    def compact(self) -> None:
-        """Merge small files, index new rows, drop versions that no reader can still hold."""
-        with self._tables.writing():
-            for table in self._everything():
+    def compact(self) -> list[str]:
+        """Merge small files, drop what no reader can still hold, make the indexes that are due.
+
+        Gives a line for each index made. While one is made, others read and write as before.
+        """
+        self._condense()
+        return self._indexes.tend()
+
+    def _condense(self) -> None:
+        # An index that is being made somewhere would be lost if its table was rewritten.
+        with self._indexes.holding() as free, self._tables.writing():
+            for table in self._everything() if free else self._plain():
                 table.optimize(cleanup_older_than=_KEEP_VERSIONS)
 
     def forget(self, media_id: str, *, chats_too: bool = True) -> bool:
@@ -148,9 +160,11 @@ class Upkeep:
             _clean(table)
 
     def _everything(self) -> Iterator[Table]:
+        yield from (*self._plain(), *self._tables.all_vectors())
+
+    def _plain(self) -> Iterator[Table]:
         tables = self._tables
         yield from (tables.memories, tables.states, tables.media, tables.chats, tables.collections)
-        yield from tables.all_vectors()
 
 
 def _clean(table: Table) -> None:
