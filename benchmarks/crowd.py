@@ -44,7 +44,7 @@ class Real:
 
 
 def real_parts(data: Path, cache: Path) -> Real:
-    """Encode the windows of DATA's documents and its photos, once; the vectors stay in ``cache``."""
+    """Encode windows of DATA's documents and its photos, once; the vectors stay in ``cache``."""
     cache.mkdir(parents=True, exist_ok=True)
     files = sorted((data / "docs").rglob("*.txt"))
     words = " ".join(file.read_text(encoding="utf-8", errors="replace") for file in files).split()

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from lancedb.expr import col, lit
 from lancedb.index import Bitmap, BTree, IvfFlat
 from lancedb.table import Table
 
@@ -118,6 +119,51 @@ class Indexes:
         vectors = [f"{table.name}.vector" for table in self._outgrown()]
         return [*plain, *vectors]
 
+    def lame(self) -> list[str]:
+        """Name the indexes that are there and cannot be used, since a file of theirs is lost."""
+        found = []
+        for table, index in self._each():
+            try:
+                table.index_stats(index.name)
+                self._used(table, index.columns[0])
+            except _FAILED as exc:
+                log.info("index %s of %s: %s", index.name, table.name, exc)
+                found.append(f"{table.name}.{index.columns[0]}")
+        return found
+
+    def rebuild(self, names: Sequence[str]) -> None:
+        """Drop indexes by the names that ``lame`` gives, and make those anew that must be there.
+
+        The others are made by ``tend`` where they are due.
+        """
+        for table, index in list(self._each()):
+            if f"{table.name}.{index.columns[0]}" in names:
+                with self._tables.writing():
+                    table.drop_index(index.name)
+        with self._tables.writing():
+            self._tables.index(self._tables.memories)
+
+    def _each(self) -> Iterator[tuple[Table, Any]]:
+        for table in (self._tables.memories, *self._tables.all_vectors()):
+            yield from ((table, index) for index in table.list_indices())
+
+    def _used(self, table: Table, column: str) -> None:
+        """Look something up in an index, so that its files are read."""
+        if column == "words":
+            table.search("the", query_type="fts").select(["id"]).limit(1).to_list()
+        elif column == "vector":
+            width = table.schema.field("vector").type.list_size
+            asked = np.full(width, 1 / width, np.float32)
+            query: Any = table.search(asked, vector_column_name="vector")
+            query = query.distance_type(self._metric(table)).nprobes(self.policy.probes)
+            query.select(["id"]).limit(1).to_list()
+        else:
+            table.search().where(col(column) == lit("")).select(["id"]).limit(1).to_list()
+
+    @staticmethod
+    def _metric(table: Table) -> Any:
+        return (table.schema.metadata or {})[schema.METRIC_KEY].decode()
+
     def _tend_plain(self) -> list[str]:
         done = []
         for table, column, config in list(self._plain_missing()):
@@ -154,7 +200,7 @@ class Indexes:
     def _sorted_anew(self, table: Table) -> str:
         """Sort all vectors of a table into cells, and note what that costs in recall."""
         rows, started = table.count_rows(), time.monotonic()
-        metric: Any = (table.schema.metadata or {})[schema.METRIC_KEY].decode()
+        metric = self._metric(table)
         config = IvfFlat(
             metric, target_partition_size=self.policy.cell_rows, sample_rate=64, max_iterations=20
         )
@@ -172,20 +218,28 @@ class Indexes:
         return f"indexed {rows} vectors of {table.name} in {took_s:.0f} s, recall {recall:.2f}"
 
     def recall(self, table: Table, metric: Any) -> float:
-        """Measure which share of the truly nearest ten an index finds, for vectors of the table."""
-        step = max(1, table.count_rows() // self.policy.sample)
-        places = [i * step for i in range(self.policy.sample) if i * step < table.count_rows()]
-        rows = table.take_offsets(places).select(["vector"]).to_arrow()
+        """Measure which share of the truly nearest ten an index finds.
+
+        A question lies between things: each one asked is a vector of the table moved half way to
+        another.
+        """
+        rows, many = table.count_rows(), self.policy.sample
+        places = np.linspace(0, rows - 1, num=2 * many, dtype=int)
+        taken = table.take_offsets([int(at) for at in places]).select(["vector"]).to_arrow()
+        vectors = np.asarray(taken["vector"].to_pylist(), np.float32)
         shares = []
-        for vector in rows["vector"].to_pylist():
-            asked = np.asarray(vector, np.float32)
-            query = table.search(asked, vector_column_name="vector").distance_type(metric)  # type: ignore[attr-defined]
-            exact = _ids(query.bypass_vector_index())
-            query = table.search(asked, vector_column_name="vector").distance_type(metric)  # type: ignore[attr-defined]
-            found = _ids(query.nprobes(self.policy.probes))
-            shares.append(len(exact & found) / max(1, len(exact)))
-        return float(np.mean(shares)) if shares else 1.0
+        for asked in vectors[:many] + vectors[many:] / 2:
+            exact = _nearest(table, asked, metric).bypass_vector_index()
+            found = _nearest(table, asked, metric).nprobes(self.policy.probes)
+            right = _ids(exact)
+            shares.append(len(right & _ids(found)) / max(1, len(right)))
+        return float(np.mean(shares))
+
+
+def _nearest(table: Table, asked: Any, metric: Any) -> Any:
+    query: Any = table.search(asked, vector_column_name="vector")
+    return query.distance_type(metric).select(["id", "_distance"]).limit(10)
 
 
 def _ids(query: Any) -> set[str]:
-    return {row["id"] for row in query.select(["id", "_distance"]).limit(10).to_list()}
+    return {row["id"] for row in query.to_list()}

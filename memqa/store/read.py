@@ -313,9 +313,7 @@ class Reader:
 
     # Filters
 
-    def _reach(
-        self, media_ids: Sequence[str] | None, levels: Sequence[Level] | None
-    ) -> Reach:
+    def _reach(self, media_ids: Sequence[str] | None, levels: Sequence[Level] | None) -> Reach:
         rows = [row for row in self.media_rows() if not row.forgetting]
         return reach_of(rows, media_ids, levels)
 

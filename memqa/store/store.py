@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from memqa.store.collected import Collections
-from memqa.store.indexes import IndexPolicy, Indexes
+from memqa.store.damage import Damage
+from memqa.store.indexes import Indexes, IndexPolicy
 from memqa.store.read import Reader
 from memqa.store.receive import Receiver
 from memqa.store.tables import Tables
@@ -34,4 +35,5 @@ class Store:
         self.receive = Receiver(tables, self.write)
         self.collections = Collections(tables, self.read)
         self.indexes = Indexes(tables, policy)
+        self.damage = Damage(tables, self.read)
         self.upkeep = Upkeep(tables, self.read, self.collections, self.indexes)

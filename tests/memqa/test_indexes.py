@@ -142,9 +142,7 @@ def test_new_rows_are_found_before_they_are_indexed(home: Path, tmp_path: Path) 
         assert nearest(store, vector, limit=1) == [memory_id(media.id, f"p{place}")]
 
 
-def test_what_is_hidden_stays_hidden_when_all_media_are_named(
-    home: Path, tmp_path: Path
-) -> None:
+def test_what_is_hidden_stays_hidden_when_all_media_are_named(home: Path, tmp_path: Path) -> None:
     shutil.copytree(home, tmp_path / "home")
     store = Store(tmp_path / "home", policy=POLICY)
     known = [media.id for media in store.read.media()]
