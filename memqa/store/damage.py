@@ -130,7 +130,7 @@ class Damage:
     @staticmethod
     def _owed(free: Collection[MediaRow]) -> list[tuple[str, str]]:
         """Name each encoder that made vectors of these media, and which memories it encodes."""
-        conditions = {"text": "level != 'long' AND trim(text) != ''", "image": "level = 'long'"}
+        conditions = {"text": "level != 'long' AND btrim(text) != ''", "image": "level = 'long'"}
         names = {
             f"{sense} {row.signatures[sense]}"
             for row in free
