@@ -60,7 +60,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Stats(Shown):
-    """What the library holds and takes on disk."""
+    """What the library holds and takes on disk.
+
+    ``spare_bytes`` of ``tables_bytes`` are older versions. Of the ``vectors`` those ``indexed`` are
+    searched through an index, the others one by one; ``recall`` is the share of what is nearest
+    that an index found when it was made, None where every search is exact.
+    """
 
     home: str
     media: int
@@ -71,6 +76,10 @@ class Stats(Shown):
     memories: int
     tables_bytes: int
     uploads_bytes: int
+    spare_bytes: int = 0
+    vectors: int = 0
+    indexed: int = 0
+    recall: float | None = None
 
 
 class Library:
@@ -592,6 +601,7 @@ class Library:
     def stats(self) -> Stats:
         """Count what the library holds and measure what it takes on disk."""
         media, disk = self.media(), self.store.upkeep.disk()
+        indexes = self.store.indexes.states()
         return Stats(
             home=str(self.home),
             media=len(media),
@@ -602,15 +612,26 @@ class Library:
             memories=sum(one.memories for one in media),
             tables_bytes=disk.tables_bytes,
             uploads_bytes=disk.uploads_bytes,
+            spare_bytes=disk.spare_bytes,
+            vectors=sum(one.rows for one in indexes),
+            indexed=sum(one.rows - one.waiting for one in indexes),
+            recall=min((one.recall for one in indexes if one.recall is not None), default=None),
         )
 
-    def doctor(self) -> list[Check]:
-        """Look at what has to be in place, one check each; loads no model."""
+    def doctor(self, *, repair: bool = False) -> list[Check]:
+        """Look at what has to be in place and whether the library is whole, one check each.
+
+        With ``repair`` what is damaged is mended where it can be; only that may load a model.
+        """
         from memqa import doctor, model_choice
+        from memqa import repair as repair_
 
         # A library that is not there yet is not made to be looked at.
-        media = self.media() if (self.home / "tables").exists() else ()
-        return doctor.checks(self.home, model_choice.in_use(self.settings.models), media)
+        damage = repair_.checks(self, mending=repair)
+        is_readable = damage and all(one.finding != "problem" for one in damage[:1])
+        media = self.media() if is_readable else ()
+        names = model_choice.in_use(self.settings.models)
+        return [*doctor.checks(self.home, names, media), *damage]
 
     def forget(self, media: str) -> Media:
         """Delete a media and every trace of it: memories, chat turns that quote it, its upload.

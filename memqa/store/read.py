@@ -20,6 +20,8 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 from lancedb.expr import Expr, col, lit
 from lancedb.query import LanceVectorQueryBuilder, MatchQuery
 
+from memqa.store.indexes import IndexPolicy
+from memqa.store.reach import Reach, reach_of
 from memqa.store.rows import Row, media_from, memory_from
 from memqa.store.schema import MEMORY_COLUMNS, NOTHING_COMMITTED, Hit, MediaRow, Memory, Sizes
 from memqa.store.tables import Tables
@@ -56,8 +58,9 @@ def again_if_purged(method: Callable[P, T]) -> Callable[P, T]:
 class Reader:
     """Reads what is committed, from this process or any other."""
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, policy: IndexPolicy | None = None) -> None:
         self._tables = tables
+        self._policy = policy or IndexPolicy()
         self._media: tuple[int, list[MediaRow]] = (-1, [])  # as of a version of their table
         self._unsettled: tuple[int, list[MediaRow]] = (-1, [])
 
@@ -133,11 +136,11 @@ class Reader:
         return sorted(found, key=lambda memory: (rank.get(memory.level, 0), memory.order))
 
     @again_if_purged
-    def events(self, media_ids: Sequence[str]) -> dict[str, list[Memory]]:
-        """Give the committed events of several media at once, by media, each in its order."""
+    def memories_of(self, media_ids: Sequence[str], *, level: Level) -> dict[str, list[Memory]]:
+        """Give the committed memories of one level of several media, each in its order."""
         if not media_ids:
             return {}
-        where = col("media_id").isin(list(media_ids)) & (col("level") == lit("event"))
+        where = col("media_id").isin(list(media_ids)) & (col("level") == lit(level))
         query = self._tables.memories.search().where(_all(where, *self._hidden()))
         rows = query.select(MEMORY_COLUMNS).limit(_MOST_ROWS).to_list()
         found: dict[str, list[Memory]] = {media_id: [] for media_id in media_ids}
@@ -250,11 +253,11 @@ class Reader:
         # pydantic fills the other arguments; its field declarations hide that from mypy.
         matching = MatchQuery(words, "words")  # type: ignore[call-arg]
         search = self._tables.memories.search(matching, query_type="fts")
-        where = self._filter(media_ids, levels, modalities)
+        where = self._filter(self._reach(media_ids, levels), levels, modalities)
         if where is not None:
             search = search.where(where)
         rows = search.select([*MEMORY_COLUMNS, "_score"]).limit(limit).to_list()
-        return [Hit(memory_from(row), float(row["_score"])) for row in rows]
+        return [Hit(memory_from(row), float(row["_score"])) for row in _of(rows, media_ids)]
 
     @again_if_purged
     def search_vectors(
@@ -279,11 +282,13 @@ class Reader:
             return []
         search = table.search(vector.astype(np.float32), vector_column_name="vector")
         assert isinstance(search, LanceVectorQueryBuilder)
-        search = search.distance_type(metric)
-        where = self._filter(media_ids, levels, modalities)
+        reach = self._reach(media_ids, levels)
+        search = reach.within(search.distance_type(metric), limit, self._policy)
+        where = self._filter(reach, levels, modalities)
         if where is not None:
             search = search.where(where)
-        rows = search.select(["id", "_distance"]).limit(limit).to_list()
+        rows = search.select(["id", "media_id", "_distance"]).limit(limit).to_list()
+        rows = _of(rows, media_ids)
         memories = self.memories_by_id(row["id"] for row in rows)
         found = ((row["id"], 1.0 - float(row["_distance"])) for row in rows)
         return [Hit(memories[id_], score) for id_, score in found if id_ in memories]
@@ -326,19 +331,23 @@ class Reader:
 
     # Filters
 
+    def _reach(self, media_ids: Sequence[str] | None, levels: Sequence[Level] | None) -> Reach:
+        rows = [row for row in self.media_rows() if not row.forgetting]
+        return reach_of(rows, media_ids, levels)
+
     def _filter(
         self,
-        media_ids: Sequence[str] | None,
+        reach: Reach,
         levels: Sequence[Level] | None,
         modalities: Sequence[Modality] | None,
     ) -> Expr | None:
         parts = self._hidden()
-        wanted: Mapping[str, Sequence[str] | None] = {
-            "media_id": media_ids,
+        wanted: Mapping[str, Iterable[str] | None] = {
+            "media_id": reach.media_ids,
             "level": levels,
             "modality": modalities,
         }
-        parts += [col(name).isin(list(one)) for name, one in wanted.items() if one is not None]
+        parts += [col(name).isin(sorted(one)) for name, one in wanted.items() if one is not None]
         return _all(*parts) if parts else None
 
     def _hidden(self) -> list[Expr]:
@@ -381,6 +390,12 @@ def _vectors(rows: pa.Table) -> dict[str, Features]:
     flat = rows["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
     vectors = flat.astype(np.float32).reshape(len(rows), -1) if len(rows) else []
     return dict(zip(rows["id"].to_pylist(), vectors, strict=True))
+
+
+def _of(rows: Sequence[Row], media_ids: Sequence[str] | None) -> Sequence[Row]:
+    """Keep what belongs to the named media: where all are named, the search looks at every row."""
+    named = None if media_ids is None else frozenset(media_ids)
+    return rows if named is None else [row for row in rows if row["media_id"] in named]
 
 
 def _bytes_of(column: pa.ChunkedArray) -> int:

@@ -58,7 +58,7 @@ class Tables:
         self.states = self._open("states", schema.STATES)
         self.chats = self._open("chats", schema.CHATS)
         self.collections = self._open("collections", schema.COLLECTIONS)
-        self._index(self.memories)
+        self.index(self.memories)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -177,7 +177,7 @@ class Tables:
         return table
 
     @staticmethod
-    def _index(memories: Table) -> None:
+    def index(memories: Table) -> None:
         """Index the still empty table: searching a table without index is an error."""
         present = {column for index in memories.list_indices() for column in index.columns}
         if "words" not in present:
