@@ -222,7 +222,7 @@ class _Run:
         if made.parcel is not None:
             row = made.parcel.row
             facts = file.facts or FileFacts(
-                Path(row.media.path), row.size_bytes, row.mtime_ns, row.media.path
+                Path(row.media.path), row.size_bytes, row.mtime_ns, address=row.media.path
             )
             return self._delivery.deliver(made.parcel, facts, self._method)
         assert file.facts is not None, "only what was looked at is compared"
