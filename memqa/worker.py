@@ -95,12 +95,12 @@ class Worker:
 
     def run(self) -> None:
         """Work until nothing was queued for a while; gives up at once where another works."""
+        most = self._settings.jobs.max_attempts
         while True:
             # A moment's patience: whoever merely looks whether we live holds the lock as well.
             with locked(_lock(self._settings.home), timeout_s=2) as held:
                 if not held:
                     return
-                most = self._settings.jobs.max_attempts
                 self._with_room(lambda: self._queue.recover(max_attempts=most))
                 self._work_until_idle()
             if self._is_relieved():

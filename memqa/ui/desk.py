@@ -70,8 +70,11 @@ class Desk:
     def _keep(self, state: DeskState) -> None:
         self._state = state
         draft = self._path.with_suffix(".part")
-        draft.write_text(json.dumps(asdict(state)), encoding="utf-8")
-        os.replace(draft, self._path)
+        try:
+            draft.write_text(json.dumps(asdict(state)), encoding="utf-8")
+            os.replace(draft, self._path)
+        except OSError as exc:  # a full disk: the page goes on with it until it is closed
+            log.warning("the page's own state cannot be kept in %s: %s", self._path, exc.strerror)
 
 
 def _read(path: Path) -> DeskState:

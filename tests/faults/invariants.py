@@ -77,7 +77,9 @@ def lost(library: Library, before: Held, now: Held, spared: Collection[str]) -> 
     faults = []
     for id_ in spared:
         was, is_ = before.of(id_), now.of(id_)
-        faults += [f"{part} of {_name(before, id_)} changed" for part in was if was[part] != is_[part]]
+        faults += [
+            f"{part} of {_name(before, id_)} changed" for part in was if was[part] != is_[part]
+        ]
         faults += _unanswered(library, now, id_)
     return faults
 

@@ -38,7 +38,9 @@ class Verdict:
     seconds: float
 
 
-def child(world: World, operation: str, deed: shim.Deed, at: int = 1) -> subprocess.CompletedProcess[str]:
+def child(
+    world: World, operation: str, deed: shim.Deed, at: int = 1
+) -> subprocess.CompletedProcess[str]:
     """Do an operation in a process of its own, under the shim."""
     return subprocess.run(
         [sys.executable, "-m", "tests.faults.world", str(world.folder), operation],
@@ -75,7 +77,11 @@ class Bench:
         changes, _ = self.peaceful(operation)
         self.world.renew(operation)
         done = child(self.world, operation, "kill", at)
-        faults = [f"it ended by {done.returncode}: {done.stderr[-500:]}"] if done.returncode not in (0, -signal.SIGKILL) else []
+        faults = (
+            [f"it ended by {done.returncode}: {done.stderr[-500:]}"]
+            if done.returncode not in (0, -signal.SIGKILL)
+            else []
+        )
         faults += self.after(operation)
         return Verdict(operation, at, changes, tuple(faults), round(time.monotonic() - started, 2))
 

@@ -24,9 +24,7 @@ POINTS = [
 
 
 @pytest.mark.parametrize(("operation", "number"), POINTS)
-def test_a_kill_costs_nothing_that_was_finished(
-    bench: Bench, operation: str, number: int
-) -> None:
+def test_a_kill_costs_nothing_that_was_finished(bench: Bench, operation: str, number: int) -> None:
     changes, _ = bench.peaceful(operation)
     at = random.Random(f"{SEED} {operation} {number}").randint(1, changes)
     verdict = bench.kill(operation, at)
