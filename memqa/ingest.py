@@ -13,7 +13,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -346,7 +346,7 @@ class Ingest:
             duration_s=found.duration_s if isinstance(found, MediaInfo) else None,
             pages=None if isinstance(found, MediaInfo) else found.pages,
             method=method if is_video else "",
-            added_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            added_at=self._now_at(facts.path),
             notes=found.notes,
         )
         return MediaRow(
@@ -355,6 +355,20 @@ class Ingest:
             mtime_ns=facts.mtime_ns,
             signatures=self._signatures(method if is_video else None),
         )
+
+    def _now_at(self, path: Path) -> str:
+        """Give the time, later than that of all that lay at a path before, as its order tells.
+
+        The clock may have been put back since.
+        """
+        rows = self._store.read.media_rows()
+        before = [row.media.added_at for row in rows if row.media.path == str(path)]
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        last = max(filter(None, before), default="")
+        if now > last:
+            return now
+        after = datetime.fromisoformat(last) + timedelta(milliseconds=1)
+        return after.isoformat(timespec="milliseconds")
 
     def _signatures(self, method: str | None) -> dict[str, str]:
         """Name what the states of an unfinished media depend on, so that a change is noticed."""

@@ -440,10 +440,14 @@ class Library:
         """Give the jobs, oldest first; a worker is started where some wait and none runs."""
         jobs = self._queue.all()
         going = [job for job in jobs if job.state in ("queued", "running")]
-        if any(job.task != "live" for job in going):
-            self._start_worker()
-        if any(job.task == "live" for job in going) and self._settled(going):
-            return self._queue.all()
+        try:
+            with writing_to(self.home):
+                if any(job.task != "live" for job in going):
+                    self._start_worker()
+                if any(job.task == "live" for job in going) and self._settled(going):
+                    return self._queue.all()
+        except (DiskFull, ReadOnly) as exc:
+            log.warning("the jobs stay as they are for now: %s", exc)
         return jobs
 
     def live_picture(self, job_id: str) -> bytes | None:

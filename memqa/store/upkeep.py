@@ -75,7 +75,7 @@ class Upkeep:
             if row is None:
                 return False
             self._delete(row.media, chats_too=chats_too)
-            _clean(self._tables.media)
+            self._clean(self._tables.media)
         return True
 
     def hide(self, media_id: str) -> MediaRow | None:
@@ -87,7 +87,7 @@ class Upkeep:
         """Delete a chat, and purge it from the disk."""
         with self._tables.writing():
             self._tables.chats.delete(col("chat") == lit(chat))
-            _clean(self._tables.chats)
+            self._clean(self._tables.chats)
 
     def repair(self) -> list[str]:
         """Finish what a killed process left half forgotten; give a line for each thing done.
@@ -164,18 +164,19 @@ class Upkeep:
         """
         self._tables.rebuild_text_index()
         for table in self._everything():
-            _clean(table)
+            self._clean(table)
+
+    def _clean(self, table: Table) -> None:
+        """Remove every version but the newest; the last deletion has to be older than "nothing"."""
+        time.sleep(_A_MOMENT_S)
+        table.optimize(cleanup_older_than=_KEEP_NOTHING, delete_unverified=True)
+        if self._tables.drop_future_versions(table):
+            table.optimize(cleanup_older_than=_KEEP_NOTHING, delete_unverified=True)
 
     def _everything(self) -> Iterator[Table]:
         tables = self._tables
         yield from (tables.memories, tables.states, tables.media, tables.chats, tables.collections)
         yield from tables.all_vectors()
-
-
-def _clean(table: Table) -> None:
-    """Remove every version but the newest; the last deletion has to be older than "nothing"."""
-    time.sleep(_A_MOMENT_S)
-    table.optimize(cleanup_older_than=_KEEP_NOTHING, delete_unverified=True)
 
 
 def _folder_bytes(folder: Path) -> int:
