@@ -10,7 +10,6 @@ import logging
 import math
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Literal, overload
 from uuid import uuid4
 
 from memqa import settings as settings_
+from memqa.addresses import is_address, is_whole, named, shown
 from memqa.chats import Asked, Chat, Turn, chats_of, turn_from, turn_row
 from memqa.engines import CatalogEngines, Engines
 from memqa.jobs import Job, Queue
@@ -38,14 +38,7 @@ from memqa.values import (
     Step,
     Token,
 )
-from models.errors import (
-    DiskFull,
-    IngestCancelled,
-    InputError,
-    MemqaError,
-    ReadOnly,
-    UnsupportedMedia,
-)
+from models.errors import DiskFull, InputError, ReadOnly, SetupError
 from models.values import OnProgress, ShouldStop
 
 if TYPE_CHECKING:
@@ -56,6 +49,7 @@ if TYPE_CHECKING:
     from memqa.carried import Carried
     from memqa.doctor import Check
     from memqa.enrich import Enriched
+    from memqa.named import Named
     from memqa.reindex import Reindexed
     from memqa.scope import Scope
     from memqa.store.store import Store
@@ -157,26 +151,41 @@ class Library:
         *,
         recursive: bool = False,
         method: str = "auto",
+        workers: int | None = None,
         on_progress: OnProgress | None = None,
         should_stop: ShouldStop | None = None,
     ) -> Iterator[Outcome]:
-        """Take files in one after another, and say of each what became of it.
+        """Take files in, and say of each what became of it.
 
-        A folder stands for the files in it, with ``recursive`` also for those in its folders; what
+        An address (http, https, s3) is fetched for as long as that takes; one of s3 that ends in
+        ``/`` stands for the files below it. A folder stands for the files in it, with
+        ``recursive`` also for those in its folders; what
         is no media in a folder is skipped. A file that fails does not stop the others.
-        """
-        from memqa.ingest import files_of
 
-        listener = Listener(on_progress, should_stop)
-        for path in paths:
-            found = files_of(Path(path), recursive=recursive)
-            for file in found:
-                outcome = self._outcome(file, method, listener)
-                if file != Path(path) and isinstance(outcome.error, UnsupportedMedia):
-                    outcome = Outcome(outcome.path, "skipped", error=outcome.error)
-                yield outcome
-                if outcome.status == "cancelled":
-                    return
+        They are taken in one after another in this process, or by so many ``workers``, processes
+        of their own: then a file that crashes, hangs or takes more than the settings allow ends
+        alone, outcomes come as the files end, and progress says of which file it is. What is
+        remembered is the same.
+
+        Raises:
+            SetupError: this library has engines of its own, which other processes cannot have.
+        """
+        from memqa.named import named_by
+
+        files, listener = named_by(paths, recursive=recursive), Listener(on_progress, should_stop)
+        if workers is not None:
+            from memqa.batch import Batch
+
+            if not isinstance(self.engines, CatalogEngines):
+                raise SetupError("workers take the models that the settings name; leave them out")
+            batch = Batch(self.settings, workers=workers, listener=listener)
+            yield from batch.run(list(files), method=method, opened=lambda: self.store)
+            return
+        for file in files:
+            outcome = file.refusal() or file.said(self._outcome(file, method, listener))
+            yield outcome
+            if outcome.status == "cancelled":
+                return
 
     @overload
     def add(
@@ -208,15 +217,18 @@ class Library:
     ) -> Media | Job:
         """Take one file in, here and now, or with ``wait=False`` as a job in the background.
 
+        Of an address (http, https, s3) no copy is kept.
+
         Raises:
-            InputError: the file is at fault; nothing of it was kept.
+            InputError: the file is at fault; nothing of it was kept. Or an address that holds a
+                password or key is to be a job, which others can read.
+            BackendError: an address cannot be reached.
         """
+        if isinstance(path, str) and is_address(path):
+            return self._add_address(path, method, on_progress, wait=wait)
         file = Path(path).expanduser().resolve()
         if wait:
-            with watched(file.name, on_progress) as heard:
-                media = self._ingest(file, method, Listener(heard)).media
-            assert media is not None, "a file that was taken in is a media"
-            return media
+            return self._taken(file, file.name, method, on_progress)
         if not file.is_file():
             raise InputError(f"there is no file {file}; check its name")
         job = self._queue.submit(str(file), method=method)
@@ -525,13 +537,15 @@ class Library:
     def fitting(self, media: str) -> list[Media]:
         """Give the media that an id, the beginning of one, a path or a file name may mean."""
         known = self.media()
+        media = shown(media) if is_address(media) else media
         found = self.store.read.find_media(media)
         if found is not None:
             return [one for one in known if one.id == found.id]
         return [
             one
             for one in known
-            if one.name == media or (len(media) >= 4 and one.id.startswith(media.lower()))
+            if media in (one.name, one.path.rsplit("/", 1)[-1])
+            or (len(media) >= 4 and one.id.startswith(media.lower()))
         ]
 
     def outline(self, media: str) -> Tree:
@@ -818,6 +832,29 @@ class Library:
 
     # Within
 
+    def _taken(
+        self, file: Path | str, name: str, method: str, on_progress: OnProgress | None
+    ) -> Media:
+        with watched(name, on_progress) as heard:
+            media = self._ingest(file, method, Listener(heard)).media
+        assert media is not None, "a file that was taken in is a media"
+        return media
+
+    def _add_address(
+        self, address: str, method: str, on_progress: OnProgress | None, *, wait: bool
+    ) -> Media | Job:
+        name = named(address)
+        if wait:
+            return self._taken(address, name, method, on_progress)
+        if not is_whole(name) or "@" in address.split("/")[2]:
+            raise InputError(
+                "an address with a password or key in it is not written down for a job in the "
+                "background; in a terminal: memqa index ADDRESS"
+            )
+        job = self._queue.submit(name, method=method)
+        self._start_worker()
+        return job
+
     def _check_time(self, at_s: float, media_ids: Sequence[str] | None) -> None:
         """Refuse a time that is none, or that lies beyond the end of all that is asked about."""
         if not 0 <= at_s < math.inf:
@@ -831,25 +868,17 @@ class Library:
                 f"there is no second {at_s:g}: what is asked about ends at {max(ends):.1f} s"
             )
 
-    def _ingest(self, file: Path, method: str, listener: Listener) -> Outcome:
+    def _ingest(self, file: Path | str, method: str, listener: Listener) -> Outcome:
         from memqa.ingest import Ingest
 
         return Ingest(self.store, self.engines, self.settings).take(
             file, method=method, listener=listener
         )
 
-    def _outcome(self, file: Path, method: str, listener: Listener) -> Outcome:
-        started = time.monotonic()
-        path = str(file)
-        try:
-            return self._ingest(file, method, listener)
-        except IngestCancelled as exc:
-            return Outcome(path, "cancelled", error=exc, elapsed_s=time.monotonic() - started)
-        except MemqaError as exc:
-            return Outcome(path, "failed", error=exc, elapsed_s=time.monotonic() - started)
-        except Exception as exc:  # one file must never stop the batch
-            log.exception("unexpected while indexing")
-            return Outcome(path, "failed", error=exc, elapsed_s=time.monotonic() - started)
+    def _outcome(self, file: Named, method: str, listener: Listener) -> Outcome:
+        from memqa.ingest import outcome_of
+
+        return outcome_of(file.told, lambda: self._ingest(file.place, method, listener))
 
     def _finish_forgetting(self, store: Store) -> None:
         """Forget for good what somebody began to forget: its jobs, its upload, and all its rows."""

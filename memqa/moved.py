@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from memqa.addresses import is_address
+
 if TYPE_CHECKING:
     from memqa.store.store import Store
 
@@ -22,6 +24,8 @@ def settle_moved(store: Store) -> None:
 
 def _upload(home: Path, path: str) -> Path | None:
     """Find what a path below another folder's ``uploads`` may be here, if it is there."""
+    if is_address(path):
+        return None
     parts = PurePath(path.replace("\\", "/")).parts[-3:]
     if len(parts) < 3 or parts[0] != "uploads" or {"..", "."} & set(parts):
         return None

@@ -6,6 +6,7 @@ is over when somebody says so or no piece has come for a while, and is a media l
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from dataclasses import dataclass, field
@@ -117,6 +118,9 @@ class Recordings:
             raise InputError("A piece of the recording is too large, so it ends here.")
         if found.size_bytes + len(piece) > limit:
             raise InputError(f"The recording has reached {limit / 1e9:.1f} GB, so it ends here.")
+        free = shutil.disk_usage(self._library.home).free
+        if free - len(piece) < self._library.settings.limits.min_free_bytes:
+            raise InputError("The disk of this library is nearly full, so the recording ends here.")
 
     def _watched(self, recording: str, path: Path) -> Job:
         """Let a recording be watched; one that cannot be leaves nothing."""

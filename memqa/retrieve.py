@@ -167,8 +167,9 @@ class Finder:
         videos = [item.id for item in known.values() if item.kind == "video"]
         found = self.shown(focus, videos) if videos else {}
         best = sorted(found, key=lambda media_id: -found[media_id].fits.max())[:_READ]
+        known_events = self.reader.events(list(found))
         for media_id, shown in found.items():
-            events = self.events(media_id)
+            events = known_events[media_id]
             spans = np.asarray([_span(event) for event in events]).reshape(-1, 2)
             held = memory_of(self.reader, media_id) if media_id in best else None
             if held is None or is_description(focus):

@@ -15,13 +15,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import IO, TypeAlias, TypeVar
 from uuid import uuid4
 
 from memqa import settings as settings_
 from memqa.engines import CatalogEngines, Engines
 from memqa.jobs import Job, JobState, Queue, Wish
 from memqa.listening import Listener
+from memqa.priority import step_aside
 from memqa.room import writing_to
 from memqa.settings import Settings
 from memqa.stale import FINISHED
@@ -55,10 +56,8 @@ def spawn(settings: Settings, *arguments: str, told: str = "") -> subprocess.Pop
     ``told`` is one line that nobody else may read, as an address with its password.
     """
     home = settings.home
-    log_path = home / "worker.log"
-    too_long = log_path.exists() and log_path.stat().st_size > _MOST_LOG_BYTES
     command = [sys.executable, "-m", "memqa.jobs", "--home", str(home), "--settings-from-stdin"]
-    with writing_to(home), log_path.open("wb" if too_long else "ab") as errors:
+    with writing_to(home), open_log(home) as errors:
         process = subprocess.Popen(
             # Settings that are changed later than this are not its own.
             [*command, "--since", repr(time.time()), *arguments],
@@ -79,6 +78,14 @@ def spawn(settings: Settings, *arguments: str, told: str = "") -> subprocess.Pop
     return process
 
 
+def open_log(home: Path) -> IO[bytes]:
+    """Open the file that a library's workers write their errors to; a long one is begun anew."""
+    home.mkdir(parents=True, exist_ok=True)
+    path = home / "worker.log"
+    too_long = path.exists() and path.stat().st_size > _MOST_LOG_BYTES
+    return path.open("wb" if too_long else "ab")
+
+
 class Worker:
     """Works through a library's queue; only one at a time gets to.
 
@@ -95,19 +102,21 @@ class Worker:
 
     def run(self) -> None:
         """Work until nothing was queued for a while; gives up at once where another works."""
-        most = self._settings.jobs.max_attempts
         while True:
             # A moment's patience: whoever merely looks whether we live holds the lock as well.
             with locked(_lock(self._settings.home), timeout_s=2) as held:
                 if not held:
                     return
-                self._with_room(lambda: self._queue.recover(max_attempts=most))
+                self._with_room(self._recover)
                 self._work_until_idle()
             if self._is_relieved():
                 return
             # A job queued while we let go of the lock found a worker alive, and nobody else.
             if not any(job.state == "queued" for job in self._queue.all()):
                 return
+
+    def _recover(self) -> None:
+        self._queue.recover(max_attempts=self._settings.jobs.max_attempts)
 
     def _work_until_idle(self) -> None:
         idle_since = time.monotonic()
@@ -167,7 +176,7 @@ class Worker:
         store = Store(self._settings.home)
         ingest = Ingest(store, self._engines, self._settings)
         try:
-            outcome = ingest.take(Path(job.path), method=job.method, listener=listener)
+            outcome = ingest.take(job.path, method=job.method, listener=listener)
         except IngestCancelled:
             if watch.wish != "pause":
                 return "cancelled", None, ()
@@ -245,6 +254,7 @@ def main() -> None:
         else:
             watching.run(settings, given.live, told)
     else:
+        step_aside()
         Worker(settings, since=given.since).run()
 
 

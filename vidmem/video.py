@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,16 @@ from numpy.typing import NDArray
 from models.errors import DecodeFailed, EmptyMedia, UnreadableMedia, UnsupportedMedia
 from models.values import Picture, Utterance
 from vidmem.frame import PICTURE_SIDE_PX, TINY_PX, Decoded, jpeg, tiny
+from vidmem.limits import (
+    LONGEST_HOLE_S,
+    MAX_CUE_CHARS,
+    MAX_CUES,
+    MAX_REACH_S,
+    MAX_STREAMS,
+    NAMING_OTHERS,
+    why_picture_refused,
+    why_sound_refused,
+)
 from vidmem.values import Backend, MediaInfo
 
 if TYPE_CHECKING:
@@ -105,21 +116,36 @@ def open_media(path: str) -> Iterator[InputContainer]:
     import av
 
     name, file = Path(path).name, Path(path)
+    if file.exists() and not file.is_file():
+        raise UnsupportedMedia(f"{name} is not a video or a recording, and no file at all.")
     if not file.is_file():
-        raise UnreadableMedia(f"{name} is not there: {path}. Check the path.")
+        raise UnreadableMedia(f"{name} is not there: {path}; check the path.")
     if file.stat().st_size == 0:
-        raise EmptyMedia(f"{name} is empty (0 bytes). Copy or download it again.")
+        raise EmptyMedia(f"{name} is empty (0 bytes); copy or download it again.")
     try:
-        container = av.open(path, metadata_errors="ignore")
+        container = av.open(path, options=alone(), metadata_errors="ignore")
     except (av.error.FFmpegError, ValueError) as exc:
         if _looks_like_media(file):
             raise UnreadableMedia(
                 f"{name} is damaged: its index is missing or broken, so nothing in it can be "
-                "decoded. Copy or download it again."
+                "decoded; copy or download it again."
             ) from exc
         raise UnsupportedMedia(f"{name} is not a video or a recording.") from exc
     with container:
+        if len(container.streams) > MAX_STREAMS:
+            raise UnsupportedMedia(
+                f"{name} holds {len(container.streams):,} tracks; memqa takes up to {MAX_STREAMS}."
+            )
         yield container
+
+
+@cache
+def alone() -> dict[str, str]:
+    """Give the options by which FFmpeg reads a file and nothing that the file may name."""
+    import av
+
+    plain = (one for one in av.formats_available if not NAMING_OTHERS & set(one.split(",")))
+    return {"protocol_whitelist": "file", "format_whitelist": ",".join(sorted(plain))}
 
 
 def probe_here(path: str) -> MediaInfo:
@@ -136,6 +162,7 @@ def probe_here(path: str) -> MediaInfo:
             "has_audio": sound is not None,
             "subtitle_tracks": texts,
             "duration_s": _duration_s(container),
+            "notes": _unheard(container) if sound is None else (),
         }
         if video is None:
             assert sound is not None
@@ -143,6 +170,7 @@ def probe_here(path: str) -> MediaInfo:
                 **facts, kind="audio", width=0, height=0, rotation=0, fps=None,
                 variable_rate=False, codec=sound.codec_context.name, backend="pyav",
             )  # fmt: skip
+        _refuse_size(path, video.codec_context.width, video.codec_context.height)
         try:
             first = next(iter(container.decode(video)), None)
         except av.error.FFmpegError as exc:
@@ -151,6 +179,7 @@ def probe_here(path: str) -> MediaInfo:
             ) from exc
         if first is None:
             raise EmptyMedia(f"{Path(path).name} holds a video track without a single frame.")
+        _refuse_size(path, first.width, first.height)
         rotation, (width, height) = _rotation(first), (first.width, first.height)
         fps = float(video.average_rate) if video.average_rate else None
         info = MediaInfo(
@@ -233,8 +262,12 @@ def subtitles_here(path: str) -> tuple[list[Utterance], str]:
                     continue
                 start = float(packet.pts * packet.time_base) - origin
                 length = float((packet.duration or 0) * packet.time_base) or 2.0
-                if text := _spoken(packet.decode()):
-                    said.append(Utterance(max(0.0, start), max(0.0, start) + length, text))
+                if len(said) >= MAX_CUES:
+                    note = f"Only the first {MAX_CUES:,} subtitles are read."
+                    break
+                if start <= MAX_REACH_S and (text := _spoken(packet.decode())[:MAX_CUE_CHARS]):
+                    start, length = max(0.0, start), min(max(0.0, length), LONGEST_HOLE_S)
+                    said.append(Utterance(start, start + length, text))
         except av.error.FFmpegError as exc:
             good_s = max((one.end_s for one in said), default=0.0)
             note = f"The subtitles are damaged after {good_s:.0f} s ({exc.strerror})."
@@ -260,7 +293,27 @@ def video_stream(container: InputContainer) -> VideoStream | None:
 
 def sound_stream(container: InputContainer) -> AudioStream | None:
     """Give the first audio stream that can be decoded."""
-    return next((s for s in container.streams.audio if s.codec_context is not None), None)
+    return next((s for s in _sounds(container) if not _why_unheard(s)), None)
+
+
+def _sounds(container: InputContainer) -> list[AudioStream]:
+    # a stream without a context is one that no decoder at hand understands
+    return [s for s in container.streams.audio if s.codec_context is not None]
+
+
+def _why_unheard(stream: AudioStream) -> str:
+    context = stream.codec_context
+    return why_sound_refused(context.sample_rate or 0, context.channels or 0)
+
+
+def _unheard(container: InputContainer) -> tuple[str, ...]:
+    whys = (why for stream in _sounds(container) if (why := _why_unheard(stream)))
+    return tuple(f"Its sound is left out: it has {why}." for why in islice(whys, 1))
+
+
+def _refuse_size(path: str, width: int, height: int) -> None:
+    if why := why_picture_refused(width, height):
+        raise UnsupportedMedia(f"{Path(path).name} has {why}.")
 
 
 def _by_pyav(

@@ -1,9 +1,8 @@
-"""The commands ``doctor`` and ``serve``: is everything in place, and open the web page."""
+"""The command ``doctor``: is everything in place."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 
@@ -34,29 +33,3 @@ def doctor(context: typer.Context, home: Home = None, as_json: AsJson = False) -
                 print(f"         {'':24} to do: {check.remedy}")
     if any(check.finding == "problem" for check in found):
         raise typer.Exit(exits.SETUP_AT_FAULT)
-
-
-def serve(
-    context: typer.Context,
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 opens it to your network.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 7860,
-    auth: Annotated[
-        str | None,
-        typer.Option(metavar="USER:PASSWORD", help="Ask for a name and a password."),
-    ] = None,
-    home: Home = None,
-) -> None:
-    """Open the web page: the same library, with a player and a page viewer.
-
-    \b
-    Examples:
-      memqa serve
-      memqa serve --port 8080 --auth ada:secret
-    """
-    if auth is not None and not all(auth.partition(":")):
-        raise typer.BadParameter("write --auth USER:PASSWORD")
-    from memqa import ui
-
-    ui.launch(home=home or context.obj, host=host, port=port, auth=auth)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from memqa.cli import exits, words
+from memqa.cli.many import display_many
 from memqa.cli.options import AsJson, Home, open_library
 from memqa.cli.progress import display, stopped_by_ctrl_c
 from memqa.values import Outcome, OutcomeStatus
@@ -31,7 +33,7 @@ def index(
     context: typer.Context,
     paths: Annotated[
         list[str],
-        typer.Argument(metavar="PATH...", help="Files, or folders with files; or a live source."),
+        typer.Argument(metavar="PATH...", help="Files, folders with files, or addresses."),
     ],
     recursive: Annotated[
         bool,
@@ -53,17 +55,31 @@ def index(
         float | None,
         typer.Option("--for", metavar="S", min=1.0, help="With --live: watch for S seconds."),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            "-j",
+            metavar="N",
+            min=1,
+            help="Processes that take files in at the same time (default: one).",
+            show_default=False,
+        ),
+    ] = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
     """Watch, hear and read files, and remember them. Files already known are passed over.
+
+    Of several files, one that crashes, hangs or needs too much ends alone, and the others go on.
 
     Ctrl-C stops cleanly: what is remembered so far can be asked, and the next run goes on there.
 
     \b
     Examples:
       memqa index talk.mp4 report.pdf
-      memqa index ~/Videos --recursive
+      memqa index ~/Videos --recursive --workers 2
+      memqa index https://example.org/talk.mp4 s3://bucket/lectures/
       memqa index talk.mp4 --json
       memqa index webcam --live --for 600
     """
@@ -74,11 +90,10 @@ def index(
     if live and len(paths) != 1:
         raise InputError("one live source at a time; start memqa once for each")
     with open_library(context, home) as library:
-        files = [Path(path) for path in paths]
         taken = (
             watch(library, paths[0], method=method, for_s=for_s)
             if live
-            else run(library, files, recursive=recursive, method=method)
+            else run(library, paths, recursive=recursive, method=method, workers=workers or "auto")
         )
         for outcome in taken:
             outcomes.append(outcome)
@@ -100,26 +115,45 @@ def index(
 
 
 def run(
-    library: Library, paths: Sequence[Path], *, recursive: bool = False, method: str = "auto"
+    library: Library,
+    paths: Sequence[str | Path],
+    *,
+    recursive: bool = False,
+    method: str = "auto",
+    workers: int | Literal["auto"] | None = None,
 ) -> Iterator[Outcome]:
-    """Index files with progress on stderr; the first Ctrl-C stops after the current step."""
-    from memqa.ingest import files_of
+    """Index files with progress on stderr; the first Ctrl-C stops after the current step.
+
+    They are taken in by so many ``workers``, or by this process where that is None; ``auto`` is
+    one worker where there are several files.
+    """
+    from memqa.named import named_by
 
     # The library names a file only when it is done; this list tells which one comes next.
-    names = [
-        words.printable(file.name) for path in paths for file in files_of(path, recursive=recursive)
-    ]
+    files = list(named_by(paths, recursive=recursive))
+    if workers == "auto":
+        workers = 1 if len(files) > 1 else None
+    taking = partial(library.index, paths, recursive=recursive, method=method)
+    if workers is None:
+        return _here(taking, [words.printable(file.name) for file in files])
+    return _by_others(partial(taking, workers=workers), len(files))
+
+
+def _here(taking: Callable[..., Iterator[Outcome]], names: Sequence[str]) -> Iterator[Outcome]:
+    """Take files in one after another, and show the one that is worked on."""
     with stopped_by_ctrl_c() as wish, display() as shown:
-        outcomes = library.index(
-            paths,
-            recursive=recursive,
-            method=method,
-            on_progress=shown.update,
-            should_stop=wish.is_set,
-        )
+        outcomes = taking(on_progress=shown.update, should_stop=wish.is_set)
         shown.begin(_title(names, 0))
         for number, outcome in enumerate(outcomes, 1):
             shown.begin(_title(names, number))
+            yield outcome
+
+
+def _by_others(taking: Callable[..., Iterator[Outcome]], files: int) -> Iterator[Outcome]:
+    """Let others take files in, and show all that they work on and how far the whole is."""
+    with stopped_by_ctrl_c() as wish, display_many(files) as shown:
+        for outcome in taking(on_progress=shown.update, should_stop=wish.is_set):
+            shown.ended(outcome.path)
             yield outcome
 
 

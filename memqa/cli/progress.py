@@ -17,7 +17,7 @@ from models.values import Progress
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
-_LINE_EVERY_S = 10.0
+LINE_EVERY_S = 10.0
 
 
 class Display(Protocol):
@@ -64,23 +64,28 @@ def stopped_by_ctrl_c() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
+def bars(*, with_time: bool = True) -> Bars:
+    """Give bars on stderr that go once they are stopped; a file's name in them is plain text."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    return Bars(
+        TextColumn("{task.description:40}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        *([TimeRemainingColumn()] if with_time else []),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,  # else results would go to stderr
+    )
+
+
 class _Bars:
     """One bar a stage of the current file; gone while nothing is worked on."""
 
     def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bars
-
-        self._bars: Bars = Bars(
-            TextColumn("{task.description:40}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-            redirect_stdout=False,  # else results would go to stderr
-        )
+        self._bars = bars()
         self._name = ""
 
     def begin(self, name: str) -> None:
@@ -121,7 +126,7 @@ class _Lines:
 
     def update(self, progress: Progress) -> None:
         now = time.monotonic()
-        if progress.stage == self._stage and now - self._told_at < _LINE_EVERY_S:
+        if progress.stage == self._stage and now - self._told_at < LINE_EVERY_S:
             return
         self._stage, self._told_at = progress.stage, now
         share = f" {100 * progress.done / progress.total:.0f} %" if progress.total else ""

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-_POLL_S = 0.05
+_POLL_S = 0.01
 
 
 @contextmanager

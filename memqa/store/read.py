@@ -59,6 +59,7 @@ class Reader:
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
         self._media: tuple[int, list[MediaRow]] = (-1, [])  # as of a version of their table
+        self._unsettled: tuple[int, list[MediaRow]] = (-1, [])
 
     # Media
 
@@ -78,11 +79,21 @@ class Reader:
         return list(known[1])
 
     @again_if_purged
+    def rows_at(self, path: str) -> list[MediaRow]:
+        """Give the media whose file lies at a path, as stored."""
+        query = self._tables.media.search().where(col("path") == lit(path))
+        return [media_from(row) for row in query.limit(_MOST_ROWS).to_list()]
+
+    @again_if_purged
     def media_row(self, media_id: str) -> MediaRow | None:
         """Give one media as stored."""
         query = self._tables.media.search().where(col("id") == lit(media_id))
         rows = query.limit(1).to_list()
         return media_from(rows[0]) if rows else None
+
+    def mark(self, media_id: str) -> str:
+        """Give what changes whenever the states of a media do; empty where it is unknown."""
+        return "".join(repr(row) for row in self.media_rows() if row.media.id == media_id)
 
     def find_media(self, wanted: str) -> Media | None:
         """Find a media by id, by the beginning of its id, or by a path or file name of its bytes.
@@ -93,7 +104,7 @@ class Reader:
         known = {row.media.id: row for row in self.media_rows() if not row.forgetting}
         if wanted in known:
             return known[wanted].media
-        path = _as_path(wanted)
+        path = wanted if "://" in wanted else _as_path(wanted)
         there = [row.media for row in known.values() if path in (row.media.path, *row.aliases)]
         if there:
             return max(there, key=lambda media: media.added_at)
@@ -120,6 +131,19 @@ class Reader:
         found = [memory_from(row) for row in query.limit(_MOST_ROWS).to_list()]
         rank = {level: i for i, level in enumerate(levels or ())}
         return sorted(found, key=lambda memory: (rank.get(memory.level, 0), memory.order))
+
+    @again_if_purged
+    def events(self, media_ids: Sequence[str]) -> dict[str, list[Memory]]:
+        """Give the committed events of several media at once, by media, each in its order."""
+        if not media_ids:
+            return {}
+        where = col("media_id").isin(list(media_ids)) & (col("level") == lit("event"))
+        query = self._tables.memories.search().where(_all(where, *self._hidden()))
+        rows = query.select(MEMORY_COLUMNS).limit(_MOST_ROWS).to_list()
+        found: dict[str, list[Memory]] = {media_id: [] for media_id in media_ids}
+        for memory in sorted(map(memory_from, rows), key=lambda memory: memory.order):
+            found[memory.media_id].append(memory)
+        return found
 
     @again_if_purged
     def memories_by_id(self, ids: Iterable[str]) -> dict[str, Memory]:
@@ -320,9 +344,7 @@ class Reader:
     def _hidden(self) -> list[Expr]:
         """Say what must not be seen, for the few media that are being written or deleted."""
         parts: list[Expr] = []
-        for row in self.media_rows():
-            if row.settled and not row.forgetting:
-                continue
+        for row in self._being_written():
             mine = col("media_id") == lit(row.media.id)
             if row.forgetting or row.committed_segment == NOTHING_COMMITTED:
                 parts.append(~mine)
@@ -331,6 +353,16 @@ class Reader:
             replaced = (col("level") == lit("long")) & (col("segment") < lit(row.long_segment))
             parts.append(~(mine & (beyond | replaced)))
         return parts
+
+    def _being_written(self) -> list[MediaRow]:
+        """Give the media that are not settled; of a large library too, these are few."""
+        version = self._tables.media.version
+        known = self._unsettled  # one pair from here on, see ``media_rows``
+        if version != known[0]:
+            where = (col("settled") == lit(False)) | (col("forgetting") == lit(True))
+            rows = self._tables.media.search().where(where).limit(_MOST_ROWS).to_list()
+            known = self._unsettled = version, [media_from(row) for row in rows]
+        return known[1]
 
 
 def _as_path(wanted: str) -> str:
