@@ -26,7 +26,7 @@ pytestmark = pytest.mark.timeout(1800)
 SEED = int(os.environ.get("MEMQA_FAULTS_SEED", "7"))
 # All of them, more often: MEMQA_FAULTS_FILLS=2 (or python -m tests.faults.full).
 EACH = int(os.environ.get("MEMQA_FAULTS_FILLS", "0"))
-USUAL = ("first", "add", "re-add", "forget", "reindex", "import", "upload", "compact")
+USUAL = ("first", "add", "forget", "import", "upload")
 POINTS = [
     (operation, number)
     for operation in (OPERATIONS if EACH else USUAL)
