@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
@@ -414,7 +414,7 @@ class Ingest:
             duration_s=found.duration_s if isinstance(found, MediaInfo) else None,
             pages=None if isinstance(found, MediaInfo) else found.pages,
             method=method if is_video else "",
-            added_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            added_at=self._now_at(facts.place),
             notes=(*found.notes, *((NO_COPY,) if facts.address else ())),
         )
         return MediaRow(
@@ -423,6 +423,19 @@ class Ingest:
             mtime_ns=facts.mtime_ns,
             signatures=self._signatures(method if is_video else None),
         )
+
+    def _now_at(self, place: str) -> str:
+        """Give the time, later than that of all that lay at a place before, as its order tells.
+
+        The clock may have been put back since.
+        """
+        before = [row.media.added_at for row in self._store.read.rows_at(place)]
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        last = max(filter(None, before), default="")
+        if now > last:
+            return now
+        after = datetime.fromisoformat(last) + timedelta(milliseconds=1)
+        return after.isoformat(timespec="milliseconds")
 
     def _signatures(self, method: str | None) -> dict[str, str]:
         """Name what the states of an unfinished media depend on, so that a change is noticed."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from uuid import uuid4
 
-from memqa.room import writing_to
+from memqa.room import why_unwritten, writing_to
 from memqa.shown import Shown
 from memqa.values import Kind, Media
 from models.errors import DiskFull, InputError, ReadOnly, SetupError
@@ -89,6 +89,8 @@ class Queue:
             if not (home / "tables").exists():  # only a library that is there can be asked as it is
                 raise
         except (OSError, sqlite3.Error) as exc:
+            if isinstance(said := why_unwritten(home, exc), DiskFull):
+                raise said from exc
             why = "it is a file" if home.is_file() else getattr(exc, "strerror", None) or exc
             raise SetupError(
                 f"the library {home} cannot be opened: {why}; choose another folder: "

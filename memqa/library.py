@@ -11,7 +11,7 @@ import math
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, overload
@@ -468,10 +468,14 @@ class Library:
         """Give the jobs, oldest first; a worker is started where some wait and none runs."""
         jobs = self._queue.all()
         going = [job for job in jobs if job.state in ("queued", "running")]
-        if any(job.task != "live" for job in going):
-            self._start_worker()
-        if any(job.task == "live" for job in going) and self._settled(going):
-            return self._queue.all()
+        try:
+            with writing_to(self.home):
+                if any(job.task != "live" for job in going):
+                    self._start_worker()
+                if any(job.task == "live" for job in going) and self._settled(going):
+                    return self._queue.all()
+        except (DiskFull, ReadOnly) as exc:
+            log.warning("the jobs stay as they are for now: %s", exc)
         return jobs
 
     def live_picture(self, job_id: str) -> bytes | None:
@@ -773,7 +777,7 @@ class Library:
         names a chat whose turns a follow-up may lean on and which this turn joins. ``resume`` is a
         node of an earlier answer's walk (``n2-1``, of several media ``report.pdf:n2-1``): only what
         lies below it then counts. Once ``should_stop`` wishes it, nothing more comes, and the turn
-        is not kept.
+        is not kept. Nor is it where there is no room for it, which the answer's ``fallbacks`` say.
 
         Raises:
             InputError: an empty question, a media that is not in the library, a time that no
@@ -801,8 +805,12 @@ class Library:
                 return
             if isinstance(piece, Answer) and chat is not None:
                 turn = turn_row(chat, question, piece, Asked(scope.media_ids, at_s, resume))
-                if not self.store.write.keep_turn(turn, should_stop=should_stop):
-                    return
+                try:
+                    if not self.store.write.keep_turn(turn, should_stop=should_stop):
+                        return
+                except (DiskFull, ReadOnly) as exc:  # the answer itself is as good as ever
+                    unkept = Step("kept", f"the turn is not kept: {exc}", fallback=True)
+                    piece = replace(piece, walk=(*piece.walk, unkept))
             yield piece
 
     def tier(self) -> tuple[Tier, str]:

@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from memqa import watching
 from memqa.ingest import drop_upload
+from memqa.room import writing_to
 from models.errors import InputError, MemqaError
 from vidmem.live import PATIENCE_S
 from vidmem.source import end_of
@@ -73,6 +74,7 @@ class Recordings:
 
         Raises:
             InputError: it is over, a piece is missing, or it would be larger than is allowed.
+            DiskFull: there is no room for the piece; what came before is watched.
         """
         with self._lock:
             found = self._going(recording)
@@ -81,9 +83,10 @@ class Recordings:
             except InputError:
                 self._finish(recording)
                 raise
-            found.path.parent.mkdir(parents=True, exist_ok=True)
-            with found.path.open("ab") as file:
-                file.write(piece)
+            with writing_to(self._library.home):
+                found.path.parent.mkdir(parents=True, exist_ok=True)
+                with found.path.open("ab") as file:
+                    file.write(piece)
             found.pieces, found.heard_at = found.pieces + 1, time.monotonic()
             found.size_bytes += len(piece)
             if found.job is None:

@@ -25,6 +25,7 @@ from models.ports import Metric
 # With positions and stop words, phrases can be found; ICU also cuts scripts without spaces.
 TEXT_INDEX = FTS(base_tokenizer="icu/split", with_position=True, remove_stop_words=False, stem=True)
 _WRITE_TIMEOUT_S = 120.0
+_LAST_VERSION = 2**64 - 1  # Lance names manifests by how far they are from it
 KEY = b"lance-schema:unenforced-primary-key:position"  # metadata of the column that is the key
 
 
@@ -123,6 +124,20 @@ class Tables:
         """Remove a vectors table; the write permission is held."""
         self._vectors.pop(vectors.name, None)
         self._db.drop_table(vectors.name)
+
+    def drop_future_versions(self, table: Table) -> bool:
+        """Remove the versions of a table that were written before the clock was put back.
+
+        LanceDB never takes them for old. The write permission is held; says whether there were any.
+        """
+        versions = self.home / "tables" / f"{table.name}.lance" / "_versions"
+        newest = versions / f"{_LAST_VERSION - table.version:020d}.manifest"
+        others = [path for path in versions.glob("*.manifest") if path != newest]
+        if not newest.exists() or len(table.list_versions()) < 2:
+            return False
+        for path in others:
+            path.unlink()
+        return bool(others)
 
     def rebuild_text_index(self) -> None:
         """Build the text index anew, so that words of deleted rows are in no file of it."""

@@ -110,7 +110,7 @@ class Upkeep:
             if row is None:
                 return False
             self._delete(row.media, chats_too=chats_too)
-            _clean(self._tables.media)
+            self._clean(self._tables.media)
         return True
 
     def hide(self, media_id: str) -> MediaRow | None:
@@ -122,7 +122,7 @@ class Upkeep:
         """Delete a chat, and purge it from the disk."""
         with self._tables.writing():
             self._tables.chats.delete(col("chat") == lit(chat))
-            _clean(self._tables.chats)
+            self._clean(self._tables.chats)
 
     def repair(self) -> list[str]:
         """Finish what a killed process left half forgotten; give a line for each thing done.
@@ -202,10 +202,17 @@ class Upkeep:
         self._tables.rebuild_text_index()
         with self._indexes.holding() as free:
             for table in self._plain():
-                _clean(table)
+                self._clean(table)
             for table in self._tables.all_vectors():
                 # What looks abandoned may be the index that somebody is making.
-                _clean(table, abandoned_too=free)
+                self._clean(table, abandoned_too=free)
+
+    def _clean(self, table: Table, *, abandoned_too: bool = True) -> None:
+        """Remove every version but the newest; the last deletion has to be older than "nothing"."""
+        time.sleep(_A_MOMENT_S)
+        table.optimize(cleanup_older_than=_KEEP_NOTHING, delete_unverified=abandoned_too)
+        if self._tables.drop_future_versions(table):
+            table.optimize(cleanup_older_than=_KEEP_NOTHING, delete_unverified=abandoned_too)
 
     def _everything(self) -> Iterator[Table]:
         yield from (*self._plain(), *self._tables.all_vectors())
@@ -223,12 +230,6 @@ def _is_due(table: Table) -> bool:
         return True
     indexed = [index.num_indexed_rows or 0 for index in table.list_indices()]
     return rows - min(indexed, default=rows) >= _MOST_WAITING
-
-
-def _clean(table: Table, *, abandoned_too: bool = True) -> None:
-    """Remove every version but the newest; the last deletion has to be older than "nothing"."""
-    time.sleep(_A_MOMENT_S)
-    table.optimize(cleanup_older_than=_KEEP_NOTHING, delete_unverified=abandoned_too)
 
 
 def _folder_bytes(folder: Path) -> int:

@@ -98,8 +98,11 @@ class Desk:
             return
         path = self._file(whom)
         draft = path.with_suffix(".part")
-        draft.write_text(json.dumps(asdict(state)), encoding="utf-8")
-        os.replace(draft, path)
+        try:
+            draft.write_text(json.dumps(asdict(state)), encoding="utf-8")
+            os.replace(draft, path)
+        except OSError as exc:  # a full disk: the page goes on with it until it is closed
+            log.warning("the page's own state cannot be kept in %s: %s", path, exc.strerror)
 
 
 def _is_kept(whom: Visitor) -> bool:

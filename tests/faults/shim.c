@@ -1,5 +1,6 @@
 /* Stands between a process and the files of one library: counts what changes them, and at a chosen
- * change kills the process, or lets the disk be full from then on, or refuses every change.
+ * change kills the process, or lets the disk be full from then on, or refuses every change. It can
+ * also put the clock back.
  *
  * Loaded with LD_PRELOAD, so that it meets Lance's writes and SQLite's as well as Python's. See
  * shim.py for the variables that steer it.
@@ -19,6 +20,7 @@
 #include <sys/statvfs.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { COUNT, KILL, FULL, REFUSE };
@@ -28,6 +30,7 @@ static size_t under_length;
 static int what = COUNT;
 static long at = LONG_MAX;
 static atomic_long seen = 0;
+static long clock_back_s = 0;
 
 long faults_seen(void) { return atomic_load(&seen); }
 
@@ -36,6 +39,7 @@ __attribute__((constructor)) static void begin(void) {
     under = getenv("FAULTS_UNDER");
     under_length = under ? strlen(under) : 0;
     if (number) at = atol(number);
+    if (getenv("FAULTS_CLOCK_BACK_S")) clock_back_s = atol(getenv("FAULTS_CLOCK_BACK_S"));
     if (said && !strcmp(said, "kill")) what = KILL;
     if (said && !strcmp(said, "full")) what = FULL;
     if (said && !strcmp(said, "refuse")) what = REFUSE;
@@ -252,6 +256,13 @@ int ftruncate64(int fd, off64_t length) {
     REAL(ftruncate64);
     if (!is_our_file(fd)) return real(fd, length);
     return may_change() ? real(fd, length) : -1;
+}
+
+int clock_gettime(clockid_t which, struct timespec *answer) {
+    REAL(clock_gettime);
+    int result = real(which, answer);
+    if (!result && which == CLOCK_REALTIME) answer->tv_sec -= clock_back_s;
+    return result;
 }
 
 int statvfs64(const char *path, struct statvfs64 *answer) {

@@ -15,11 +15,12 @@ pytestmark = pytest.mark.timeout(1800)
 SEED = int(os.environ.get("MEMQA_FAULTS_SEED", "7"))
 # All of them, more often: MEMQA_FAULTS_KILLS=8 (or python -m tests.faults.kills).
 EACH = int(os.environ.get("MEMQA_FAULTS_KILLS", "0"))
-USUAL = ("first", "add", "re-add", "forget", "reindex", "import", "upload", "compact")
+USUAL = ("first", "add", "re-add", "forget", "reindex", "import", "upload")
+TWICE = ("add", "re-add", "forget")
 POINTS = [
     (operation, number)
     for operation in (OPERATIONS if EACH else USUAL)
-    for number in range(EACH or 1 + (operation in ("add", "re-add", "forget", "reindex")))
+    for number in range(EACH or 1 + (operation in TWICE))
 ]
 
 

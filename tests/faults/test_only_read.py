@@ -24,8 +24,9 @@ from tests.memqa.parts import FakeEngines
 home, other = map(Path, sys.argv[1:])
 said = {}
 with Library(home, engines=FakeEngines()) as library:
-    said["found"] = bool(library.search("zebrafinch") and library.store.read.search_text("zebrafinch"))
+    said["found"] = bool(library.search("zebrafinch"))
     said["answer"] = library.ask("Where did the zebrafinch nest?").state
+    said["kept"] = library.ask("Where was the zebrafinch?", chat="c").fallbacks
     said["media"] = [one.status for one in library.media()]
     said["jobs"] = len(library.jobs())
     said["stats"] = library.stats().memories
@@ -84,6 +85,7 @@ def test_it_can_be_asked_and_says_why_it_cannot_be_changed(
     said = asked(home, deed)
     assert said["found"]
     assert said["answer"] in ("grounded", "ungrounded")
+    assert [one for one in said["kept"] if "the turn is not kept" in one]
     assert (said["media"], said["jobs"]) == (["indexed"], 0)
     for name in ("add", "later", "upload", "forget", "collect"):
         assert str(said[name]).startswith(beginning.format(home)), (name, said[name])
