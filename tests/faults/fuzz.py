@@ -2,7 +2,8 @@
 
 ``python -m tests.faults.fuzz --media 500 --documents 500 --seed 1 [--data DIR] [--jobs N]`` prints
 progress on stderr and one JSON object last. ``--only media:17`` makes one case again, ``--keep
-DIR`` writes its file, and ``--minutes N`` begins no other file after that time. The exit code is 1 where anything was amiss.
+DIR`` writes its file, and ``--minutes N`` begins no other file after that time. The exit code is 1
+where anything was amiss.
 """
 
 from __future__ import annotations
