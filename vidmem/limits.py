@@ -15,6 +15,7 @@ MAX_REACH_S = 100 * 3600.0  # what comes later than this is passed over, whateve
 LONGEST_HOLE_S = 3600.0  # between frames or sounds; a longer one is damage, not a slow film
 MAX_CUES = 100_000  # of a subtitle track: a day has 86,400 seconds
 MAX_CUE_CHARS = 2_000
+MAX_TRACK_CHARS = 10_000_000  # of all cues together: a day of speech has a tenth
 
 # Formats that are lists of other files, addresses or devices: a file must not open another.
 NAMING_OTHERS = frozenset(

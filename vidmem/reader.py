@@ -20,13 +20,13 @@ from models.serving import Answer, serve
 from vidmem.frame import Decoded
 from vidmem.limits import LONGEST_HOLE_S, MAX_REACH_S
 from vidmem.sample import Sampled, SampleParams, Sampler
+from vidmem.subtitles import subtitles_here
 from vidmem.video import (
     decode_here,
     end_here,
     frame_here,
     probe_here,
     still_here,
-    subtitles_here,
 )
 
 _BEAT_S = 1.0

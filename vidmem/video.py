@@ -1,8 +1,8 @@
 """Knows how a video file is opened, probed and decoded with true times, by PyAV or decord.
 
 The functions ending in ``_here`` run in the decoding child (`vidmem/reader.py`); ``probe``,
-``frame_at``, ``stills`` and ``subtitles`` are the doors for everyone else and ask that child,
-because a hostile file may crash, hang or fill the memory of whoever opens it.
+``frame_at`` and ``stills`` are the doors for everyone else and ask that child, because a hostile
+file may crash, hang or fill the memory of whoever opens it.
 """
 
 from __future__ import annotations
@@ -20,13 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import DecodeFailed, EmptyMedia, UnreadableMedia, UnsupportedMedia
-from models.values import Picture, Utterance
+from models.values import Picture
 from vidmem.frame import PICTURE_SIDE_PX, TINY_PX, Decoded, jpeg, tiny
 from vidmem.limits import (
-    LONGEST_HOLE_S,
-    MAX_CUE_CHARS,
-    MAX_CUES,
-    MAX_REACH_S,
     MAX_STREAMS,
     NAMING_OTHERS,
     why_picture_refused,
@@ -37,11 +33,12 @@ from vidmem.values import Backend, MediaInfo
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
+    from av.subtitles.stream import SubtitleStream
     from av.video.frame import VideoFrame
     from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
 
-__all__ = ["MediaInfo", "decode_here", "frame_at", "probe", "stills", "subtitles"]
+__all__ = ["MediaInfo", "decode_here", "frame_at", "probe", "stills"]
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +49,7 @@ _AHEAD_BYTES = 256 * 2**20
 _LOOKED_BACK_S = (1.0, 60.0)  # for the frame on screen at a time
 _ARBITRARY_CLOCKS = {"mpegts", "mpeg"}  # their first time stamp means nothing
 _NOT_MEDIA = {"tty", "image2", "srt", "webvtt", "ass", "lrc"}
+_TEXT_CODECS = frozenset(("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text"))
 _MAGIC = {b"ftyp": 4, b"moov": 4, b"mdat": 4, b"\x1aE\xdf\xa3": 0, b"RIFF": 0, b"OggS": 0}
 
 
@@ -90,17 +88,6 @@ def stills(path: str | Path, times_s: Sequence[float], *, side_px: int) -> list[
         return [
             np.frombuffer(payload, np.uint8).reshape(answer["shape"]) for answer, payload in answers
         ]
-
-
-def subtitles(path: str | Path) -> tuple[list[Utterance], str]:
-    """Give what the first embedded text subtitle track says, and a note if it ends in damage.
-
-    Raises as ``probe``.
-    """
-    from vidmem.child import ask
-
-    answer, _ = ask({"do": "subtitles", "path": str(path)})
-    return [Utterance(**utterance) for utterance in answer["utterances"]], answer["note"]
 
 
 # --- in the child ------------------------------------------------------------------------------
@@ -155,7 +142,7 @@ def probe_here(path: str) -> MediaInfo:
     with open_media(path) as container:
         video, sound = video_stream(container), sound_stream(container)
         _refuse_other_kinds(container, path, video is None and sound is None)
-        texts = sum(1 for s in container.streams.subtitles if _is_text(s.codec_context.name))
+        texts = len(text_tracks(container))
         facts: dict[str, Any] = {
             "path": path,
             "container": container.format.name.split(",")[0],
@@ -246,34 +233,6 @@ def _shown_at(path: str, t_s: float, start_s: float, side_px: int) -> Decoded | 
     return shown
 
 
-def subtitles_here(path: str) -> tuple[list[Utterance], str]:
-    """Read the first text subtitle track, [] without one; the note tells of damage in it."""
-    import av
-
-    said, note = list[Utterance](), ""
-    with open_media(path) as container:
-        tracks = [s for s in container.streams.subtitles if _is_text(s.codec_context.name)]
-        if not tracks:
-            return said, note
-        origin = origin_s(container)
-        try:
-            for packet in container.demux(tracks[0]):
-                if packet.pts is None or packet.time_base is None:
-                    continue
-                start = float(packet.pts * packet.time_base) - origin
-                length = float((packet.duration or 0) * packet.time_base) or 2.0
-                if len(said) >= MAX_CUES:
-                    note = f"Only the first {MAX_CUES:,} subtitles are read."
-                    break
-                if start <= MAX_REACH_S and (text := _spoken(packet.decode())[:MAX_CUE_CHARS]):
-                    start, length = max(0.0, start), min(max(0.0, length), LONGEST_HOLE_S)
-                    said.append(Utterance(start, start + length, text))
-        except av.error.FFmpegError as exc:
-            good_s = max((one.end_s for one in said), default=0.0)
-            note = f"The subtitles are damaged after {good_s:.0f} s ({exc.strerror})."
-    return said, note
-
-
 def origin_s(container: InputContainer) -> float:
     """Give the time that counts as zero: a transport stream's clock starts anywhere."""
     arbitrary = bool(_ARBITRARY_CLOCKS & set(container.format.name.split(",")))
@@ -294,6 +253,12 @@ def video_stream(container: InputContainer) -> VideoStream | None:
 def sound_stream(container: InputContainer) -> AudioStream | None:
     """Give the first audio stream that can be decoded."""
     return next((s for s in _sounds(container) if not _why_unheard(s)), None)
+
+
+def text_tracks(container: InputContainer) -> list[SubtitleStream]:
+    """Give the subtitle streams whose cues are text and not pictures."""
+    found = (s for s in container.streams.subtitles if s.codec_context is not None)
+    return [s for s in found if s.codec_context.name in _TEXT_CODECS]
 
 
 def _sounds(container: InputContainer) -> list[AudioStream]:
@@ -527,17 +492,3 @@ def _looks_like_media(file: Path) -> bool:
     with file.open("rb") as opened:
         head = opened.read(16)
     return any(head[at : at + len(magic)] == magic for magic, at in _MAGIC.items())
-
-
-def _is_text(codec: str) -> bool:
-    return codec in {"subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text"}
-
-
-def _spoken(cues: Any) -> str:
-    """The plain words of decoded subtitle cues, without styling codes."""
-    import re
-
-    lines = (cue.dialogue for cue in cues if getattr(cue, "dialogue", None) is not None)
-    raw = " ".join(x.decode("utf-8", "replace") if isinstance(x, bytes) else x for x in lines)
-    raw = re.sub(r"\{[^}]*\}|<[^>]*>", "", raw).replace("\\N", " ").replace("\\n", " ")
-    return " ".join(raw.split())

@@ -28,8 +28,8 @@ from vidmem.live import Live
 from vidmem.motion import own_motion
 from vidmem.perceive import Perceiver, ReadParams, Shown
 from vidmem.sample import SampleParams
+from vidmem.subtitles import subtitles
 from vidmem.values import Event, MediaInfo, Observation, ReadText, Segment, Senses
-from vidmem.video import subtitles
 
 __all__ = [
     "Event",

@@ -43,8 +43,8 @@ def doctor(
         words.print_json([asdict(check) for check in found])
     else:
         for check in found:
-            print(f"{_MARKS[check.finding]}  {check.name:24} {check.detail}")
+            print(f"{_MARKS[check.finding]}  {check.name:24} {words.plain(check.detail)}")
             if check.remedy:
-                print(f"         {'':24} to do: {check.remedy}")
+                print(f"         {'':24} to do: {words.plain(check.remedy)}")
     if any(check.finding == "problem" for check in found):
         raise typer.Exit(exits.SETUP_AT_FAULT)

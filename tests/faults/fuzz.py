@@ -1,8 +1,9 @@
 """Runs many damaged files through memqa, and tells what became of them.
 
 ``python -m tests.faults.fuzz --media 500 --documents 500 --seed 1 [--data DIR] [--jobs N]`` prints
-progress on stderr and one JSON object last. ``--only media:17`` makes one case again, and
-``--keep DIR`` writes its file. The exit code is 1 where anything was amiss.
+progress on stderr and one JSON object last. ``--only media:17`` makes one case again, ``--keep
+DIR`` writes its file, and ``--minutes N`` begins no other file after that time. The exit code is 1
+where anything was amiss.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from math import inf
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -98,22 +100,32 @@ def _pump(process: subprocess.Popen[str], answers: queue.Queue[str]) -> None:
 
 
 def run(
-    wanted: Sequence[Wanted], place: Path, *, jobs: int = 1, limit_s: float = LIMIT_S
+    wanted: Sequence[Wanted],
+    place: Path,
+    *,
+    jobs: int = 1,
+    limit_s: float = LIMIT_S,
+    until_s: float = inf,
 ) -> list[Told]:
-    """Take every case in, some in each of ``jobs`` parents; give what became of each."""
+    """Take every case in, some in each of ``jobs`` parents; give what became of each.
+
+    None is begun after ``until_s`` of the monotonic clock.
+    """
     with ThreadPoolExecutor(jobs) as threads:
         shares = [wanted[at::jobs] for at in range(jobs)]
         work = [
-            threads.submit(_share, share, Parent(place / f"parent{at}"), limit_s)
+            threads.submit(_share, share, Parent(place / f"parent{at}"), limit_s, until_s)
             for at, share in enumerate(shares)
         ]
         return [told for one in work for told in one.result()]
 
 
-def _share(wanted: Sequence[Wanted], parent: Parent, limit_s: float) -> list[Told]:
-    taken = []
+def _share(wanted: Sequence[Wanted], parent: Parent, limit_s: float, until_s: float) -> list[Told]:
+    taken: list[Told] = []
     try:
         for at, one in enumerate(wanted, 1):
+            if time.monotonic() > until_s:
+                break
             taken.append(parent.take(one, limit_s))
             told = taken[-1]
             if told["amiss"] or at % 25 == 0:
@@ -184,6 +196,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--only", action="append", default=[], metavar="KIND:NUMBER")
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--minutes", type=float, default=inf, help="begin no file after these")
     asked = parser.parse_args()
     roots = [_ROOT / "memqa" / "examples", *asked.data]
     with tempfile.TemporaryDirectory(prefix="memqa-fuzz-") as folder:
@@ -202,7 +215,8 @@ def main() -> int:
             wanted.append({**next(cases(kind, 1, seeds[kind], asked.seed)), "number": int(number)})
         if asked.keep:
             _keep(wanted, asked.keep)
-        told = report(run(wanted, place / "run", jobs=asked.jobs))
+        until_s = time.monotonic() + 60 * asked.minutes
+        told = report(run(wanted, place / "run", jobs=asked.jobs, until_s=until_s))
     print(json.dumps(told, ensure_ascii=True))
     return 1 if told["violations"] else 0
 

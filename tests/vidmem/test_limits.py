@@ -14,7 +14,8 @@ from models.errors import UnsupportedMedia
 from tests.media import sound_only, video
 from vidmem import limits
 from vidmem.audio import windows_here
-from vidmem.video import probe, probe_here, subtitles_here
+from vidmem.subtitles import subtitles_here
+from vidmem.video import probe, probe_here
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_subtitles_have_a_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             if packet.dts is not None:
                 packet.stream = track
                 out.mux(packet)
-    monkeypatch.setattr("vidmem.video.MAX_CUES", 5)
+    monkeypatch.setattr("vidmem.subtitles.MAX_CUES", 5)
     said, note = subtitles_here(str(path))
     assert (len(said), note) == (5, "Only the first 5 subtitles are read.")
     assert max(len(one.text) for one in said) <= limits.MAX_CUE_CHARS
