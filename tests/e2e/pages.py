@@ -60,7 +60,7 @@ def served(
     ) as server:
         assert server.stdout is not None
         line = server.stdout.readline()
-        found = re.search(r"http://\S+", line)
+        found = re.search(r"https?://\S+", line)
         assert found, f"the page did not come up: {line!r}"
         try:
             yield found.group()
