@@ -560,8 +560,7 @@ class Library:
         return [
             one
             for one in known
-            if media in (one.name, one.path.rsplit("/", 1)[-1])
-            or (len(media) >= 4 and one.id.startswith(media.lower()))
+            if one.name == media or (len(media) >= 4 and one.id.startswith(media.lower()))
         ]
 
     def outline(self, media: str) -> Tree:

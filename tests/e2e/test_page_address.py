@@ -49,5 +49,5 @@ def test_an_address_on_the_shelf_becomes_a_media(
         turn = ask(page, "Who lit the lamp of the lighthouse at Skarholm?")
         assert "Ingrid Berg" in page.inner_text(turn)
         page.click(f"{card('lighthouse.md')} a.open")
-        page.wait_for_selector("text=no copy is kept")
+        page.wait_for_selector("text=its pages are not shown")
         look_everywhere(page, "address-opened")
