@@ -20,7 +20,6 @@ from memqa.values import Media, Outcome
 from models.errors import DecodeFailed, IngestCancelled, StoreConflict
 from models.values import Progress
 
-
 NOBODY = Listener()
 
 
