@@ -16,8 +16,8 @@ from memqa.engines import CatalogEngines
 from models.ports import TextEncoder
 from models.values import Features
 
-_CHUNK_BYTES = 64 * 2**20
-_CHUNK_EVERY_S = 0.1
+_CHUNK_BYTES = 128 * 2**20
+_CHUNK_EVERY_S = 0.2
 
 
 def _leave() -> None:

@@ -118,10 +118,9 @@ class Batch:
     def _outcomes(self, run: _Run) -> Iterator[Outcome]:
         try:
             while run.line or self._busy():
-                self._look_whether_to_stop(run)
+                self._hand_out(run)
                 if run.stopping and not self._busy():
                     break
-                self._hand_out(run)
                 yield from self._heard(run)
                 self._watch_limits()
             if run.stopping and run.line and not run.cancelled:
@@ -149,6 +148,7 @@ class Batch:
                     worker.child.stop()
 
     def _hand_out(self, run: _Run) -> None:
+        self._look_whether_to_stop(run)
         if run.stopping:
             return
         for worker in self._workers:

@@ -120,7 +120,7 @@ class BatchSettings(_Part):
 
     file_s: float = Field(default=600.0, gt=0)
     times_length: float = Field(default=30.0, ge=0)
-    silence_s: float = Field(default=300.0, gt=0)
+    silence_s: float = Field(default=600.0, gt=0)
     resident_bytes: int = Field(default=6 * 2**30, ge=2**20)
 
 

@@ -12,7 +12,7 @@ from pathlib import PurePath
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
-from memqa.cli.progress import LINE_EVERY_S, bars
+from memqa.cli.progress import LABEL_WIDTH, LINE_EVERY_S, bars
 from memqa.cli.words import printable
 from models.values import Progress
 
@@ -96,8 +96,10 @@ def display_many(files: int) -> Many:
     return _Bars(files) if sys.stderr.isatty() else _Lines(files)
 
 
-def _told(progress: Progress) -> str:
-    return f"{printable(PurePath(progress.file).name)}: {progress.stage}"
+def _told(progress: Progress, most: int = 200) -> str:
+    """Name the file and its stage in so many characters at most; a long name is cut."""
+    name, room = printable(PurePath(progress.file).name), most - len(progress.stage) - 2
+    return f"{name if len(name) <= room else f'{name[: room - 1]}…'}: {progress.stage}"
 
 
 class _Bars:
@@ -110,7 +112,7 @@ class _Bars:
         self._tasks: dict[str, TaskID] = {}
 
     def update(self, progress: Progress) -> None:
-        label, total = _told(progress), progress.total
+        label, total = _told(progress, LABEL_WIDTH), progress.total
         if progress.file not in self._tasks:
             self._tasks[progress.file] = self._bars.add_task(label, total=total)
         task = self._tasks[progress.file]

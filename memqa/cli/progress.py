@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
 LINE_EVERY_S = 10.0
+LABEL_WIDTH = 40
 
 
 class Display(Protocol):
@@ -72,7 +73,7 @@ def bars(*, with_time: bool = True) -> Bars:
     from rich.progress import Progress as Bars
 
     return Bars(
-        TextColumn("{task.description:40}", markup=False),
+        TextColumn(f"{{task.description:{LABEL_WIDTH}}}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         *([TimeRemainingColumn()] if with_time else []),

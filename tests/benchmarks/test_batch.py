@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from benchmarks.batch import make_files, told
+from benchmarks.batch import Rows, compared, make_files, told
 from memqa.kinds import identify
 from tests.documents import Sheet, lines, write_pdf
 from tests.media import video
@@ -40,11 +41,18 @@ def test_the_files_are_short_sound_and_of_their_own_bytes(data: Path, tmp_path: 
 
 def test_the_arms_are_summed_up() -> None:
     arms = {
-        "one": {"seconds": 100.0, "failed": {"007 poisonous 1 cut.mp4": "It is damaged."}, "rows": "a"},
-        "two": {"seconds": 62.5, "failed": {"008 notes.txt": "It crashed."}, "rows": "a"},
+        "one": {"seconds": 100.0, "failed": {"7 poisonous cut.mp4": "It is damaged."}},
+        "two": {"seconds": 62.5, "failed": {"008 notes.txt": "It crashed."}},
     }  # fmt: skip
     found = told(200, arms, clean=False)
     assert found["two_to_one"] == 0.625
     assert found["two_to_pinned"] is None
-    assert found["same_rows"]
     assert not found["poisonous_failed_alone"]
+
+
+def test_libraries_are_compared_row_by_row() -> None:
+    one = Rows({"a": "x"}, {("text", "a"): np.array([0.0, 1.0], np.float32)})
+    near = Rows({"a": "x"}, {("text", "a"): np.array([0.25, 1.0], np.float32)})
+    assert compared([one, near]) == {"same_rows": True, "largest_vector_difference": 0.25}
+    assert not compared([one, Rows({"a": "y"}, one.vectors)])["same_rows"]
+    assert not compared([one, Rows(one.memories, {})])["same_rows"]

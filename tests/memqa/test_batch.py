@@ -26,7 +26,7 @@ from tests.memqa.parts import FakeEngines, write_document
 
 WORKER = "tests.memqa.batch_working"
 USUAL = BatchSettings()
-FAST = BatchSettings(file_s=60, times_length=0, silence_s=5.0, resident_bytes=700 * 2**20)
+FAST = BatchSettings(file_s=60, times_length=0, silence_s=8.0, resident_bytes=600 * 2**20)
 
 
 @pytest.fixture(autouse=True)
@@ -108,15 +108,13 @@ def test_one_worker_two_workers_and_none_give_the_same_rows(
                 assert part == expected_part
         told = {Path(one.file).name for one in progress}
         assert {"a story.md", "c doors.mp4"} <= told
-        again = list(library.index([folder / "b notes.txt", folder / "c doors.mp4"], workers=1))
-        assert [one.status for one in again] == ["unchanged", "unchanged"]
 
 
 SAYS = {
     "quaffleexit": "ended (exit code 3)",
     "quafflekill": "crashed (signal 9)",
-    "quafflehang": "no progress for 5 s",
-    "quaffleswell": "more than 734 MB",
+    "quafflehang": "no progress for 8 s",
+    "quaffleswell": "more than 629 MB",
 }
 
 
@@ -126,7 +124,7 @@ def test_poisonous_files_fail_alone(tmp_path: Path, opened: Callable[..., Librar
     for word in SAYS:
         (media / f"{word}.txt").write_text(f"Nothing good. It says {word}.\n", encoding="utf-8")
     # This one falls when a part of it is remembered already.
-    late = write_document(media / "late.md", chapters=1)
+    late = write_document(media / "late.md", chapters=3)
     late.write_text(f"{late.read_text(encoding='utf-8')}\n\nquafflekill\n", encoding="utf-8")
     for name in ("a.txt", "r.txt", "z.txt"):
         (media / name).write_text(f"The ferry {name} leaves at nine.\n", encoding="utf-8")

@@ -81,3 +81,9 @@ def test_on_a_terminal_each_file_has_a_bar_and_names_are_plain_text(
     assert "[red]a.mp4: Watching" in said
     assert "b.pdf: Reading pages" in said
     assert "1/2 files" in said.rpartition("Reading pages")[2]
+
+
+def test_a_long_name_leaves_room_for_its_stage(clock: list[float]) -> None:
+    told = many._told(Progress("Making the outline", 1, 4, "", f"/media/{'long ' * 20}.pdf"), 40)
+    assert told == "long long long long…: Making the outline"
+    assert len(told) == 40
