@@ -325,7 +325,7 @@ class Ingest:
 
     def _unchanged(self, facts: FileFacts) -> Media | None:
         """Find the finished media of a file that has not changed since, without reading it."""
-        for row in self._store.read.rows_at(str(facts.path)):
+        for row in self._store.read.rows_at(facts.place):
             if row.media.status in FINISHED and not row.forgetting and facts.fits(row):
                 return row.media
         return None
