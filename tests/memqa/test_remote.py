@@ -467,9 +467,8 @@ def test_the_command_line_tells_of_addresses_without_their_keys(
     from memqa.cli.words import outcome_line
 
     site.files["/r.md?token=hidden"] = text
-    told = [
-        outcome_line(one) for one in run(library, [site.at("/r.md?token=hidden"), "http://x:y/"])
-    ]
+    given = (site.at("/r.md?token=hidden"), "http://x:y/")
+    told = [outcome_line(one) for address in given for one in run(library, [address])]
     assert told[0].startswith(f"indexed   {site.at('/r.md?token=…')}  ")
     assert "no copy is kept" in told[0]
     assert told[1].startswith("failed    http://…: that is no address")
