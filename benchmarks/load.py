@@ -35,6 +35,7 @@ ASKS_OF = 4  # one question in so many is asked for an answer, the others are se
 LOOK_EVERY_S = 2.0
 SETTLED_S = 60.0  # before it, caches fill
 BAR_TIMES = 3.0
+FLAT_MB_PER_MINUTE = 3.0  # in ten minutes a twentieth of what the server takes
 LARGEST_BYTES = 12_000_000
 QUESTIONS = (
     "What is shown at the beginning?",
@@ -206,6 +207,7 @@ def measure(library: Library, files: Iterator[Path], given: argparse.Namespace) 
     load = Load(library, files, given.files)
     loaded = _phase(library, given.askers, given.minutes * 60, load)
     settled = [one for one in load.rss if one[0] >= min(SETTLED_S, given.minutes * 30)]
+    slope = _slope([(at_s, here) for at_s, here, _ in settled])
     before, after = idle.summary()["search"], loaded.summary()["search"]
     times = round(after["p95_ms"] / before["p95_ms"], 2)
     return {
@@ -217,9 +219,13 @@ def measure(library: Library, files: Iterator[Path], given: argparse.Namespace) 
         "files_failed": load.failed,
         "errors": [*idle.errors, *loaded.errors][:10],
         "server_rss_mb": [round(one[1]) for one in load.rss[:: max(1, len(load.rss) // 20)]],
-        "server_rss_mb_per_minute": _slope([(at_s, here) for at_s, here, _ in settled]),
+        "server_rss_mb_per_minute": slope,
         "tree_rss_mb_most": round(max(tree for *_, tree in load.rss)),
-        "is_met": times <= BAR_TIMES and not idle.errors and not loaded.errors,
+        "is_met": times <= BAR_TIMES
+        and not idle.errors
+        and not loaded.errors
+        and load.taken > 0
+        and (slope is None or slope <= FLAT_MB_PER_MINUTE),
     }
 
 
