@@ -13,14 +13,14 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memqa import batch_lines
 from memqa.batch_child import Allowance, Child, Inbox
 from memqa.batch_lines import Line
-from memqa.ingest import FileFacts, Named, leased, settle_abandoned, settle_unfinished
+from memqa.ingest import FileFacts, leased, settle_abandoned, settle_unfinished
 from memqa.listening import Listener
+from memqa.named import Named
 from memqa.settings import Settings
 from memqa.values import Outcome
 from models.errors import (
@@ -102,7 +102,10 @@ class Batch:
 
         ``opened`` gives the library's store, put right; the processes start meanwhile.
         """
-        line = deque(_File(number, named) for number, named in enumerate(files))
+        yield from filter(None, (named.refusal() for named in files))
+        line = deque(
+            _File(number, named) for number, named in enumerate(files) if not named.refused
+        )
         self._workers = self._workers[: len(line)]
         try:
             for worker in self._workers:
@@ -154,7 +157,7 @@ class Batch:
                 worker.child = worker.child or self._child()
                 worker.file, worker.taken = file, Allowance(self._settings.batch)
                 worker.began = time.monotonic()
-                worker.child.take(file.named.path, run.method)
+                worker.child.take(file.named.place, run.method)
 
     def _next(self, line: deque[_File]) -> _File | None:
         """Take the first file out of the line that does not wait behind files under way."""
@@ -189,7 +192,7 @@ class Batch:
         if file is None or worker.taken is None:
             return None
         if line["kind"] == "progress":
-            progress = batch_lines.progress_from(line, str(file.named.path))
+            progress = batch_lines.progress_from(line, file.named.told)
             worker.taken.moved(progress)
             self._tell(progress)
         elif line["kind"] == "begun":
@@ -225,16 +228,16 @@ class Batch:
         run.died = True
         if file is None or (not run.stopping and self._tries_again(file, run)):
             return None
-        path, elapsed_s = file.named.path, time.monotonic() - worker.began
+        named, elapsed_s = file.named, time.monotonic() - worker.began
         error: Exception
         if run.stopping:
-            error = IngestCancelled(f"stopped while {path.name} was being taken in")
+            error = IngestCancelled(f"stopped while {named.name} was being taken in")
         else:
             again = "; it was tried twice" if file.tries == _MOST_TRIES else ""
-            error = BackendError(f"{path.name} {how}{again}")
-        self._settle(run.store, path, error)
+            error = BackendError(f"{named.name} {how}{again}")
+        self._settle(run.store, named.key, error)
         return Outcome(
-            str(path), "cancelled" if run.stopping else "failed", error=error, elapsed_s=elapsed_s
+            named.told, "cancelled" if run.stopping else "failed", error=error, elapsed_s=elapsed_s
         )
 
     def _tries_again(self, file: _File, run: _Run) -> bool:
@@ -248,16 +251,16 @@ class Batch:
 
     def _line_up(self, file: _File, run: _Run, place: int) -> None:
         run.line.insert(place, file)
-        self._tell(Progress("Waiting", 0, None, "", str(file.named.path)))
+        self._tell(Progress("Waiting", 0, None, "", file.named.told))
 
     def _tell(self, progress: Progress) -> None:
         if self._listener.on_progress is not None:
             self._listener.on_progress(progress)
 
     @staticmethod
-    def _settle(store: Store, path: Path, error: Exception) -> None:
+    def _settle(store: Store, key: str, error: Exception) -> None:
         """Leave no half state of a file whose worker is gone."""
-        for row in store.read.rows_at(str(path.resolve())):
+        for row in store.read.rows_at(key):
             if row.media.status == "indexing":
                 with suppress(StoreConflict), leased(store.home, row.media.id, timeout_s=5):
                     settle_unfinished(store, row.media.id, error)
@@ -280,10 +283,8 @@ class Batch:
     # The end
 
     def _never_begun(self, file: _File) -> Outcome:
-        path = file.named.path
-        return Outcome(
-            str(path), "cancelled", error=IngestCancelled(f"stopped before {path.name} was begun")
-        )
+        error = IngestCancelled(f"stopped before {file.named.name} was begun")
+        return Outcome(file.named.told, "cancelled", error=error)
 
     def _put_in_order(self, run: _Run) -> None:
         """Where files of the same bytes ended in another order, note their places anew."""
@@ -292,8 +293,10 @@ class Batch:
             if in_order == files:
                 continue
             for file in in_order:
+                if isinstance(file.named.place, str):
+                    continue
                 with suppress(UnreadableMedia, StoreConflict):  # gone, or forgotten meanwhile
-                    facts = FileFacts.of(file.named.path)
+                    facts = FileFacts.of(file.named.place)
                     run.store.write.relocate(
                         media_id,
                         str(facts.path),

@@ -58,9 +58,9 @@ class Child:
         )
         self._reader.start()
 
-    def take(self, path: Path, method: str) -> None:
+    def take(self, place: Path | str, method: str) -> None:
         """Hand it a file; it has none."""
-        self._write(batch_lines.dump({"kind": "take", "path": str(path), "method": method}))
+        self._write(batch_lines.dump({"kind": "take", "path": str(place), "method": method}))
 
     def stop(self) -> None:
         """Wish that it stops after its current step."""

@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from memqa import batch_lines
@@ -73,7 +72,7 @@ class Worker:
             if self._ingest is None:
                 store = Store(self._settings.home)
                 self._ingest = Ingest(store, self._engines, self._settings)
-            return self._ingest.take(Path(path), method=method, listener=listener)
+            return self._ingest.take(path, method=method, listener=listener)
 
         return outcome_of(path, take)
 

@@ -90,10 +90,17 @@ class DocumentSettings(_Part):
 
 
 class LimitSettings(_Part):
-    """What the program refuses to take in."""
+    """What the program refuses to take in, and how much visitors of the page may ask.
+
+    ``min_free_bytes`` is what uploads leave of the disk.
+    """
 
     max_upload_bytes: int = Field(default=20_000_000_000, ge=1)
     max_video_hours: float = Field(default=24.0, gt=0)
+    min_free_bytes: int = Field(default=1_000_000_000, ge=0)
+    asks_per_minute: int = Field(default=20, ge=1)
+    asks_at_once: int = Field(default=2, ge=1)
+    asks_at_once_in_all: int = Field(default=8, ge=1)
 
 
 class JobSettings(_Part):

@@ -19,6 +19,7 @@ from memqa.values import Outcome, OutcomeStatus
 from models.errors import InputError
 
 if TYPE_CHECKING:
+    from memqa.cluster_ray import Cluster
     from memqa.library import Library
 
 # Spelled out, since the methods themselves are slow to import; a test compares.
@@ -33,7 +34,7 @@ def index(
     context: typer.Context,
     paths: Annotated[
         list[str],
-        typer.Argument(metavar="PATH...", help="Files, or folders with files; or a live source."),
+        typer.Argument(metavar="PATH...", help="Files, folders with files, or addresses."),
     ],
     recursive: Annotated[
         bool,
@@ -62,10 +63,33 @@ def index(
             "-j",
             metavar="N",
             min=1,
-            help="Processes that take files in at the same time (default: one).",
+            help="So many files at once, each by a process of its own (default: one; of a cluster,"
+            " one for each CPU).",
             show_default=False,
         ),
     ] = None,
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="Who works: this machine, or the machines of a Ray cluster."),
+    ] = "local",
+    ray_address: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDR",
+            help="With --engine ray: the cluster, as auto or HOST:PORT; without, a Ray is started"
+            " on this machine.",
+            show_default=False,
+        ),
+    ] = "",
+    gpus_per_worker: Annotated[
+        float,
+        typer.Option(
+            metavar="X",
+            min=0.0,
+            help="With --engine ray: what a worker's models need of a GPU, as 1 or 0.25.",
+            show_default=False,
+        ),
+    ] = 0.0,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
@@ -79,8 +103,10 @@ def index(
     Examples:
       memqa index talk.mp4 report.pdf
       memqa index ~/Videos --recursive --workers 2
+      memqa index https://example.org/talk.mp4 s3://bucket/lectures/
       memqa index talk.mp4 --json
       memqa index webcam --live --for 600
+      memqa index /shared/lectures -r --engine ray --ray-address auto
     """
     started = time.monotonic()
     outcomes: list[Outcome] = []
@@ -88,12 +114,14 @@ def index(
         raise InputError("--for is for a live source; give --live too")
     if live and len(paths) != 1:
         raise InputError("one live source at a time; start memqa once for each")
+    if live and engine == "ray":
+        raise InputError("a live source is watched on this machine; leave out --engine ray")
+    cluster = chosen_cluster(engine, ray_address, workers, gpus_per_worker)
     with open_library(context, home) as library:
-        files = [Path(path) for path in paths]
         taken = (
             watch(library, paths[0], method=method, for_s=for_s)
             if live
-            else run(library, files, recursive=recursive, method=method, workers=workers or "auto")
+            else run(library, paths, recursive=recursive, method=method, by=cluster or workers)
         )
         for outcome in taken:
             outcomes.append(outcome)
@@ -114,29 +142,55 @@ def index(
     raise typer.Exit(exits.code_of_batch(outcomes) if outcomes else exits.INPUT_AT_FAULT)
 
 
+def chosen_cluster(
+    engine: str, address: str, workers: int | None, gpus_per_worker: float
+) -> Cluster | None:
+    """Say on which cluster to work; None for this machine alone.
+
+    Raises:
+        InputError: an option of a cluster without one.
+    """
+    if engine == "local":
+        if address or gpus_per_worker:
+            raise InputError(
+                "--ray-address and --gpus-per-worker are for --engine ray; give it too"
+            )
+        return None
+    from memqa.cluster_ray import Cluster
+
+    return Cluster(address, workers, gpus_per_worker)
+
+
 def run(
     library: Library,
-    paths: Sequence[Path],
+    paths: Sequence[str | Path],
     *,
     recursive: bool = False,
     method: str = "auto",
-    workers: int | Literal["auto"] | None = None,
+    by: Cluster | int | None = None,
 ) -> Iterator[Outcome]:
     """Index files with progress on stderr; the first Ctrl-C stops after the current step.
 
-    They are taken in by so many ``workers``, or by this process where that is None; ``auto`` is
-    one worker where there are several files.
+    They are taken in ``by`` a cluster or so many workers; by default by one worker where there are
+    several, so that one that hangs or crashes ends alone, and a single one by this process.
     """
-    from memqa.ingest import named_by
+    from memqa.named import named_by
 
-    # The library names a file only when it is done; this list tells which one comes next.
-    files = [named.path for named in named_by(paths, recursive=recursive)]
-    if workers == "auto":
-        workers = 1 if len(files) > 1 else None
     taking = partial(library.index, paths, recursive=recursive, method=method)
-    if workers is None:
+    if by is not None and not isinstance(by, int):
+        return _by_cluster(partial(taking, cluster=by), by.address)
+    # The library names a file only when it is done; this list tells which one comes next.
+    files = list(named_by(paths, recursive=recursive))
+    if by is None and len(files) < 2:
         return _here(taking, [words.printable(file.name) for file in files])
-    return _by_others(partial(taking, workers=workers), len(files))
+    return _by_others(partial(taking, workers=by or 1), len(files))
+
+
+def _by_cluster(taking: Callable[..., Iterator[Outcome]], address: str) -> Iterator[Outcome]:
+    """Let a cluster take files in, and show how many it has done."""
+    with stopped_by_ctrl_c() as wish, display() as shown:
+        shown.begin(words.printable(address) or "Ray")
+        yield from taking(on_progress=shown.update, should_stop=wish.is_set)
 
 
 def _here(taking: Callable[..., Iterator[Outcome]], names: Sequence[str]) -> Iterator[Outcome]:

@@ -12,6 +12,7 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from memqa.cli import exits
+from memqa.cli.words import printable
 from models.values import Progress
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class _Bars:
         self._bars.stop()
         for task in self._bars.task_ids:
             self._bars.remove_task(task)
-        self._name = name
+        self._name = printable(name)
 
     def update(self, progress: Progress) -> None:
         label = f"{self._name}: {progress.stage}"
@@ -123,7 +124,7 @@ class _Lines:
         self._told_at = 0.0
 
     def begin(self, name: str) -> None:
-        self._name, self._stage = name, ""
+        self._name, self._stage = printable(name), ""
 
     def update(self, progress: Progress) -> None:
         now = time.monotonic()
