@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from memqa import ingest
-from memqa.ingest import FileFacts, files_of
+from memqa.ingest import FileFacts
 from memqa.library import Library
+from memqa.named import files_of
 from memqa.settings import Settings
 from models.errors import InputError, UnsupportedMedia
 from tests.memqa.parts import FakeEngines
