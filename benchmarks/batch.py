@@ -130,12 +130,12 @@ def _poisons(data: Path) -> list[Callable[[Path], object]]:
     def bytes_of(suffix: str, content: bytes) -> Callable[[Path], object]:
         return lambda target: target.with_name(target.name + suffix).write_bytes(content)
 
-    clip = max(data.rglob("clips/*.mp4"), key=lambda path: path.stat().st_size).read_bytes()
+    clip = min(data.rglob("clips/*.mp4"), key=lambda path: path.stat().st_size).read_bytes()
     pdf = min(data.rglob("*.pdf"), key=lambda path: path.stat().st_size).read_bytes()
     words = [f"Nothing good comes of this. It says {word}.\n" for word in POISONS]
     return [
         bytes_of(" empty.mp4", b""),
-        bytes_of(" cut.mp4", clip[:50_000]),
+        bytes_of(" headless.mp4", clip.replace(b"moov", b"skip")),  # nothing says what is in it
         bytes_of(" noise.mp4", clip[:64] + random.Random(1).randbytes(100_000)),
         bytes_of(" cut.pdf", pdf[:600]),
         bytes_of(" cut.docx", b"PK\x03\x04" + random.Random(2).randbytes(5_000)),

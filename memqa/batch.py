@@ -205,12 +205,12 @@ class Batch:
         return None
 
     def _ended(self, file: _File, outcome: Outcome, run: _Run) -> Outcome | None:
-        """Give the outcome of a file, or None where it goes back to the end of the line."""
+        """Give the outcome of a file, or None where it goes back into the line."""
         if not run.stopping:
             if isinstance(outcome.error, StoreConflict):
                 file.behind = frozenset(one.file.number for one in self._busy() if one.file)
                 if file.behind:
-                    self._line_up(file, run)
+                    self._line_up(file, run, len(run.line))
                     return None
             if isinstance(outcome.error, DecodeFailed) and self._tries_again(file, run):
                 return None
@@ -244,12 +244,13 @@ class Batch:
         file.tries += 1
         file.behind = frozenset()
         if file.tries < _MOST_TRIES:
-            self._line_up(file, run)
+            # Soon, so that others work while it hangs again; not at once, for a fault may pass.
+            self._line_up(file, run, len(self._workers))
             return True
         return False
 
-    def _line_up(self, file: _File, run: _Run) -> None:
-        run.line.append(file)
+    def _line_up(self, file: _File, run: _Run, place: int) -> None:
+        run.line.insert(place, file)
         self._tell(Progress("Waiting", 0, None, "", file.named.told))
 
     def _tell(self, progress: Progress) -> None:

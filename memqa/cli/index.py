@@ -171,8 +171,8 @@ def run(
 ) -> Iterator[Outcome]:
     """Index files with progress on stderr; the first Ctrl-C stops after the current step.
 
-    They are taken in ``by`` a cluster or so many workers; by default by one worker where there are
-    several, so that one that hangs or crashes ends alone, and a single one by this process.
+    They are taken in ``by`` a cluster or so many workers, of which 0 means this process; by default
+    by one worker where there are several, so that one that hangs or crashes ends alone.
     """
     from memqa.named import named_by
 
@@ -181,7 +181,7 @@ def run(
         return _by_cluster(partial(taking, cluster=by), by.address)
     # The library names a file only when it is done; this list tells which one comes next.
     files = list(named_by(paths, recursive=recursive))
-    if by is None and len(files) < 2:
+    if by == 0 or (by is None and len(files) < 2):
         return _here(taking, [words.printable(file.name) for file in files])
     return _by_others(partial(taking, workers=by or 1), len(files))
 

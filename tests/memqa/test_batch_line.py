@@ -13,8 +13,8 @@ import pytest
 from memqa import batch_lines
 from memqa.batch import Batch
 from memqa.batch_child import Allowance
-from memqa.ingest import Named
 from memqa.listening import Listener
+from memqa.named import Named
 from memqa.settings import BatchSettings, Settings, load
 from memqa.values import Media, Outcome
 from models.errors import DecodeFailed, IngestCancelled, StoreConflict

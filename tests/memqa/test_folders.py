@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from memqa import ingest
-from memqa.ingest import FileFacts, files_of
+from memqa import named
+from memqa.ingest import FileFacts
 from memqa.library import Library
+from memqa.named import files_of
 from memqa.settings import Settings
 from models.errors import InputError, UnsupportedMedia
 from tests.memqa.parts import FakeEngines
@@ -78,6 +79,6 @@ def test_a_pipe_or_a_device_that_is_named_is_refused(folder: Path, tmp_path: Pat
 def test_a_folder_of_more_files_than_any_is_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingest, "MOST_FILES", 1)
+    monkeypatch.setattr(named, "MOST_FILES", 1)
     with pytest.raises(InputError, match="holds more than 1 files; index the folders"):
         files_of(folder, recursive=True)
