@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 _File = TypeVar("_File")
 _TRIES = 3
+_PATIENCE_S = 10.0
 _QUIET = {"log_to_driver": False, "logging_level": logging.ERROR}
 _RETRIES = 1  # a file whose second worker dies as well is at fault
 # Nothing but loopback, no report to Ray's makers, and only who has the person's key may ask.
@@ -165,7 +167,10 @@ def _connect(ray: Any, cluster: Cluster) -> None:
     if not cluster.address:
         _start_here(ray, cluster.workers)
         return
+    host, _, port = cluster.address.removeprefix("ray://").rpartition(":")
     try:
+        if host and port.isdecimal():  # Ray itself would try for minutes
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE_S).close()
         ray.init(cluster.address, **_QUIET)
     except Exception as exc:  # Ray raises anything here, plain Exceptions too
         raise SetupError(
