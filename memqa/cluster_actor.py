@@ -53,6 +53,9 @@ class Indexer:
         self._wanted = wanted
         self._engines = engines or CatalogEngines(self._settings.models)
 
+    def here(self) -> None:
+        """Say nothing but that it lives."""
+
     def index(self, place: str, method: str, known: Collection[str]) -> Made:
         """Take a file, or what lies at an address, in.
 
