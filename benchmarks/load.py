@@ -78,7 +78,7 @@ def people(library: Library, askers: int, until: threading.Event, seed: int) -> 
             began = time.perf_counter()
             try:
                 if kind == "ask":
-                    library.ask(question)
+                    library.ask(question, chat=f"asker {number}")
                 else:
                     library.search(question)
             except Exception as exc:  # an error is what is counted here

@@ -17,6 +17,7 @@ _SECRET = re.compile(
     r"|^s[a-z]$",  # the last are those of Azure
     re.IGNORECASE,
 )
+_FILE = re.compile(r"(?:https?|s3)://.+/([^/?]+\.(?!m3u8?$|mpd$|sdp$)\w{2,5})(?:\?.*)?")
 _LONGEST_PLAIN = 40  # what is longer in a query may be a secret, whatever it is called
 _MOST_CHARACTERS = 4096
 _MOST_NAME_BYTES = 150
@@ -61,6 +62,19 @@ def shown(address: str) -> str:
         return named(address)
     except InputError:
         return f"{address.partition('://')[0]}://{LEFT_OUT}"
+
+
+def title(place: str) -> str:
+    """Say what a media is called by where it lies: a file's own name, a stream's whole address.
+
+    An address whose last part is no file's name is given whole, and so is that of a playlist.
+    """
+    if "://" not in place:
+        return place.replace("\\", "/").rsplit("/", 1)[-1]
+    found = _FILE.fullmatch(place)
+    name = unquote(found[1]) if found else ""
+    is_plain = name.isprintable() and not set("/\\") & set(name)
+    return name if name and is_plain else place
 
 
 def is_whole(name: str) -> bool:

@@ -147,6 +147,8 @@ class _Bringing:
                 "It is half indexed here, and stays so: `memqa index FILE` goes on with it; to "
                 f"have what came instead, `memqa forget {known.media.id[:8]}` and import again.",
             )
+        if known.media.status in FINISHED and not known.settled:  # an earlier run ended just then
+            known = self._store.write.settle(known.media)
         if not _is_file(known.media.path):
             came = self._copied(row)
         if came is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -21,8 +21,9 @@ from memqa.carried import version
 from memqa.cluster_actor import Indexer, Made
 from memqa.cluster_ray import Cluster, Workers, workers_of
 from memqa.engines import CatalogEngines
-from memqa.ingest import FileFacts, files_of
+from memqa.ingest import FileFacts
 from memqa.listening import Listener
+from memqa.named import Named
 from memqa.store.schema import MediaRow
 from memqa.values import Outcome
 from models.errors import IngestCancelled, MemqaError, SetupError, UnsupportedMedia
@@ -33,19 +34,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-__all__ = ["Cluster", "Wanted", "index_on"]
+__all__ = ["Cluster", "index_on"]
 
 _LOOK_S = 0.5
 _LOOK_BYTES = 2**16
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is to be taken in, paths and addresses, and by which memory method."""
-
-    places: tuple[str, ...]
-    recursive: bool = False
-    method: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +72,12 @@ class _File:
 
 
 def index_on(
-    cluster: Cluster, library: Library, wanted: Wanted, listener: Listener
+    cluster: Cluster,
+    library: Library,
+    files: Iterable[Named],
+    *,
+    method: str,
+    listener: Listener,
 ) -> Iterator[Outcome]:
     """Index files on a cluster, and say of each what became of it, in the order they are done.
 
@@ -93,8 +90,8 @@ def index_on(
 
     if cluster.worker is Indexer and not isinstance(library.engines, CatalogEngines):
         raise SetupError("a cluster's workers take the models that the settings name")
-    run = _Run(Delivery(library.store, library.engines, library.settings), wanted.method, listener)
-    yield from run.looked_at(wanted)
+    run = _Run(Delivery(library.store, library.engines, library.settings), method, listener)
+    yield from run.looked_at(files)
     if run.waiting:
         # Keys stay here: the workers ask no language model.
         settings = library.settings.model_dump_json(exclude={"language", "caption"})
@@ -118,18 +115,16 @@ class _Run:
         self._made: deque[tuple[_File, Made]] = deque()
         self._total = self._done = 0
 
-    def looked_at(self, wanted: Wanted) -> Iterator[Outcome]:
+    def looked_at(self, files: Iterable[Named]) -> Iterator[Outcome]:
         """Say of what needs no worker what became of it; the others wait."""
-        for place in wanted.places:
-            for file in _files(place, recursive=wanted.recursive):
-                if self._listener.stops():
-                    self.waiting.clear()
-                    yield _cancelled(file)
-                    return
-                if isinstance(file, Outcome):
-                    yield file
-                elif (outcome := self._looked_at(file)) is not None:
-                    yield replace(outcome, path=file.name)
+        for named in files:
+            file = _File(str(named.place), in_folder=not named.is_given)
+            if self._listener.stops():
+                self.waiting.clear()
+                yield _cancelled(file)
+                return
+            if (outcome := named.refusal() or self._looked_at(file)) is not None:
+                yield replace(outcome, path=file.name)
         self._total = len(self.waiting)
 
     def _looked_at(self, file: _File) -> Outcome | None:
@@ -227,33 +222,11 @@ class _Run:
         if made.parcel is not None:
             row = made.parcel.row
             facts = file.facts or FileFacts(
-                Path(row.media.path), row.size_bytes, row.mtime_ns, row.media.path
+                Path(row.media.path), row.size_bytes, row.mtime_ns, address=row.media.path
             )
             return self._delivery.deliver(made.parcel, facts, self._method)
         assert file.facts is not None, "only what was looked at is compared"
         return self._delivery.same(made.same_as, file.facts, self._method)
-
-
-def _files(place: str, *, recursive: bool) -> Iterator[_File | Outcome]:
-    """Give the files that a path or an address stands for, and what cannot be one."""
-    if not is_address(place):
-        for path in files_of(Path(place), recursive=recursive):
-            yield _File(str(path), in_folder=path != Path(place))
-        return
-    from memqa import remote
-    from memqa.kinds import is_named_as_media
-
-    try:
-        found = remote.files_of(place, recursive=recursive)
-    except MemqaError as exc:
-        yield Outcome(shown(place), "failed", error=exc)
-        return
-    for one in found:
-        if one != place and not is_named_as_media(one):
-            error = UnsupportedMedia("by its name it is neither a document nor a video")
-            yield Outcome(one, "skipped", error=error)
-        else:
-            yield _File(one, in_folder=one != place)
 
 
 @lru_cache(maxsize=4096)
@@ -267,6 +240,7 @@ def _look(facts: FileFacts) -> str:
     return digest.hexdigest()
 
 
-def _cancelled(file: _File | Outcome) -> Outcome:
-    name = file.path if isinstance(file, Outcome) else file.name
-    return Outcome(name, "cancelled", error=IngestCancelled("stopped; the next run takes it in"))
+def _cancelled(file: _File) -> Outcome:
+    return Outcome(
+        file.name, "cancelled", error=IngestCancelled("stopped; the next run takes it in")
+    )

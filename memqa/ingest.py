@@ -8,14 +8,16 @@ last of them.
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 import time
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -24,12 +26,23 @@ from memqa.engines import Engines
 from memqa.kinds import identify
 from memqa.listening import Listener
 from memqa.near import did_you_mean
+from memqa.room import writing_to
 from memqa.settings import Settings
 from memqa.stale import FINISHED, compared, indexed_with_others
 from memqa.store.lock import locked
 from memqa.store.schema import NO_COPY, NOTHING_COMMITTED, MediaRow
 from memqa.values import Media, MediaStatus, Outcome, OutcomeStatus
-from models.errors import IngestCancelled, InputError, StoreConflict, UnreadableMedia
+from models.errors import (
+    BackendError,
+    IngestCancelled,
+    InputError,
+    MediaChanged,
+    MediaGone,
+    MemqaError,
+    StoreConflict,
+    UnreadableMedia,
+    UnsupportedMedia,
+)
 from vidmem.memory.methods import DEFAULT, METHODS
 from vidmem.values import MediaInfo
 
@@ -37,6 +50,8 @@ if TYPE_CHECKING:
     from memqa.kinds import Found
     from memqa.store.store import Store
     from vidmem.live import Live
+
+log = logging.getLogger(__name__)
 
 LIVE = "live"  # the signature of a media that came from a live source
 _BLOCK_BYTES = 8 * 2**20
@@ -56,6 +71,17 @@ class Task:
     listener: Listener
     earlier: MediaRow | None = None
     live: Live | None = None
+    facts: FileFacts | None = None
+
+    def check_file(self) -> None:
+        """See that what was read till now are the bytes that the media is known by.
+
+        Raises:
+            MediaChanged: the file was changed meanwhile.
+            MediaGone: it was removed.
+        """
+        if self.facts is not None:
+            self.facts.check()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +95,7 @@ class FileFacts:
     path: Path
     size_bytes: int
     mtime_ns: int
+    inode: int = 0
     address: str = ""
 
     @property
@@ -81,6 +108,7 @@ class FileFacts:
         """Look at a file.
 
         Raises:
+            UnsupportedMedia: it is a pipe, a socket or a device.
             UnreadableMedia: it is not there or may not be looked at.
         """
         try:
@@ -88,6 +116,8 @@ class FileFacts:
         except OSError as exc:
             near = did_you_mean(path.name, _names_beside(path))
             raise UnreadableMedia(f"there is no file {path}; check its name.{near}") from exc
+        if not (S_ISREG(stat.st_mode) or S_ISDIR(stat.st_mode)):
+            raise UnsupportedMedia(f"{path.name} is a pipe or a device and no file; copy it first")
         whole = path.resolve()
         try:
             str(whole).encode()
@@ -95,7 +125,33 @@ class FileFacts:
             raise UnreadableMedia(
                 f"the name {str(path)!a} is not written in UTF-8; rename the file or its folder"
             ) from exc
-        return cls(whole, stat.st_size, stat.st_mtime_ns)
+        return cls(whole, stat.st_size, stat.st_mtime_ns, stat.st_ino)
+
+    def check(self) -> None:
+        """Look at the file again.
+
+        Raises:
+            MediaChanged: it is not the same any more, by all appearances.
+            MediaGone: it is not there any more, or may not be looked at.
+        """
+        if self.address:  # what was fetched of it is ours alone
+            return
+        try:
+            stat = self.path.stat()
+        except OSError as exc:
+            raise MediaGone(
+                f"{self.path.name} was removed while it was being indexed; what is remembered of "
+                f"it so far stays: put it back at {self.path.parent} and index it again"
+            ) from exc
+        if (stat.st_size, stat.st_mtime_ns, stat.st_ino) != (
+            self.size_bytes,
+            self.mtime_ns,
+            self.inode,
+        ):
+            raise MediaChanged(
+                f"{self.path.name} was changed while it was being indexed, so nothing of this "
+                "state of it is kept; index it again once it is written to its end"
+            )
 
     def fits(self, row: MediaRow) -> bool:
         """Say whether a media was made from this file, by all appearances."""
@@ -116,7 +172,7 @@ class FileFacts:
 
         name = remote.named(address)
         size_bytes, mark = remote.facts(address)
-        return cls(Path(name), size_bytes, mark, name)
+        return cls(Path(name), size_bytes, mark, address=name)
 
 
 class Ingest:
@@ -212,7 +268,7 @@ class Ingest:
             begun = self._store.write.begin(fresh)
             listener.progress("Taking it in again as a whole", 0)
             try:
-                return self._remember(Task(begun, found, {}, listener))
+                return self._remembered(Task(begun, found, {}, listener, facts=facts))
             except BaseException as exc:
                 # What could be asked before must not be lost, even if nothing is remembered yet.
                 stopped = isinstance(exc, IngestCancelled) or not isinstance(exc, Exception)
@@ -260,7 +316,7 @@ class Ingest:
                 try:
                     media = self._remember(Task(row, live.info, {}, unhurried, live=live))
                 except BaseException as exc:
-                    self._unfinished(row.media.id, exc)
+                    settle_unfinished(self._store, row.media.id, exc)
                     raise
         ended: OutcomeStatus = "partial" if media.status == "partial" else "indexed"
         return Outcome(live.info.path, ended, media, elapsed_s=time.monotonic() - started)
@@ -269,7 +325,7 @@ class Ingest:
 
     def _unchanged(self, facts: FileFacts) -> Media | None:
         """Find the finished media of a file that has not changed since, without reading it."""
-        for row in self._store.read.media_rows():
+        for row in self._store.read.rows_at(str(facts.path)):
             if row.media.status in FINISHED and not row.forgetting and facts.fits(row):
                 return row.media
         return None
@@ -327,19 +383,26 @@ class Ingest:
             # Another process may have finished it between our look and our lease.
             if (media := self._same_bytes(media_id, facts)) is not None:
                 return media
+            self._forget_to_the_end(media_id)
             listener.progress("Loading models", 0)
             row = self._store.write.begin(self._fresh(media_id, facts, found, method))
             listener.found(row.media)
             states, earlier = self._store.read.states(media_id), self._earlier(row.media)
             try:
-                media = self._remember(Task(row, found, states, listener, earlier))
+                media = self._remembered(Task(row, found, states, listener, earlier, facts=facts))
             except BaseException as exc:
-                self._unfinished(media_id, exc)
+                settle_unfinished(self._store, media_id, exc)
                 raise
             is_compact = self._replace_earlier(media)
             if not is_compact and media.kind == "document":
                 self._store.upkeep.compact()
         return media
+
+    def _forget_to_the_end(self, media_id: str) -> None:
+        """Finish forgetting what is now added again, where a killed process only began to."""
+        row = self._store.read.media_row(media_id)
+        if row is not None and row.forgetting:
+            self._store.upkeep.repair()
 
     def _fresh(self, media_id: str, facts: FileFacts, found: Found, method: str) -> MediaRow:
         is_video = isinstance(found, MediaInfo)
@@ -351,7 +414,7 @@ class Ingest:
             duration_s=found.duration_s if isinstance(found, MediaInfo) else None,
             pages=None if isinstance(found, MediaInfo) else found.pages,
             method=method if is_video else "",
-            added_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            added_at=self._now_at(facts.place),
             notes=(*found.notes, *((NO_COPY,) if facts.address else ())),
         )
         return MediaRow(
@@ -360,6 +423,19 @@ class Ingest:
             mtime_ns=facts.mtime_ns,
             signatures=self._signatures(method if is_video else None),
         )
+
+    def _now_at(self, place: str) -> str:
+        """Give the time, later than that of all that lay at a place before, as its order tells.
+
+        The clock may have been put back since.
+        """
+        before = [row.media.added_at for row in self._store.read.rows_at(place)]
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        last = max(filter(None, before), default="")
+        if now > last:
+            return now
+        after = datetime.fromisoformat(last) + timedelta(milliseconds=1)
+        return after.isoformat(timespec="milliseconds")
 
     def _signatures(self, method: str | None) -> dict[str, str]:
         """Name what the states of an unfinished media depend on, so that a change is noticed."""
@@ -378,6 +454,14 @@ class Ingest:
 
         return signatures | {"settings": manner(self._settings.video, method)}
 
+    def _remembered(self, task: Task) -> Media:
+        """Remember a file; one that fails since it was changed or removed is not called damaged."""
+        try:
+            return self._remember(task)
+        except (InputError, BackendError):
+            task.check_file()
+            raise
+
     def _remember(self, task: Task) -> Media:
         if isinstance(task.found, MediaInfo):
             from memqa.ingest_video import VideoIngest
@@ -388,19 +472,6 @@ class Ingest:
         return DocumentIngest(self._store, self._engines, self._settings.document).run(task)
 
     # How it ended
-
-    def _unfinished(self, media_id: str, error: BaseException) -> None:
-        """Keep what was committed for the next run; of a file that is at fault, keep nothing."""
-        row = self._store.read.media_row(media_id)
-        if row is None or row.forgetting:
-            return
-        if isinstance(error, InputError) or row.committed_segment == NOTHING_COMMITTED:
-            self._store.upkeep.forget(media_id)
-        elif isinstance(error, Exception) and not isinstance(error, IngestCancelled):
-            text = str(error) or type(error).__name__
-            self._store.write.settle(replace(row.media, status="failed", error=text))
-        else:
-            self._store.write.settle(replace(row.media, status="cancelled"))
 
     def _earlier(self, media: Media) -> MediaRow | None:
         """Find the newest finished media that the same path held before its file was changed."""
@@ -424,11 +495,37 @@ class Ingest:
             return []
         return [
             row
-            for row in self._store.read.media_rows()
-            if row.media.path == media.path
-            and row.media.id != media.id
-            and row.media.added_at <= media.added_at
+            for row in self._store.read.rows_at(media.path)
+            if row.media.id != media.id and row.media.added_at <= media.added_at
         ]
+
+
+def outcome_of(path: str, work: Callable[[], Outcome]) -> Outcome:
+    """Give the outcome of the work on one file, whatever happens in it."""
+    started = time.monotonic()
+    try:
+        return work()
+    except IngestCancelled as exc:
+        return Outcome(path, "cancelled", error=exc, elapsed_s=time.monotonic() - started)
+    except MemqaError as exc:
+        return Outcome(path, "failed", error=exc, elapsed_s=time.monotonic() - started)
+    except Exception as exc:  # one file must never stop the batch
+        log.exception("unexpected while indexing")
+        return Outcome(path, "failed", error=exc, elapsed_s=time.monotonic() - started)
+
+
+def settle_unfinished(store: Store, media_id: str, error: BaseException) -> None:
+    """Keep what was committed for the next run; of a file that is at fault, keep nothing."""
+    row = store.read.media_row(media_id)
+    if row is None or row.forgetting:
+        return
+    if isinstance(error, InputError) or row.committed_segment == NOTHING_COMMITTED:
+        store.upkeep.forget(media_id)
+    elif isinstance(error, Exception) and not isinstance(error, IngestCancelled):
+        text = str(error) or type(error).__name__
+        store.write.settle(replace(row.media, status="failed", error=text))
+    else:
+        store.write.settle(replace(row.media, status="cancelled"))
 
 
 def _outcome(place: str, media: Media, is_new: bool, started: float) -> Outcome:
@@ -472,27 +569,18 @@ def _names_beside(path: Path) -> list[str]:
     return []
 
 
-def files_of(path: Path, *, recursive: bool) -> list[Path]:
-    """Give the files that a path stands for: itself, or those in the folder; hidden ones not."""
-    if not path.is_dir():
-        return [path]
-    found = path.rglob("*") if recursive else path.iterdir()
-    return sorted(
-        file
-        for file in found
-        if file.is_file() and not any(p.startswith(".") for p in file.relative_to(path).parts)
-    )
-
-
 @contextmanager
 def leased(home: Path, media_id: str, *, timeout_s: float = 0.0) -> Iterator[None]:
     """Be the only one, over all processes, who works on a media.
 
     Raises:
         StoreConflict: another process does.
+        DiskFull, ReadOnly: the library's folder cannot be written to.
     """
     path = home / "locks" / f"media-{media_id[:16]}.lock"
-    with locked(path, timeout_s=timeout_s) as held:
+    with ExitStack() as stack:
+        with writing_to(home):
+            held = stack.enter_context(locked(path, timeout_s=timeout_s))
         if not held:
             raise StoreConflict("this file is being indexed by another process; wait for that one")
         try:

@@ -125,6 +125,7 @@ class VideoIngest:
 
         Raises:
             EmptyMedia: nothing was seen or heard.
+            MediaChanged, MediaGone: the file was changed or removed meanwhile.
             IngestCancelled: the listener wished it.
         """
         assert isinstance(task.found, MediaInfo)
@@ -136,6 +137,7 @@ class VideoIngest:
         if not events:
             raise EmptyMedia(f"{media.name} holds nothing that could be seen or heard")
         self._outline(media, events, committed + 1, task.listener)
+        task.check_file()
         status: MediaStatus = "indexed" if counts.is_whole else "partial"
         row = self._store.write.settle(
             replace(media, status=status), done_states=(_WATCH, _COUNTS, OUTLINE)
@@ -178,6 +180,7 @@ class VideoIngest:
                 is_whole=counts.is_whole and _is_whole(segment),
             )
             commit, counts = writing.commit(media, segment, memories, counts)
+            task.check_file()
             media = self._store.write.commit(commit).media
             committed = segment.index
             self._store.upkeep.after_commit()

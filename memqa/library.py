@@ -10,9 +10,8 @@ import logging
 import math
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, overload
@@ -24,6 +23,7 @@ from memqa.chats import Asked, Chat, Turn, chats_of, turn_from, turn_row
 from memqa.engines import CatalogEngines, Engines
 from memqa.jobs import Job, Queue
 from memqa.listening import Listener
+from memqa.room import writing_to
 from memqa.settings import Settings
 from memqa.shown import Bundle, Shown, bundle
 from memqa.shown.bar import watched
@@ -38,7 +38,7 @@ from memqa.values import (
     Step,
     Token,
 )
-from models.errors import IngestCancelled, InputError, MemqaError, UnsupportedMedia
+from models.errors import DiskFull, InputError, ReadOnly, SetupError
 from models.values import OnProgress, ShouldStop
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from memqa.cluster_ray import Cluster
     from memqa.doctor import Check
     from memqa.enrich import Enriched
+    from memqa.named import Named
     from memqa.reindex import Reindexed
     from memqa.scope import Scope
     from memqa.store.store import Store
@@ -59,7 +60,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Stats(Shown):
-    """What the library holds and takes on disk."""
+    """What the library holds and takes on disk.
+
+    ``spare_bytes`` of ``tables_bytes`` are older versions. Of the ``vectors`` those ``indexed`` are
+    searched through an index, the others one by one; ``recall`` is the share of what is nearest
+    that an index found when it was made, None where every search is exact.
+    """
 
     home: str
     media: int
@@ -70,6 +76,10 @@ class Stats(Shown):
     memories: int
     tables_bytes: int
     uploads_bytes: int
+    spare_bytes: int = 0
+    vectors: int = 0
+    indexed: int = 0
+    recall: float | None = None
 
 
 class Library:
@@ -105,13 +115,20 @@ class Library:
         """The library's store, opened on first use."""
         with self._opening:
             if self._opened is None:
+                from memqa.copying import sweep
                 from memqa.moved import settle_moved
                 from memqa.store.store import Store
 
-                self._opened = Store(self.home)
-                self._opened.upkeep.repair()
-                self._settle(self._opened)
-                settle_moved(self._opened)
+                store = Store(self.home)
+                try:
+                    self._finish_forgetting(store)
+                    self._settle(store)
+                    settle_moved(store)
+                    with writing_to(self.home):
+                        sweep(self.home / "uploads")
+                except (DiskFull, ReadOnly) as exc:  # it can be asked all the same
+                    log.warning("what a killed run left stays as it is for now: %s", exc)
+                self._opened = store
             return self._opened
 
     def close(self) -> None:
@@ -144,42 +161,47 @@ class Library:
         *,
         recursive: bool = False,
         method: str = "auto",
+        workers: int | None = None,
         cluster: Cluster | None = None,
         on_progress: OnProgress | None = None,
         should_stop: ShouldStop | None = None,
     ) -> Iterator[Outcome]:
-        """Take files in one after another, and say of each what became of it.
+        """Take files in, and say of each what became of it.
 
         An address (http, https, s3) is fetched for as long as that takes; one of s3 that ends in
         ``/`` stands for the files below it. A folder stands for the files in it, with
-        ``recursive`` also for those in its folders; what is no media in a folder is skipped. A
-        file that fails does not stop the others. With a ``cluster`` the workers of a Ray index,
-        and outcomes come as files are done.
+        ``recursive`` also for those in its folders; what
+        is no media in a folder is skipped. A file that fails does not stop the others.
+
+        They are taken in one after another in this process, or by so many ``workers``, processes
+        of their own: then a file that crashes, hangs or takes more than the settings allow ends
+        alone, outcomes come as the files end, and progress says of which file it is. What is
+        remembered is the same. With a ``cluster`` the workers of a Ray do so, on any machines.
+
+        Raises:
+            SetupError: this library has engines of its own, which other processes cannot have.
         """
-        from memqa.ingest import files_of
+        from memqa.named import named_by
 
-        listener = Listener(on_progress, should_stop)
+        files, listener = named_by(paths, recursive=recursive), Listener(on_progress, should_stop)
         if cluster is not None:
-            from memqa.cluster import Wanted, index_on
+            from memqa.cluster import index_on
 
-            wanted = Wanted(tuple(map(str, paths)), recursive, method)
-            yield from index_on(cluster, self, wanted, listener)
+            yield from index_on(cluster, self, files, method=method, listener=listener)
             return
-        for path in paths:
-            if is_address(str(path)):
-                for outcome in self._addresses(str(path), recursive, method, listener):
-                    yield outcome
-                    if outcome.status == "cancelled":
-                        return
-                continue
-            found = files_of(Path(path), recursive=recursive)
-            for file in found:
-                outcome = self._outcome(file, method, listener)
-                if file != Path(path) and isinstance(outcome.error, UnsupportedMedia):
-                    outcome = Outcome(outcome.path, "skipped", error=outcome.error)
-                yield outcome
-                if outcome.status == "cancelled":
-                    return
+        if workers is not None:
+            from memqa.batch import Batch
+
+            if not isinstance(self.engines, CatalogEngines):
+                raise SetupError("workers take the models that the settings name; leave them out")
+            batch = Batch(self.settings, workers=workers, listener=listener)
+            yield from batch.run(list(files), method=method, opened=lambda: self.store)
+            return
+        for file in files:
+            outcome = file.refusal() or file.said(self._outcome(file, method, listener))
+            yield outcome
+            if outcome.status == "cancelled":
+                return
 
     @overload
     def add(
@@ -287,7 +309,10 @@ class Library:
 
         Raises:
             InputError: the file is larger than the settings allow.
+            DiskFull, ReadOnly: there is no room for it; nothing of it stays.
         """
+        from memqa.copying import PART
+
         source, limit = Path(path), self.settings.limits.max_upload_bytes
         size = source.stat().st_size
         if size > limit:
@@ -296,9 +321,16 @@ class Library:
                 f"{limit / 1e9:.1f} GB; add it by its path on this machine instead"
             )
         folder = self.home / "uploads" / uuid4().hex[:12]
-        folder.mkdir(parents=True)
         target = folder / (Path(name).name or source.name)
-        shutil.move(source, target)
+        try:
+            with writing_to(self.home):
+                folder.mkdir(parents=True)
+                # Under its name it is whole; what a kill leaves of it is swept away later.
+                shutil.move(source, folder / PART)
+                (folder / PART).replace(target)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         return target
 
     def enrich(
@@ -436,10 +468,14 @@ class Library:
         """Give the jobs, oldest first; a worker is started where some wait and none runs."""
         jobs = self._queue.all()
         going = [job for job in jobs if job.state in ("queued", "running")]
-        if any(job.task != "live" for job in going):
-            self._start_worker()
-        if any(job.task == "live" for job in going) and self._settled(going):
-            return self._queue.all()
+        try:
+            with writing_to(self.home):
+                if any(job.task != "live" for job in going):
+                    self._start_worker()
+                if any(job.task == "live" for job in going) and self._settled(going):
+                    return self._queue.all()
+        except (DiskFull, ReadOnly) as exc:
+            log.warning("the jobs stay as they are for now: %s", exc)
         return jobs
 
     def live_picture(self, job_id: str) -> bytes | None:
@@ -524,8 +560,7 @@ class Library:
         return [
             one
             for one in known
-            if media in (one.name, one.path.rsplit("/", 1)[-1])
-            or (len(media) >= 4 and one.id.startswith(media.lower()))
+            if one.name == media or (len(media) >= 4 and one.id.startswith(media.lower()))
         ]
 
     def outline(self, media: str) -> Tree:
@@ -569,6 +604,7 @@ class Library:
     def stats(self) -> Stats:
         """Count what the library holds and measure what it takes on disk."""
         media, disk = self.media(), self.store.upkeep.disk()
+        indexes = self.store.indexes.states()
         return Stats(
             home=str(self.home),
             media=len(media),
@@ -579,15 +615,26 @@ class Library:
             memories=sum(one.memories for one in media),
             tables_bytes=disk.tables_bytes,
             uploads_bytes=disk.uploads_bytes,
+            spare_bytes=disk.spare_bytes,
+            vectors=sum(one.rows for one in indexes),
+            indexed=sum(one.rows - one.waiting for one in indexes),
+            recall=min((one.recall for one in indexes if one.recall is not None), default=None),
         )
 
-    def doctor(self) -> list[Check]:
-        """Look at what has to be in place, one check each; loads no model."""
+    def doctor(self, *, repair: bool = False) -> list[Check]:
+        """Look at what has to be in place and whether the library is whole, one check each.
+
+        With ``repair`` what is damaged is mended where it can be; only that may load a model.
+        """
         from memqa import doctor, model_choice
+        from memqa import repair as repair_
 
         # A library that is not there yet is not made to be looked at.
-        media = self.media() if (self.home / "tables").exists() else ()
-        return doctor.checks(self.home, model_choice.in_use(self.settings.models), media)
+        damage = repair_.checks(self, mending=repair)
+        is_readable = damage and all(one.finding != "problem" for one in damage[:1])
+        media = self.media() if is_readable else ()
+        names = model_choice.in_use(self.settings.models)
+        return [*doctor.checks(self.home, names, media), *damage]
 
     def forget(self, media: str) -> Media:
         """Delete a media and every trace of it: memories, chat turns that quote it, its upload.
@@ -598,16 +645,14 @@ class Library:
             InputError: no such media.
             StoreConflict: it is being indexed and did not stop within a minute.
         """
-        from memqa.ingest import drop_upload, leased
+        from memqa.ingest import leased
 
         found = self.show(media)
         self._queue.forget(found.id, found.path)
         with leased(self.home, found.id, timeout_s=60):
-            row = self.store.read.media_row(found.id)
-            self.store.upkeep.forget(found.id)
-        for path in {found.path, *(row.aliases if row else ())}:
-            self._queue.forget(found.id, path)
-            drop_upload(self.home, Path(path))
+            self.store.upkeep.hide(found.id)
+            # The media goes last: a run that is cut short is found by it, and finished.
+            self._finish_forgetting(self.store)
         return found
 
     # Collections
@@ -731,7 +776,7 @@ class Library:
         names a chat whose turns a follow-up may lean on and which this turn joins. ``resume`` is a
         node of an earlier answer's walk (``n2-1``, of several media ``report.pdf:n2-1``): only what
         lies below it then counts. Once ``should_stop`` wishes it, nothing more comes, and the turn
-        is not kept.
+        is not kept. Nor is it where there is no room for it, which the answer's ``fallbacks`` say.
 
         Raises:
             InputError: an empty question, a media that is not in the library, a time that no
@@ -759,8 +804,12 @@ class Library:
                 return
             if isinstance(piece, Answer) and chat is not None:
                 turn = turn_row(chat, question, piece, Asked(scope.media_ids, at_s, resume))
-                if not self.store.write.keep_turn(turn, should_stop=should_stop):
-                    return
+                try:
+                    if not self.store.write.keep_turn(turn, should_stop=should_stop):
+                        return
+                except (DiskFull, ReadOnly) as exc:  # the answer itself is as good as ever
+                    unkept = Step("kept", f"the turn is not kept: {exc}", fallback=True)
+                    piece = replace(piece, walk=(*piece.walk, unkept))
             yield piece
 
     def tier(self) -> tuple[Tier, str]:
@@ -833,25 +882,6 @@ class Library:
         self._start_worker()
         return job
 
-    def _addresses(
-        self, address: str, recursive: bool, method: str, listener: Listener
-    ) -> Iterator[Outcome]:
-        """Take in what an address stands for; what is named as no media in a bucket is skipped."""
-        from memqa.kinds import is_named_as_media
-        from memqa.remote import files_of
-
-        try:
-            found = files_of(address, recursive=recursive)
-        except MemqaError as exc:
-            yield Outcome(shown(address), "failed", error=exc)
-            return
-        for one in found:
-            if one != address and not is_named_as_media(one):
-                error = UnsupportedMedia("by its name it is neither a document nor a video")
-                yield Outcome(one, "skipped", error=error)
-            else:
-                yield self._outcome(one, method, listener)
-
     def _check_time(self, at_s: float, media_ids: Sequence[str] | None) -> None:
         """Refuse a time that is none, or that lies beyond the end of all that is asked about."""
         if not 0 <= at_s < math.inf:
@@ -872,18 +902,22 @@ class Library:
             file, method=method, listener=listener
         )
 
-    def _outcome(self, file: Path | str, method: str, listener: Listener) -> Outcome:
-        started = time.monotonic()
-        path = shown(file) if isinstance(file, str) else str(file)
-        try:
-            return self._ingest(file, method, listener)
-        except IngestCancelled as exc:
-            return Outcome(path, "cancelled", error=exc, elapsed_s=time.monotonic() - started)
-        except MemqaError as exc:
-            return Outcome(path, "failed", error=exc, elapsed_s=time.monotonic() - started)
-        except Exception as exc:  # one file must never stop the batch
-            log.exception("unexpected while indexing")
-            return Outcome(path, "failed", error=exc, elapsed_s=time.monotonic() - started)
+    def _outcome(self, file: Named, method: str, listener: Listener) -> Outcome:
+        from memqa.ingest import outcome_of
+
+        return outcome_of(file.told, lambda: self._ingest(file.place, method, listener))
+
+    def _finish_forgetting(self, store: Store) -> None:
+        """Forget for good what somebody began to forget: its jobs, its upload, and all its rows."""
+        from memqa.ingest import drop_upload
+
+        rows = store.read.media_rows()
+        live = {row.media.path for row in rows if not row.forgetting}
+        for row in rows:
+            for path in {row.media.path, *row.aliases} - live if row.forgetting else ():
+                self._queue.forget(row.media.id, path)
+                drop_upload(self.home, Path(path))
+        store.upkeep.repair()
 
     def _settle(self, store: Store) -> None:
         from memqa.ingest import settle_abandoned

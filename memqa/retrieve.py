@@ -34,6 +34,7 @@ _CANDIDATES = 200
 # Elements of picture memories that the encoder compares with the question: about all of one video
 # of the default size, and no more however many the videos are.
 _ELEMENTS, _MOST_ELEMENTS = 1200, 12_000
+_SHOWN = 50  # videos whose events are looked at: of more, what shows the focus less is not found
 _READ = 5  # videos whose method's own read takes part
 _TEXT_LEVELS: tuple[Level, ...] = ("observation", "event", "passage")
 
@@ -166,11 +167,12 @@ class Finder:
         """
         videos = [item.id for item in known.values() if item.kind == "video"]
         found = self.shown(focus, videos) if videos else {}
-        best = sorted(found, key=lambda media_id: -found[media_id].fits.max())[:_READ]
-        for media_id, shown in found.items():
-            events = self.events(media_id)
+        best = sorted(found, key=lambda media_id: -found[media_id].fits.max())[:_SHOWN]
+        events_of = self.reader.memories_of(best, level="event")
+        for place, media_id in enumerate(best):
+            shown, events = found[media_id], events_of[media_id]
             spans = np.asarray([_span(event) for event in events]).reshape(-1, 2)
-            held = memory_of(self.reader, media_id) if media_id in best else None
+            held = memory_of(self.reader, media_id) if place < _READ else None
             if held is None or is_description(focus):
                 fits = shown.over(spans)
             else:

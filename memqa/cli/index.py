@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from memqa.addresses import is_address, shown
 from memqa.cli import exits, words
+from memqa.cli.many import display_many
 from memqa.cli.options import AsJson, Home, open_library
 from memqa.cli.progress import display, stopped_by_ctrl_c
 from memqa.values import Outcome, OutcomeStatus
-from models.errors import InputError, MemqaError
+from models.errors import InputError
 
 if TYPE_CHECKING:
     from memqa.cluster_ray import Cluster
@@ -56,6 +56,18 @@ def index(
         float | None,
         typer.Option("--for", metavar="S", min=1.0, help="With --live: watch for S seconds."),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            "-j",
+            metavar="N",
+            min=1,
+            help="So many files at once, each by a process of its own (default: one; of a cluster,"
+            " one for each CPU).",
+            show_default=False,
+        ),
+    ] = None,
     engine: Annotated[
         Literal["local", "ray"],
         typer.Option(help="Who works: this machine, or the machines of a Ray cluster."),
@@ -69,15 +81,6 @@ def index(
             show_default=False,
         ),
     ] = "",
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            help="With --engine ray: so many files at once (default: one for each CPU).",
-            show_default=False,
-        ),
-    ] = None,
     gpus_per_worker: Annotated[
         float,
         typer.Option(
@@ -92,12 +95,14 @@ def index(
 ) -> None:
     """Watch, hear and read files, and remember them. Files already known are passed over.
 
+    Of several files, one that crashes, hangs or needs too much ends alone, and the others go on.
+
     Ctrl-C stops cleanly: what is remembered so far can be asked, and the next run goes on there.
 
     \b
     Examples:
       memqa index talk.mp4 report.pdf
-      memqa index ~/Videos --recursive
+      memqa index ~/Videos --recursive --workers 2
       memqa index https://example.org/talk.mp4 s3://bucket/lectures/
       memqa index talk.mp4 --json
       memqa index webcam --live --for 600
@@ -116,7 +121,7 @@ def index(
         taken = (
             watch(library, paths[0], method=method, for_s=for_s)
             if live
-            else run(library, paths, recursive=recursive, method=method, cluster=cluster)
+            else run(library, paths, recursive=recursive, method=method, by=cluster or workers)
         )
         for outcome in taken:
             outcomes.append(outcome)
@@ -146,9 +151,9 @@ def chosen_cluster(
         InputError: an option of a cluster without one.
     """
     if engine == "local":
-        if address or gpus_per_worker or workers:
+        if address or gpus_per_worker:
             raise InputError(
-                "--ray-address, --workers and --gpus-per-worker are for --engine ray; give it too"
+                "--ray-address and --gpus-per-worker are for --engine ray; give it too"
             )
         return None
     from memqa.cluster_ray import Cluster
@@ -162,27 +167,47 @@ def run(
     *,
     recursive: bool = False,
     method: str = "auto",
-    cluster: Cluster | None = None,
+    by: Cluster | int | None = None,
 ) -> Iterator[Outcome]:
-    """Index files with progress on stderr; the first Ctrl-C stops after the current step."""
+    """Index files with progress on stderr; the first Ctrl-C stops after the current step.
+
+    They are taken in ``by`` a cluster or so many workers; by default by one worker where there are
+    several, so that one that hangs or crashes ends alone, and a single one by this process.
+    """
+    from memqa.named import named_by
+
+    taking = partial(library.index, paths, recursive=recursive, method=method)
+    if by is not None and not isinstance(by, int):
+        return _by_cluster(partial(taking, cluster=by), by.address)
     # The library names a file only when it is done; this list tells which one comes next.
-    names = [words.printable(one) for path in paths for one in _names(path, recursive)]
+    files = list(named_by(paths, recursive=recursive))
+    if by is None and len(files) < 2:
+        return _here(taking, [words.printable(file.name) for file in files])
+    return _by_others(partial(taking, workers=by or 1), len(files))
+
+
+def _by_cluster(taking: Callable[..., Iterator[Outcome]], address: str) -> Iterator[Outcome]:
+    """Let a cluster take files in, and show how many it has done."""
     with stopped_by_ctrl_c() as wish, display() as shown:
-        outcomes = library.index(
-            paths,
-            recursive=recursive,
-            method=method,
-            cluster=cluster,
-            on_progress=shown.update,
-            should_stop=wish.is_set,
-        )
-        if cluster is not None:  # files end in any order
-            shown.begin(words.printable(cluster.address) or "Ray")
-            yield from outcomes
-            return
+        shown.begin(words.printable(address) or "Ray")
+        yield from taking(on_progress=shown.update, should_stop=wish.is_set)
+
+
+def _here(taking: Callable[..., Iterator[Outcome]], names: Sequence[str]) -> Iterator[Outcome]:
+    """Take files in one after another, and show the one that is worked on."""
+    with stopped_by_ctrl_c() as wish, display() as shown:
+        outcomes = taking(on_progress=shown.update, should_stop=wish.is_set)
         shown.begin(_title(names, 0))
         for number, outcome in enumerate(outcomes, 1):
             shown.begin(_title(names, number))
+            yield outcome
+
+
+def _by_others(taking: Callable[..., Iterator[Outcome]], files: int) -> Iterator[Outcome]:
+    """Let others take files in, and show all that they work on and how far the whole is."""
+    with stopped_by_ctrl_c() as wish, display_many(files) as shown:
+        for outcome in taking(on_progress=shown.update, should_stop=wish.is_set):
+            shown.ended(outcome.path)
             yield outcome
 
 
@@ -219,19 +244,6 @@ def summary(outcomes: Sequence[Outcome], elapsed_s: float) -> dict[str, Any]:
         "bytes": sum(media.bytes for media in kept),
         "elapsed_s": round(elapsed_s, 3),
     }
-
-
-def _names(path: str | Path, recursive: bool) -> list[str]:
-    """Give the names of the files that a path or an address stands for."""
-    if not is_address(str(path)):
-        from memqa.ingest import files_of
-
-        return [file.name for file in files_of(Path(path), recursive=recursive)]
-    from memqa import remote
-
-    with suppress(MemqaError):  # the library tells of it when it comes to it
-        return [shown(one) for one in remote.files_of(str(path), recursive=recursive)]
-    return [shown(str(path))]
 
 
 def _title(names: Sequence[str], number: int) -> str:

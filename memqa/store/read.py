@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
@@ -19,6 +20,8 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 from lancedb.expr import Expr, col, lit
 from lancedb.query import LanceVectorQueryBuilder, MatchQuery
 
+from memqa.store.indexes import IndexPolicy
+from memqa.store.reach import Reach, reach_of
 from memqa.store.rows import Row, media_from, memory_from
 from memqa.store.schema import MEMORY_COLUMNS, NOTHING_COMMITTED, Hit, MediaRow, Memory, Sizes
 from memqa.store.tables import Tables
@@ -29,19 +32,25 @@ from models.values import Features
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
+_AGAIN_AFTER_S = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)
 _MOST_ROWS = 10_000_000  # A plain query without limit may be cut; this asks for all.
 
 
 def again_if_purged(method: Callable[P, T]) -> Callable[P, T]:
-    """Read once more where another process removed the version under our feet."""
+    """Read again where another process removed the version under our feet, be it repeatedly.
+
+    Whoever forgets many media after one another purges every few milliseconds.
+    """
 
     @functools.wraps(method)
     def read(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return method(*args, **kwargs)
-        except (OSError, RuntimeError) as exc:
-            log.info("reading again after %s", exc)
-            return method(*args, **kwargs)
+        for wait_s in _AGAIN_AFTER_S:
+            try:
+                return method(*args, **kwargs)
+            except (OSError, RuntimeError) as exc:
+                log.info("reading again after %s", exc)
+                time.sleep(wait_s)
+        return method(*args, **kwargs)
 
     return read
 
@@ -49,9 +58,11 @@ def again_if_purged(method: Callable[P, T]) -> Callable[P, T]:
 class Reader:
     """Reads what is committed, from this process or any other."""
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, policy: IndexPolicy | None = None) -> None:
         self._tables = tables
+        self._policy = policy or IndexPolicy()
         self._media: tuple[int, list[MediaRow]] = (-1, [])  # as of a version of their table
+        self._unsettled: tuple[int, list[MediaRow]] = (-1, [])
 
     # Media
 
@@ -71,11 +82,21 @@ class Reader:
         return list(known[1])
 
     @again_if_purged
+    def rows_at(self, path: str) -> list[MediaRow]:
+        """Give the media whose file lies at a path, as stored."""
+        query = self._tables.media.search().where(col("path") == lit(path))
+        return [media_from(row) for row in query.limit(_MOST_ROWS).to_list()]
+
+    @again_if_purged
     def media_row(self, media_id: str) -> MediaRow | None:
         """Give one media as stored."""
         query = self._tables.media.search().where(col("id") == lit(media_id))
         rows = query.limit(1).to_list()
         return media_from(rows[0]) if rows else None
+
+    def mark(self, media_id: str) -> str:
+        """Give what changes whenever the states of a media do; empty where it is unknown."""
+        return "".join(repr(row) for row in self.media_rows() if row.media.id == media_id)
 
     def find_media(self, wanted: str) -> Media | None:
         """Find a media by id, by the beginning of its id, or by a path or file name of its bytes.
@@ -113,6 +134,19 @@ class Reader:
         found = [memory_from(row) for row in query.limit(_MOST_ROWS).to_list()]
         rank = {level: i for i, level in enumerate(levels or ())}
         return sorted(found, key=lambda memory: (rank.get(memory.level, 0), memory.order))
+
+    @again_if_purged
+    def memories_of(self, media_ids: Sequence[str], *, level: Level) -> dict[str, list[Memory]]:
+        """Give the committed memories of one level of several media, each in its order."""
+        if not media_ids:
+            return {}
+        where = col("media_id").isin(list(media_ids)) & (col("level") == lit(level))
+        query = self._tables.memories.search().where(_all(where, *self._hidden()))
+        rows = query.select(MEMORY_COLUMNS).limit(_MOST_ROWS).to_list()
+        found: dict[str, list[Memory]] = {media_id: [] for media_id in media_ids}
+        for memory in sorted(map(memory_from, rows), key=lambda memory: memory.order):
+            found[memory.media_id].append(memory)
+        return found
 
     @again_if_purged
     def memories_by_id(self, ids: Iterable[str]) -> dict[str, Memory]:
@@ -219,11 +253,11 @@ class Reader:
         # pydantic fills the other arguments; its field declarations hide that from mypy.
         matching = MatchQuery(words, "words")  # type: ignore[call-arg]
         search = self._tables.memories.search(matching, query_type="fts")
-        where = self._filter(media_ids, levels, modalities)
+        where = self._filter(self._reach(media_ids, levels), levels, modalities)
         if where is not None:
             search = search.where(where)
         rows = search.select([*MEMORY_COLUMNS, "_score"]).limit(limit).to_list()
-        return [Hit(memory_from(row), float(row["_score"])) for row in rows]
+        return [Hit(memory_from(row), float(row["_score"])) for row in _of(rows, media_ids)]
 
     @again_if_purged
     def search_vectors(
@@ -248,11 +282,13 @@ class Reader:
             return []
         search = table.search(vector.astype(np.float32), vector_column_name="vector")
         assert isinstance(search, LanceVectorQueryBuilder)
-        search = search.distance_type(metric)
-        where = self._filter(media_ids, levels, modalities)
+        reach = self._reach(media_ids, levels)
+        search = reach.within(search.distance_type(metric), limit, self._policy)
+        where = self._filter(reach, levels, modalities)
         if where is not None:
             search = search.where(where)
-        rows = search.select(["id", "_distance"]).limit(limit).to_list()
+        rows = search.select(["id", "media_id", "_distance"]).limit(limit).to_list()
+        rows = _of(rows, media_ids)
         memories = self.memories_by_id(row["id"] for row in rows)
         found = ((row["id"], 1.0 - float(row["_distance"])) for row in rows)
         return [Hit(memories[id_], score) for id_, score in found if id_ in memories]
@@ -295,27 +331,29 @@ class Reader:
 
     # Filters
 
+    def _reach(self, media_ids: Sequence[str] | None, levels: Sequence[Level] | None) -> Reach:
+        rows = [row for row in self.media_rows() if not row.forgetting]
+        return reach_of(rows, media_ids, levels)
+
     def _filter(
         self,
-        media_ids: Sequence[str] | None,
+        reach: Reach,
         levels: Sequence[Level] | None,
         modalities: Sequence[Modality] | None,
     ) -> Expr | None:
         parts = self._hidden()
-        wanted: Mapping[str, Sequence[str] | None] = {
-            "media_id": media_ids,
+        wanted: Mapping[str, Iterable[str] | None] = {
+            "media_id": reach.media_ids,
             "level": levels,
             "modality": modalities,
         }
-        parts += [col(name).isin(list(one)) for name, one in wanted.items() if one is not None]
+        parts += [col(name).isin(sorted(one)) for name, one in wanted.items() if one is not None]
         return _all(*parts) if parts else None
 
     def _hidden(self) -> list[Expr]:
         """Say what must not be seen, for the few media that are being written or deleted."""
         parts: list[Expr] = []
-        for row in self.media_rows():
-            if row.settled and not row.forgetting:
-                continue
+        for row in self._being_written():
             mine = col("media_id") == lit(row.media.id)
             if row.forgetting or row.committed_segment == NOTHING_COMMITTED:
                 parts.append(~mine)
@@ -324,6 +362,16 @@ class Reader:
             replaced = (col("level") == lit("long")) & (col("segment") < lit(row.long_segment))
             parts.append(~(mine & (beyond | replaced)))
         return parts
+
+    def _being_written(self) -> list[MediaRow]:
+        """Give the media that are not settled; of a large library too, these are few."""
+        version = self._tables.media.version
+        known = self._unsettled  # one pair from here on, see ``media_rows``
+        if version != known[0]:
+            where = (col("settled") == lit(False)) | (col("forgetting") == lit(True))
+            rows = self._tables.media.search().where(where).limit(_MOST_ROWS).to_list()
+            known = self._unsettled = version, [media_from(row) for row in rows]
+        return known[1]
 
 
 def _as_path(wanted: str) -> str:
@@ -342,6 +390,12 @@ def _vectors(rows: pa.Table) -> dict[str, Features]:
     flat = rows["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
     vectors = flat.astype(np.float32).reshape(len(rows), -1) if len(rows) else []
     return dict(zip(rows["id"].to_pylist(), vectors, strict=True))
+
+
+def _of(rows: Sequence[Row], media_ids: Sequence[str] | None) -> Sequence[Row]:
+    """Keep what belongs to the named media: where all are named, the search looks at every row."""
+    named = None if media_ids is None else frozenset(media_ids)
+    return rows if named is None else [row for row in rows if row["media_id"] in named]
 
 
 def _bytes_of(column: pa.ChunkedArray) -> int:

@@ -267,6 +267,7 @@ COLLECTIONS = pa.schema(
 )
 
 PARENTS = pa.schema([_ID, ("parent_id", pa.string())])
+PICTURES = pa.schema([_ID, ("thumbnail", pa.large_binary())])
 TEXTS = pa.schema([_ID, ("text", pa.string()), ("words", pa.string())])
 
 

@@ -72,7 +72,11 @@ class Source:
         with self._whole():
             db = lancedb.connect(folder, read_consistency_interval=timedelta(0))
             names = [path.name.removesuffix(".lance") for path in folder.glob("*.lance")]
-            opened = {name: self._checked(db.open_table(name)) for name in sorted(names)}
+            opened = {
+                name: self._checked(db.open_table(name))
+                for name in sorted(names)
+                if _is_made(folder, name)
+            }
             self._media = opened["media"]
             self._memories = opened["memories"]
             self._states = opened["states"]
@@ -212,6 +216,11 @@ def _committed(row: MediaRow) -> Expr:
     mine = col("media_id") == lit(row.media.id)
     replaced = (col("level") == lit("long")) & (col("segment") < lit(row.long_segment))
     return mine & (col("segment") <= lit(row.committed_segment)) & ~replaced
+
+
+def _is_made(folder: Path, name: str) -> bool:
+    """Tell a table from the bare folder that a kill leaves while one is made."""
+    return any((folder / f"{name}.lance" / "_versions").glob("*.manifest"))
 
 
 def _space(table: Table) -> Space:

@@ -16,14 +16,17 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from lancedb.index import FTS, BTree
 from lancedb.table import LanceTable, Table
 
+from memqa.room import writing_to
 from memqa.store import schema
 from memqa.store.lock import locked
-from models.errors import StoreConflict, StoreMismatch
+from models.errors import DiskFull, ReadOnly, StoreConflict, StoreMismatch
 from models.ports import Metric
 
 # With positions and stop words, phrases can be found; ICU also cuts scripts without spaces.
 TEXT_INDEX = FTS(base_tokenizer="icu/split", with_position=True, remove_stop_words=False, stem=True)
 _WRITE_TIMEOUT_S = 120.0
+_LAST_VERSION = 2**64 - 1  # Lance names manifests by how far they are from it
+KEY = b"lance-schema:unenforced-primary-key:position"  # metadata of the column that is the key
 
 
 class Tables:
@@ -31,23 +34,32 @@ class Tables:
 
     Raises:
         StoreMismatch: the library was written with another schema.
+        DiskFull, ReadOnly: a table is missing and cannot be made.
     """
 
     def __init__(self, home: Path, *, consistency_s: float = 0.0) -> None:
-        home.mkdir(parents=True, exist_ok=True)
+        with writing_to(home):
+            home.mkdir(parents=True, exist_ok=True)
         self.home = home
         self._lock_path = home / "locks" / "writing.lock"
         self._db = lancedb.connect(
             home / "tables", read_consistency_interval=timedelta(seconds=consistency_s)
         )
         self._vectors: dict[str, tuple[object, Table]] = {}
-        with self.writing():
-            self.media = self._open("media", schema.MEDIA)
-            self.memories = self._open("memories", schema.MEMORIES)
-            self.states = self._open("states", schema.STATES)
-            self.chats = self._open("chats", schema.CHATS)
-            self.collections = self._open("collections", schema.COLLECTIONS)
-            self._index(self.memories)
+        try:
+            with self.writing():
+                self._open_declared()
+        except (DiskFull, ReadOnly):
+            with writing_to(home):  # a library that is whole can be asked without a write
+                self._open_declared()
+
+    def _open_declared(self) -> None:
+        self.media = self._open("media", schema.MEDIA)
+        self.memories = self._open("memories", schema.MEMORIES)
+        self.states = self._open("states", schema.STATES)
+        self.chats = self._open("chats", schema.CHATS)
+        self.collections = self._open("collections", schema.COLLECTIONS)
+        self.index(self.memories)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -55,8 +67,12 @@ class Tables:
 
         Raises:
             StoreConflict: another process kept it for two minutes.
+            DiskFull, ReadOnly: what is written inside finds no room, or may not be written.
         """
-        with locked(self._lock_path, timeout_s=_WRITE_TIMEOUT_S) as held:
+        with (
+            writing_to(self.home),
+            locked(self._lock_path, timeout_s=_WRITE_TIMEOUT_S) as held,
+        ):
             if not held:
                 raise StoreConflict(
                     f"another process keeps writing to the library {self.home}; try again later"
@@ -71,7 +87,9 @@ class Tables:
             self._vectors.pop(name, None)
             return None
         if name not in self._vectors or self._vectors[name][0] != there:
-            self._vectors[name] = there, self._checked(self._db.open_table(name))
+            if (table := self._opened(name)) is None:
+                return None
+            self._vectors[name] = there, table
         return self._vectors[name][1]
 
     def make_vectors(self, signature: str, metric: Metric, dim: int) -> Table:
@@ -82,7 +100,7 @@ class Tables:
         """
         declared = schema.vectors_schema(signature, metric, dim)
         table = self.vectors(signature)
-        if table is None:
+        if table is None or not _has_key(table):
             table = self._open(schema.vectors_table(signature), declared)
         same_length = table.schema.field("vector").type == declared.field("vector").type
         kept_by = (table.schema.metadata or {}).get(schema.METRIC_KEY)
@@ -96,7 +114,7 @@ class Tables:
     def all_vectors(self) -> list[Table]:
         """Give every vectors table, whichever encoder it belongs to."""
         names = [name for name in self._names() if name.startswith("vectors_")]
-        return [self._db.open_table(name) for name in names]
+        return [table for name in names if (table := self._opened(name)) is not None]
 
     def signature_of(self, vectors: Table) -> str:
         """Tell which encoder a vectors table belongs to."""
@@ -106,6 +124,20 @@ class Tables:
         """Remove a vectors table; the write permission is held."""
         self._vectors.pop(vectors.name, None)
         self._db.drop_table(vectors.name)
+
+    def drop_future_versions(self, table: Table) -> bool:
+        """Remove the versions of a table that were written before the clock was put back.
+
+        LanceDB never takes them for old. The write permission is held; says whether there were any.
+        """
+        versions = self.home / "tables" / f"{table.name}.lance" / "_versions"
+        newest = versions / f"{_LAST_VERSION - table.version:020d}.manifest"
+        others = [path for path in versions.glob("*.manifest") if path != newest]
+        if not newest.exists() or len(table.list_versions()) < 2:
+            return False
+        for path in others:
+            path.unlink()
+        return bool(others)
 
     def rebuild_text_index(self) -> None:
         """Build the text index anew, so that words of deleted rows are in no file of it."""
@@ -130,13 +162,25 @@ class Tables:
                 return names
 
     def _open(self, name: str, declared: pa.Schema) -> Table:
-        if name in self._names():
-            return self._checked(self._db.open_table(name))
-        table = self._db.create_table(name, schema=declared, exist_ok=True)
-        # Without it, two processes merging the same new ids double the rows.
-        assert isinstance(table, LanceTable)
-        table.set_unenforced_primary_key("id")
+        """Open a table, made first where it is missing or where its making was cut short."""
+        table = self._opened(name) if name in self._names() else None
+        if table is None:
+            table = self._db.create_table(name, schema=declared, exist_ok=True)
+        if not _has_key(table):
+            # Without it, two processes merging the same new ids double the rows.
+            assert isinstance(table, LanceTable)
+            table.set_unenforced_primary_key("id")
         return table
+
+    def _opened(self, name: str) -> Table | None:
+        """Open a table; None where there is only its folder, as a kill while it was made leaves."""
+        try:
+            table = self._db.open_table(name)
+        except ValueError as exc:
+            if "was not found" in str(exc):
+                return None
+            raise
+        return self._checked(table)
 
     def _checked(self, table: Table) -> Table:
         written = (table.schema.metadata or {}).get(schema.VERSION_KEY, b"?").decode()
@@ -148,10 +192,14 @@ class Tables:
         return table
 
     @staticmethod
-    def _index(memories: Table) -> None:
+    def index(memories: Table) -> None:
         """Index the still empty table: searching a table without index is an error."""
         present = {column for index in memories.list_indices() for column in index.columns}
         if "words" not in present:
             memories.create_index("words", config=TEXT_INDEX)
         if "id" not in present:
             memories.create_index("id", config=BTree())
+
+
+def _has_key(table: Table) -> bool:
+    return KEY in (table.schema.field("id").metadata or {})

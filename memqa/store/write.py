@@ -100,6 +100,15 @@ class Writer:
             _merge(self._tables.media, media_table(row))
         return row
 
+    def drop_beyond(self, media_id: str) -> None:
+        """Remove what was written of a media beyond its last commit.
+
+        Raises:
+            StoreConflict: the media is gone.
+        """
+        with self._tables.writing():
+            self._drop_stale(self._row(media_id))
+
     def add_vectors(self, batch: VectorBatch, owners: Sequence[Memory]) -> None:
         """Put vectors of stored memories of one media beside those that other encoders made.
 

@@ -9,6 +9,9 @@
     try {
       found = await server[name](data);
     } catch (cause) {
+      // A session that has ended leads to where one logs in.
+      const found = await fetch(location.pathname, { method: "HEAD" }).catch(() => null);
+      if (found?.status === 401) location.reload();
       tell("connection", { lost: true });
       throw new Error("memqa does not answer; is it still running?", { cause });
     }

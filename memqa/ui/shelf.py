@@ -49,7 +49,7 @@ class Shelf:
         self._desk = desk
         self._places = places
         self._cache = cache
-        self._foot: tuple[float, Safe] = (-_FOOT_EVERY_S, Safe(""))
+        self._foot: dict[bool, tuple[float, Safe]] = {}  # with the library's folder, and without
         self._sent: dict[str, dict[str, Safe]] = {}
 
     def look(self, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -245,15 +245,17 @@ class Shelf:
         return {"said": said, "jobs": jobs}
 
     def _foot_html(self) -> Safe:
-        made_at, foot = self._foot
+        is_told = self._places.local
+        made_at, foot = self._foot.get(is_told, (-_FOOT_EVERY_S, Safe("")))
         if time.monotonic() - made_at >= _FOOT_EVERY_S:
             stats = self._library.stats()
             parts = [f"{words.size(stats.tables_bytes)} of memory"]
             if stats.uploads_bytes:
                 parts.append(f"{words.size(stats.uploads_bytes)} of uploads")
             said = f"{' and '.join(parts)} on disk"
-            foot = el("p", said, title=stats.home) if stats.media else Safe("")
-            self._foot = (time.monotonic(), foot)
+            where = stats.home if is_told else None
+            foot = el("p", said, title=where) if stats.media else Safe("")
+            self._foot[is_told] = (time.monotonic(), foot)
         return foot
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from memqa import remote
-from memqa.addresses import file_name, is_address, is_whole, named
+from memqa.addresses import file_name, is_address, is_whole, named, title
 from memqa.jobs import Queue
 from memqa.library import Library
 from memqa.listening import Listener
@@ -22,6 +19,7 @@ from models.errors import (
     BackendError,
     IngestCancelled,
     InputError,
+    MemqaError,
     SetupError,
     UnreadableMedia,
     UnsupportedMedia,
@@ -30,74 +28,9 @@ from tests import hostile
 from tests.archives import write_zip
 from tests.media import video
 from tests.memqa.parts import FakeEngines, bytes_under, write_document
+from tests.sites import Site, served
 
 LIMITS = LimitSettings()
-
-
-@dataclass
-class Site:
-    """What a server on this machine gives: bodies and headers by path; ``asked`` what came."""
-
-    port: int = 0
-    files: dict[str, bytes] = field(default_factory=dict)
-    headers: dict[str, dict[str, str]] = field(default_factory=dict)
-    codes: dict[str, int] = field(default_factory=dict)
-    asked: list[tuple[str, str, str]] = field(default_factory=list)
-    takes_head: bool = True
-
-    def at(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
-
-    def methods(self) -> list[str]:
-        return [method for method, *_ in self.asked]
-
-
-@contextmanager
-def served() -> Iterator[Site]:
-    site = Site()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_HEAD(self) -> None:
-            self.answer(with_body=False)
-
-        def do_GET(self) -> None:
-            self.answer(with_body=True)
-
-        def answer(self, *, with_body: bool) -> None:
-            site.asked.append((self.command, self.path, self.headers.get("authorization", "")))
-            body = site.files.get(self.path)
-            code = site.codes.get(self.path, 200 if body is not None else 404)
-            if self.command == "HEAD" and not site.takes_head:
-                code = 405
-            body = (body or b"") if code == 200 else b""
-            headers = {"Content-Length": str(len(body))} | site.headers.get(self.path, {})
-            self.send_response(code)
-            for name, value in headers.items():
-                if value:
-                    self.send_header(name, value)
-            if headers["Content-Length"] != str(len(body)):
-                self.close_connection = True
-                self.send_header("Connection", "close")
-            self.end_headers()
-            if with_body:
-                self.wfile.write(body)
-
-        def log_message(self, *arguments: object) -> None:
-            del arguments
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    site.port = server.server_port
-    try:
-        yield site
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @pytest.fixture
@@ -183,6 +116,23 @@ def test_addresses_that_cannot_be_kept_are_refused_without_being_told(given: str
 def test_the_file_that_is_fetched_has_a_safe_name(address: str, name: str) -> None:
     assert file_name(address, ".pdf") == name
     assert len(file_name(f"https://h/{'ü' * 400}.mp4").encode()) <= 150
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ("/a/talk.mp4", "talk.mp4"),
+        ("https://h/a/My%20talk.mp4?id=1", "My talk.mp4"),
+        ("s3://bucket/a/report.pdf", "report.pdf"),
+        ("https://h/download?id=1", "https://h/download?id=1"),
+        ("https://h/live/stream.m3u8", "https://h/live/stream.m3u8"),
+        ("rtsp://cam/a.mp4", "rtsp://cam/a.mp4"),
+        ("https://h/..%2Fpasswd.txt", "https://h/..%2Fpasswd.txt"),
+        ("https://h/%1b%5b2Jx.txt", "https://h/%1b%5b2Jx.txt"),
+    ],
+)
+def test_what_a_media_is_called_by_where_it_lies(place: str, name: str) -> None:
+    assert title(place) == name
 
 
 # Fetching
@@ -507,4 +457,43 @@ def test_a_pdf_that_asks_for_an_address_gets_none(
     path = hostile.write(tmp_path / "a.pdf", objects)
     (outcome,) = library.index([path])
     assert outcome.status == "indexed"
+    assert site.asked == []
+
+
+def test_the_command_line_tells_of_addresses_without_their_keys(
+    site: Site, library: Library, text: bytes
+) -> None:
+    from memqa.cli.index import run
+    from memqa.cli.words import outcome_line
+
+    site.files["/r.md?token=hidden"] = text
+    told = [
+        outcome_line(one) for one in run(library, [site.at("/r.md?token=hidden"), "http://x:y/"])
+    ]
+    assert told[0].startswith(f"indexed   {site.at('/r.md?token=…')}  ")
+    assert "no copy is kept" in told[0]
+    assert told[1].startswith("failed    http://…: that is no address")
+
+
+def _led_away(film: bytes, away: str) -> bytes:
+    """Let the samples of a film's first track lie at an address, as QuickTime allows."""
+    entry = b"url " + bytes(4) + away.encode() + b"\0"
+    entry = (len(entry) + 4).to_bytes(4) + entry
+    place = film.index(b"dref") + 12  # behind its version and the count of its entries
+    more = len(entry) - 12
+    grown = bytearray(film[:place] + entry + film[place + 12 :])
+    for name in (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref"):
+        at = film.index(name) - 4
+        grown[at : at + 4] = (int.from_bytes(film[at : at + 4]) + more).to_bytes(4)
+    return bytes(grown)
+
+
+def test_a_film_whose_pictures_lie_elsewhere_is_not_followed(site: Site, tmp_path: Path) -> None:
+    from vidmem.video import frame_at, probe
+
+    film = video(tmp_path / "film.mp4", shots=(10,))
+    Path(film).write_bytes(_led_away(Path(film).read_bytes(), site.at("/spy")))
+    for look in (probe, lambda path: frame_at(path, 0.5)):
+        with suppress(MemqaError):
+            look(film)
     assert site.asked == []
