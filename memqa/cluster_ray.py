@@ -104,7 +104,8 @@ class Workers(Generic[_File]):
             raise SetupError(f"no worker of the cluster can start: {self._why}")
         if not tasks:
             return
-        done, _ = self._ray.wait(tasks, num_returns=len(tasks), timeout=timeout_s)
+        self._ray.wait(tasks, num_returns=1, timeout=timeout_s)
+        done, _ = self._ray.wait(tasks, num_returns=len(tasks), timeout=0)
         for task in done:
             if task in self._starting:
                 self._started(task)
