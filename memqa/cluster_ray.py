@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 _File = TypeVar("_File", bound=Hashable)
 _TRIES = 3
 _PATIENCE_S = 10.0
-_QUIET = {"log_to_driver": False, "logging_level": logging.ERROR}
+_QUIET = {"log_to_driver": False, "logging_level": logging.CRITICAL}
 _RETRIES = 1  # a file whose second worker dies as well is at fault
 # Nothing but loopback, no report to Ray's makers, and only who has the person's key may ask.
 _ALONE = {
@@ -216,10 +216,21 @@ def _start_here(ray: Any, workers: int | None) -> None:
     for left in reversed(range(_TRIES)):
         before = psutil.Process().children()
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), socket.socket() as taken:
                 # LanceDB warns of every fork; those of Ray only start other programs.
                 warnings.filterwarnings("ignore", "lancedb fork", RuntimeWarning)
-                ray.init("local", num_cpus=workers, include_dashboard=False, **_QUIET)
+                # Without its dashboard Ray still starts the part of it that asks the network which
+                # cloud this is; it goes without where the port is taken.
+                taken.bind(("127.0.0.1", 0))
+                port = taken.getsockname()[1]
+                ray.init(
+                    "local",
+                    num_cpus=workers,
+                    include_dashboard=False,
+                    dashboard_host="127.0.0.1",
+                    dashboard_port=port,
+                    **_QUIET,
+                )
             return
         except Exception as exc:
             ray.shutdown()
