@@ -97,6 +97,7 @@ def index_on(
         settings = library.settings.model_dump_json(exclude={"language", "caption"})
         with workers_of(cluster, (settings, version()), most=len(run.waiting)) as workers:
             yield from run.outcomes(workers)
+        library.store.upkeep.compact()
 
 
 class _Run:

@@ -53,6 +53,9 @@ class Indexer:
         self._wanted = wanted
         self._engines = engines or CatalogEngines(self._settings.models)
 
+    def here(self) -> None:
+        """Say nothing but that it lives."""
+
     def index(self, place: str, method: str, known: Collection[str]) -> Made:
         """Take a file, or what lies at an address, in.
 
@@ -107,6 +110,8 @@ def scratch() -> Iterator[Path]:
     """Give a folder that is gone afterwards, and sweep out those of workers that were killed."""
     root = Path(tempfile.gettempdir()) / f"memqa-scratch-{_user()}"
     root.mkdir(mode=0o700, exist_ok=True)
+    if root.is_symlink() or (hasattr(os, "getuid") and root.stat().st_uid != os.getuid()):
+        raise SetupError(f"{root} belongs to somebody else; remove it, or set TMPDIR")
     with ExitStack() as held:
         # Nobody sweeps while a folder is made, which is locked only a moment later.
         with locked(root / "making.lock", timeout_s=_PATIENCE_S):

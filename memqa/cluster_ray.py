@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TextIO, TypeVar
@@ -22,9 +25,10 @@ from models.errors import BackendError, InputError, MissingExtra, SetupError
 
 log = logging.getLogger(__name__)
 
-_File = TypeVar("_File")
+_File = TypeVar("_File", bound=Hashable)
 _TRIES = 3
-_QUIET = {"log_to_driver": False, "logging_level": logging.ERROR}
+_PATIENCE_S = 10.0
+_QUIET = {"log_to_driver": False, "logging_level": logging.CRITICAL}
 _RETRIES = 1  # a file whose second worker dies as well is at fault
 # Nothing but loopback, no report to Ray's makers, and only who has the person's key may ask.
 _ALONE = {
@@ -55,15 +59,24 @@ class Cluster:
 
 
 class Workers(Generic[_File]):
-    """Actors that each index one file at a time; Ray starts one that dies anew, anywhere."""
+    """Actors that each index one file at a time; one that is lost is started anew, anywhere.
 
-    def __init__(self, ray: Any, actors: Sequence[Any]) -> None:
+    Files go only to those that have said that they live: one for which the cluster has no room
+    yet keeps no file waiting.
+    """
+
+    def __init__(self, ray: Any, start: Callable[[], Any], count: int) -> None:
         self._ray = ray
-        self._all = actors
-        self._idle = list(actors)
+        self._start = start
+        self._starting: dict[Any, Any] = {}
+        self._idle: list[Any] = []
         self._working: dict[Any, tuple[Any, _File]] = {}
-        self._died = ""
-        self.count = len(actors)
+        self._lost_with: Counter[_File] = Counter()
+        self._never_started = 0
+        self._why = ""
+        self.count = count
+        for _ in range(count):
+            self._begin()
 
     @property
     def idle(self) -> int:
@@ -81,34 +94,60 @@ class Workers(Generic[_File]):
         self._working[worker.index.remote(*arguments)] = worker, file
 
     def ready(self, timeout_s: float) -> Iterator[tuple[_File, Made | None]]:
-        """Yield what came back, None for a file that has to be given to another worker.
+        """Yield what came back, None for a file whose worker was lost for the first time.
 
         Raises:
-            SetupError: there is no worker left.
+            SetupError: no worker can start.
         """
-        if not self._idle and not self._working:
-            raise SetupError(f"no worker of the cluster can work: {self._died}")
-        tasks = list(self._working)
+        tasks = [*self._starting, *self._working]
+        if not tasks and not self._idle:
+            raise SetupError(f"no worker of the cluster can start: {self._why}")
         if not tasks:
             return
-        done, _ = self._ray.wait(tasks, num_returns=len(tasks), timeout=timeout_s)
+        self._ray.wait(tasks, num_returns=1, timeout=timeout_s)
+        done, _ = self._ray.wait(tasks, num_returns=len(tasks), timeout=0)
         for task in done:
-            worker, file = self._working.pop(task)
-            try:
-                made = self._ray.get(task)
-            except self._ray.exceptions.ActorDiedError as exc:  # it could not even start
-                self._died = _short(exc)
-                yield file, None
-                continue
-            except self._ray.exceptions.RayError as exc:
-                made = Made(0.0, error=_lost(exc))
-            self._idle.append(worker)
-            yield file, made
+            if task in self._starting:
+                self._started(task)
+            else:
+                yield self._came_back(task)
 
     def end(self) -> None:
         """End all, at once; what they had in hand is lost."""
-        for worker in self._all:
+        working = [worker for worker, _ in self._working.values()]
+        for worker in [*self._starting.values(), *self._idle, *working]:
             self._ray.kill(worker)
+
+    def _begin(self) -> None:
+        worker = self._start()
+        self._starting[worker.here.remote()] = worker
+
+    def _started(self, task: Any) -> None:
+        worker = self._starting.pop(task)
+        try:
+            self._ray.get(task)
+        except self._ray.exceptions.RayError as exc:
+            self._why = _short(exc)
+            self._never_started += 1
+            if self._never_started < _TRIES * self.count:
+                self._begin()
+        else:
+            self._never_started = 0
+            self._idle.append(worker)
+
+    def _came_back(self, task: Any) -> tuple[_File, Made | None]:
+        worker, file = self._working.pop(task)
+        try:
+            made: Made | None = self._ray.get(task)
+        except self._ray.exceptions.RayTaskError as exc:  # it lives, and says what went wrong
+            made = Made(0.0, error=BackendError(_short(exc)))
+        except self._ray.exceptions.RayError as exc:
+            self._ray.kill(worker)  # it may only have been out of reach
+            self._begin()
+            self._lost_with[file] += 1
+            return file, Made(0.0, error=_lost(exc)) if self._lost_with[file] > _RETRIES else None
+        self._idle.append(worker)
+        return file, made
 
 
 @contextmanager
@@ -121,14 +160,9 @@ def workers_of(cluster: Cluster, arguments: Sequence[str], *, most: int) -> Iter
     """
     with _connected(cluster) as ray:
         room = _room(ray.cluster_resources(), cluster)
-        remote = ray.remote(
-            num_cpus=1,
-            num_gpus=cluster.gpus_per_worker,
-            max_restarts=-1,
-            max_task_retries=_RETRIES,
-        )(cluster.worker)
+        remote = ray.remote(num_cpus=1, num_gpus=cluster.gpus_per_worker)(cluster.worker)
         count = min(cluster.workers or room, most)
-        workers: Workers[Any] = Workers(ray, [remote.remote(*arguments) for _ in range(count)])
+        workers: Workers[Any] = Workers(ray, lambda: remote.remote(*arguments), count)
         try:
             yield workers
         finally:
@@ -165,7 +199,10 @@ def _connect(ray: Any, cluster: Cluster) -> None:
     if not cluster.address:
         _start_here(ray, cluster.workers)
         return
+    host, _, port = cluster.address.removeprefix("ray://").rpartition(":")
     try:
+        if host and port.isdecimal():  # Ray itself would try for minutes
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE_S).close()
         ray.init(cluster.address, **_QUIET)
     except Exception as exc:  # Ray raises anything here, plain Exceptions too
         raise SetupError(
@@ -179,7 +216,21 @@ def _start_here(ray: Any, workers: int | None) -> None:
     for left in reversed(range(_TRIES)):
         before = psutil.Process().children()
         try:
-            ray.init("local", num_cpus=workers, include_dashboard=False, **_QUIET)
+            with warnings.catch_warnings(), socket.socket() as taken:
+                # LanceDB warns of every fork; those of Ray only start other programs.
+                warnings.filterwarnings("ignore", "lancedb fork", RuntimeWarning)
+                # Without its dashboard Ray still starts the part of it that asks the network which
+                # cloud this is; it goes without where the port is taken.
+                taken.bind(("127.0.0.1", 0))
+                port = taken.getsockname()[1]
+                ray.init(
+                    "local",
+                    num_cpus=workers,
+                    include_dashboard=False,
+                    dashboard_host="127.0.0.1",
+                    dashboard_port=port,
+                    **_QUIET,
+                )
             return
         except Exception as exc:
             ray.shutdown()

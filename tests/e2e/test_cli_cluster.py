@@ -59,8 +59,15 @@ def kill_one_that_works(run: subprocess.Popen[str]) -> None:
     raise AssertionError(f"no worker was seen to work: {run.communicate()}")
 
 
+def told(run: subprocess.Popen[str]) -> tuple[str, str]:
+    try:
+        return run.communicate(timeout=240)
+    finally:
+        run.kill()
+
+
 def ended(run: subprocess.Popen[str]) -> list[dict[str, Any]]:
-    out, said = run.communicate(timeout=240)
+    out, said = told(run)
     assert run.returncode == 0, f"{out}\n{said}"
     return [json.loads(line) for line in out.splitlines()]  # nothing of Ray's among them
 
@@ -101,7 +108,7 @@ def test_what_cannot_be_is_one_sentence(
     folder: Path, tmp_path: Path, options: list[str], said: str
 ) -> None:
     run = index(folder, tmp_path / "home", *options)
-    out, errors = run.communicate(timeout=120)
+    out, errors = told(run)
     assert run.returncode in (2, 3)
     assert out == ""
     assert said in errors

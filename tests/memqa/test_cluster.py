@@ -33,9 +33,9 @@ from tests.memqa.clustered import POISON, FakeIndexer, NeverStarts
 from tests.memqa.parts import FakeEngines, bytes_under, write_document
 from tests.memqa.test_remote import served
 
-# Ray leaves its processes, which it has ended, and its log files to the garbage collector.
+# Ray leaves processes that it has ended, files and a socket to the garbage collector.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
     pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
 ]
 
