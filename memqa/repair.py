@@ -33,10 +33,15 @@ def checks(library: Library, *, mending: bool = False) -> list[Check]:
     if not (library.home / "tables").exists():
         return []
     tables = list(_tables(library.home, mending=mending))
-    if any(check.finding == "problem" for check in tables):
+    if is_unreadable(tables):
         return tables
     looking = _Looking(library, mending)
     return [*tables, *looking.all()]
+
+
+def is_unreadable(found: Sequence[Check]) -> bool:
+    """Say whether a table cannot be read, so that nothing else can be looked at."""
+    return any(one.name.startswith("table ") and one.finding == "problem" for one in found)
 
 
 def _tables(home: Path, *, mending: bool) -> Iterator[Check]:

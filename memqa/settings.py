@@ -90,10 +90,14 @@ class DocumentSettings(_Part):
 
 
 class LimitSettings(_Part):
-    """What the program refuses to take in."""
+    """What the program refuses to take in, and how much of the disk older versions may hold.
+
+    ``spare_share`` is that of what a library's tables hold now.
+    """
 
     max_upload_bytes: int = Field(default=20_000_000_000, ge=1)
     max_video_hours: float = Field(default=24.0, gt=0)
+    spare_share: float = Field(default=0.2, ge=0, le=10)
 
 
 class JobSettings(_Part):

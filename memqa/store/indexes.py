@@ -150,13 +150,13 @@ class Indexes:
     def _used(self, table: Table, column: str) -> None:
         """Look something up in an index, so that its files are read."""
         if column == "words":
-            table.search("the", query_type="fts").select(["id"]).limit(1).to_list()
+            table.search("the", query_type="fts").select(["id", "_score"]).limit(1).to_list()
         elif column == "vector":
             width = table.schema.field("vector").type.list_size
             asked = np.full(width, 1 / width, np.float32)
             query: Any = table.search(asked, vector_column_name="vector")
             query = query.distance_type(self._metric(table)).nprobes(self.policy.probes)
-            query.select(["id"]).limit(1).to_list()
+            query.select(["id", "_distance"]).limit(1).to_list()
         else:
             table.search().where(col(column) == lit("")).select(["id"]).limit(1).to_list()
 

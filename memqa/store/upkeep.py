@@ -34,8 +34,8 @@ _MOST_COMMITS = 16
 # A larger table is compacted more seldom, since the rows of up to a million are written anew, and
 # earlier where so many rows wait for an index that to look at each would be felt.
 _SMALL_ROWS, _MOST_FRAGMENTS, _MOST_WAITING = 20_000, 64, 20_000
-# What older versions may take, as a share of what counts, and in any case.
-_SPARE_SHARE, _LEAST_SPARE_BYTES = 0.2, 64_000_000
+# What older versions may take in any case: less is not worth waiting for.
+_LEAST_SPARE_BYTES = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,20 @@ class Upkeep:
     """Compacts, forgets and repairs; holds the write permission while it does."""
 
     def __init__(
-        self, tables: Tables, reader: Reader, collections: Collections, indexes: Indexes
+        self,
+        tables: Tables,
+        reader: Reader,
+        collections: Collections,
+        *,
+        indexes: Indexes,
+        spare_share: float,
     ) -> None:
+        """``spare_share`` is what older versions may take, as a share of what counts."""
         self._tables = tables
         self._reader = reader
         self._collections = collections
         self._indexes = indexes
+        self._spare_share = spare_share
         self._commits = 0
 
     def after_commit(self) -> None:
@@ -89,7 +97,7 @@ class Upkeep:
         """Drop older versions once they take more than their share of the disk."""
         disk = self.disk()
         live = disk.tables_bytes - disk.spare_bytes
-        if disk.spare_bytes <= max(_LEAST_SPARE_BYTES, _SPARE_SHARE * live):
+        if disk.spare_bytes <= max(_LEAST_SPARE_BYTES, self._spare_share * live):
             return
         time.sleep(_KEEP_VERSIONS.total_seconds())  # then no reader can still hold them
         with self._indexes.holding() as free, self._tables.writing():

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,7 +74,7 @@ def nearest(
 
 
 def recall(indexed: Store, exact: Store, media_ids: Sequence[str] | None = None) -> float:
-    asked = vectors_of(25, seed=99)
+    asked = vectors_of(12, seed=99)
     pairs = [(nearest(indexed, one, media_ids), nearest(exact, one, media_ids)) for one in asked]
     return float(np.mean([len(set(found) & set(right)) / len(right) for found, right in pairs]))
 
@@ -190,6 +192,36 @@ def test_an_index_is_made_once_by_one_process_and_is_not_waited_for(tmp_path: Pa
         add_document(store, 7)  # meanwhile everybody writes
     assert store.indexes.tend()
     assert store.indexes.tend() == []
+
+
+def test_others_write_and_read_while_an_index_is_made(tmp_path: Path) -> None:
+    store, other = (Store(tmp_path / "home", policy=POLICY) for _ in range(2))
+    for number in range(3):
+        add_document(store, number)
+    store.indexes.tend()
+    for number in range(3, 6):
+        add_document(store, number)
+    begun, over = threading.Event(), threading.Event()
+    wrote: list[int] = []
+
+    def write() -> None:
+        for number in range(10, 30):
+            add_document(other, number, rows=20)
+            wrote.append(number)
+            begun.set()
+            if over.is_set():
+                return
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        begun.wait()
+        (done,) = store.indexes.tend()
+        over.set()
+        writing.result()
+    assert "recall" in done
+    for number in wrote:
+        vector = vectors_of(20, seed=number)[5]
+        assert nearest(store, vector, limit=1) == [memory_id(a_media_id(number), "p5")]
 
 
 def test_cells_are_made_anew_once_a_library_has_doubled(tmp_path: Path) -> None:
