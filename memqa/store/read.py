@@ -22,7 +22,7 @@ from lancedb.query import LanceVectorQueryBuilder, MatchQuery
 from memqa.store.indexes import IndexPolicy
 from memqa.store.reach import Reach, reach_of
 from memqa.store.rows import Row, media_from, memory_from
-from memqa.store.schema import MEMORY_COLUMNS, NOTHING_COMMITTED, Hit, MediaRow, Memory, Sizes
+from memqa.store.schema import MEMORY_COLUMNS, NOTHING_COMMITTED, Hit, MediaRow, Memory, Near, Sizes
 from memqa.store.tables import Tables
 from memqa.values import Level, Media, Modality
 from models.ports import Metric
@@ -241,7 +241,6 @@ class Reader:
         rows = search.select([*MEMORY_COLUMNS, "_score"]).limit(limit).to_list()
         return [Hit(memory_from(row), float(row["_score"])) for row in _of(rows, media_ids)]
 
-    @again_if_purged
     def search_vectors(
         self,
         signature: str,
@@ -257,6 +256,31 @@ class Reader:
 
         The score is the cosine or the dot product, as ``metric`` says.
         """
+        near = self.nearest(
+            signature,
+            vector,
+            metric=metric,
+            media_ids=media_ids,
+            limit=limit,
+            levels=levels,
+            modalities=modalities,
+        )
+        memories = self.memories_by_id(one.id for one in near)
+        return [Hit(memories[one.id], one.score) for one in near if one.id in memories]
+
+    @again_if_purged
+    def nearest(
+        self,
+        signature: str,
+        vector: Features,
+        *,
+        metric: Metric,
+        media_ids: Sequence[str] | None = None,
+        limit: int = 10,
+        levels: Sequence[Level] | None = None,
+        modalities: Sequence[Modality] | None = None,
+    ) -> list[Near]:
+        """Find the same as ``search_vectors``, and leave the memories themselves where they are."""
         table = self._tables.vectors(signature)
         # A zero vector has no direction; NaN would be refused by the store.
         usable = np.isfinite(vector).all() and bool(np.any(vector))
@@ -270,10 +294,10 @@ class Reader:
         if where is not None:
             search = search.where(where)
         rows = search.select(["id", "media_id", "_distance"]).limit(limit).to_list()
-        rows = _of(rows, media_ids)
-        memories = self.memories_by_id(row["id"] for row in rows)
-        found = ((row["id"], 1.0 - float(row["_distance"])) for row in rows)
-        return [Hit(memories[id_], score) for id_, score in found if id_ in memories]
+        return [
+            Near(row["id"], row["media_id"], 1.0 - float(row["_distance"]))
+            for row in _of(rows, media_ids)
+        ]
 
     @again_if_purged
     def vectors(self, signature: str, ids: Iterable[str]) -> dict[str, Features]:
