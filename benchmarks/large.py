@@ -119,7 +119,8 @@ def _searched(
     many: int,
     level: str | None,
 ) -> list[dict[str, Any]]:
-    query: Any = table.search(vector, vector_column_name="vector").distance_type(metric)
+    query: Any = table.search(vector, vector_column_name="vector")
+    query = query.distance_type(metric)
     if not effort:
         query = query.bypass_vector_index()
     if "nprobes" in effort:
