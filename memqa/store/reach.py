@@ -19,6 +19,7 @@ from memqa.store.indexes import IndexPolicy
 from memqa.store.schema import NOTHING_COMMITTED, MediaRow
 from memqa.values import Level, Modality
 
+_MOST_REFINED = 1000  # of more, the last ones' exact order is not worth reading all their vectors
 _ELEMENTS: tuple[Level, ...] = ("long",)  # documents have none
 
 
@@ -39,7 +40,8 @@ class Reach:
             return query.bypass_vector_index()
         # Each cell gives fewer rows the less the filter leaves, and more rows take more cells.
         wanted = policy.probes / self.share + 8 * limit / policy.cell_rows
-        return query.nprobes(math.ceil(wanted))
+        query = query.nprobes(math.ceil(wanted))
+        return query.refine_factor(policy.refine) if limit <= _MOST_REFINED else query
 
 
 def reach_of(

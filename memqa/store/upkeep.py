@@ -34,7 +34,7 @@ _A_MOMENT_S = 0.03
 _MOST_COMMITS = 16
 # A larger table is compacted more seldom, since the rows of up to a million are written anew, and
 # earlier where so many rows wait for an index that to look at each would be felt.
-_SMALL_ROWS, _MOST_FRAGMENTS, _MOST_WAITING = 20_000, 64, 20_000
+_SMALL_ROWS, _MOST_FRAGMENTS, _MOST_WAITING = 20_000, 64, 10_000
 # What older versions may take in any case: less is not worth waiting for.
 _LEAST_SPARE_BYTES = 64_000_000
 
