@@ -12,12 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from memqa import repair
+from memqa.library import Library
 from memqa.store.indexes import IndexPolicy
 from memqa.store.reach import reach_of
 from memqa.store.schema import Commit, MediaRow, Memory, VectorBatch, memory_id
 from memqa.store.store import Store
 from memqa.values import Media
 from models.values import PageSpan
+from tests.memqa.parts import FakeEngines
 
 DIM, ROWS = 32, 500
 POLICY = IndexPolicy(from_rows=1500, cell_rows=128, probes=8)
@@ -250,3 +253,20 @@ def test_naming_all_media_is_no_filter_and_few_are_looked_at_one_by_one() -> Non
     # Elements of the picture memory are of videos alone.
     assert reach_of(rows, ids[1::2], ("long",)).media_ids is None
     assert reach_of(rows, ids[1::2], ("passage",)).media_ids == set(ids[1::2])
+
+
+def test_doctor_tells_of_an_index_that_is_missing_and_makes_it(tmp_path: Path) -> None:
+    library = Library(tmp_path / "home", engines=FakeEngines())
+    store = library._opened = Store(tmp_path / "home", policy=POLICY)
+    for number in range(4):
+        add_document(store, number)
+    check = repair.checks(library)[-1]
+    assert (check.name, check.finding) == ("indexes", "note")
+    assert "not made yet" in check.detail
+    assert "mended" in repair.checks(library, mending=True)[-1].detail
+    assert repair.checks(library)[-1].finding == "ok"
+    figures = library.stats()
+    assert (figures.vectors, figures.indexed) == (4 * ROWS, 4 * ROWS)
+    assert figures.recall is not None
+    assert figures.recall >= 0.95
+    assert figures.spare_bytes < figures.tables_bytes
