@@ -20,7 +20,7 @@ from memqa.store import schema
 from memqa.store.rows import media_table
 from memqa.store.store import Store
 from memqa.store.tables import Tables
-from memqa.values import Media
+from memqa.values import Kind, Media
 from models import catalog
 
 WINDOW_WORDS = 24
@@ -113,7 +113,7 @@ def _is_video(number: int) -> bool:
 
 
 def _media(number: int) -> schema.MediaRow:
-    kind = "video" if _is_video(number) else "document"
+    kind: Kind = "video" if _is_video(number) else "document"
     rows = ROWS + ELEMENTS if _is_video(number) else ROWS
     media = Media(
         media_id(number),
@@ -210,7 +210,7 @@ def noisy_texts(vectors: NDArray[np.float32], random: np.random.Generator) -> ND
     noise = random.standard_normal(vectors.shape, np.float32)
     noise *= _NOISE / np.sqrt(vectors.shape[1], dtype=np.float32)
     moved = vectors + noise
-    return moved / np.linalg.norm(moved, axis=1, keepdims=True)
+    return np.asarray(moved / np.linalg.norm(moved, axis=1, keepdims=True), np.float32)
 
 
 def _noisy_pictures(
@@ -221,4 +221,4 @@ def _noisy_pictures(
     share = random.beta(0.3, 0.3, (many, 1)).astype(np.float32)
     mixed = share * one + (1 - share) * other
     mixed = mixed * np.exp(_PICTURE_NOISE * random.standard_normal(mixed.shape, np.float32))
-    return mixed / np.maximum(mixed.sum(axis=1, keepdims=True), 1e-12)
+    return np.asarray(mixed / np.maximum(mixed.sum(axis=1, keepdims=True), 1e-12), np.float32)

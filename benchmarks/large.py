@@ -42,17 +42,17 @@ class Kind:
     efforts: Sequence[dict[str, int]]
 
 
-_PROBES = tuple({"nprobes": many} for many in (10, 20, 40, 80))
-_REFINED = tuple({"nprobes": many, "refine": 4} for many in (20, 40, 80))
+_PROBES = tuple({"nprobes": many} for many in (20, 40, 80, 160))
+_REFINED = tuple({"nprobes": many, "refine": 4} for many in (40, 80, 160, 320))
 _GRAPHS = tuple({"nprobes": 20, "ef": ef} for ef in (50, 150, 400))
 # Small partitions: of a few large ones a search must look through a tenth of all vectors.
 _CELLS: dict[str, Any] = {"target_partition_size": 1024, "sample_rate": 64, "max_iterations": 20}
 KINDS = {
     "ivf_flat": Kind(lambda metric: IvfFlat(metric, **_CELLS), _PROBES),
     "ivf_flat_8192": Kind(lambda metric: IvfFlat(metric), _PROBES[:2]),
-    "ivf_sq": Kind(lambda metric: IvfSq(metric, **_CELLS), (*_PROBES[2:], *_REFINED)),
-    "ivf_pq": Kind(lambda metric: IvfPq(metric, **_CELLS), (*_PROBES[2:], *_REFINED)),
-    "ivf_rq": Kind(lambda metric: IvfRq(metric, **_CELLS), (*_PROBES[2:], *_REFINED)),
+    "ivf_sq": Kind(lambda metric: IvfSq(metric, **_CELLS), (*_PROBES[3:], *_REFINED)),
+    "ivf_pq": Kind(lambda metric: IvfPq(metric, **_CELLS), (*_PROBES[3:], *_REFINED)),
+    "ivf_rq": Kind(lambda metric: IvfRq(metric, **_CELLS), (*_PROBES[3:], *_REFINED)),
     "hnsw_flat": Kind(lambda metric: HnswFlat(metric), _GRAPHS),
     "hnsw_sq": Kind(lambda metric: HnswSq(metric), (*_GRAPHS, {**_GRAPHS[2], "refine": 4})),
 }
@@ -119,7 +119,8 @@ def _searched(
     many: int,
     level: str | None,
 ) -> list[dict[str, Any]]:
-    query: Any = table.search(vector, vector_column_name="vector").distance_type(metric)
+    query: Any = table.search(vector, vector_column_name="vector")
+    query = query.distance_type(metric)
     if not effort:
         query = query.bypass_vector_index()
     if "nprobes" in effort:

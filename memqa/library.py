@@ -119,7 +119,7 @@ class Library:
                 from memqa.moved import settle_moved
                 from memqa.store.store import Store
 
-                store = Store(self.home)
+                store = Store(self.home, spare_share=self.settings.limits.spare_share)
                 try:
                     self._finish_forgetting(store)
                     self._settle(store)
@@ -621,17 +621,18 @@ class Library:
             recall=min((one.recall for one in indexes if one.recall is not None), default=None),
         )
 
-    def doctor(self, *, repair: bool = False) -> list[Check]:
-        """Look at what has to be in place and whether the library is whole, one check each.
+    def doctor(self, *, whole: bool = False, repair: bool = False) -> list[Check]:
+        """Look at what has to be in place, one check each; loads no model.
 
-        With ``repair`` what is damaged is mended where it can be; only that may load a model.
+        With ``whole`` all that is kept is read, to see whether it is damaged. With ``repair`` it is
+        mended besides where it can be; only that may load a model.
         """
         from memqa import doctor, model_choice
         from memqa import repair as repair_
 
+        damage = repair_.checks(self, mending=repair) if whole or repair else []
         # A library that is not there yet is not made to be looked at.
-        damage = repair_.checks(self, mending=repair)
-        is_readable = damage and all(one.finding != "problem" for one in damage[:1])
+        is_readable = (self.home / "tables").exists() and not repair_.is_unreadable(damage)
         media = self.media() if is_readable else ()
         names = model_choice.in_use(self.settings.models)
         return [*doctor.checks(self.home, names, media), *damage]

@@ -33,10 +33,15 @@ def checks(library: Library, *, mending: bool = False) -> list[Check]:
     if not (library.home / "tables").exists():
         return []
     tables = list(_tables(library.home, mending=mending))
-    if any(check.finding == "problem" for check in tables):
+    if is_unreadable(tables):
         return tables
     looking = _Looking(library, mending)
     return [*tables, *looking.all()]
+
+
+def is_unreadable(found: Sequence[Check]) -> bool:
+    """Say whether a table cannot be read, so that nothing else can be looked at."""
+    return any(one.name.startswith("table ") and one.finding == "problem" for one in found)
 
 
 def _tables(home: Path, *, mending: bool) -> Iterator[Check]:
@@ -128,8 +133,9 @@ class _Looking:
         lost = [row for row in self._free() if row in short or row.media.id in blind]
         if not lost:
             return Check("memories", "ok", "as many as there were")
-        if self.mending:
-            store.damage.give_up([row.media.id for row in lost])
+        for row in lost if self.mending else ():
+            with suppress(StoreConflict), leased(store.home, row.media.id):
+                store.damage.give_up(row.media.id)
         paths = " ".join(f"'{row.media.path}'" for row in lost[:_NAMED])
         more = " …" if len(lost) > _NAMED else ""
         return Check(
@@ -218,16 +224,20 @@ class _Looking:
         return [one for one in folders if one.name not in used and one.stat().st_mtime < old]
 
     def _indexes(self) -> Check:
+        """A missing index makes searches slow, one that cannot be used makes them fail."""
         store = self.library.store
-        lame = store.indexes.lame()
-        missing = store.indexes.missing()
+        lame, missing = store.indexes.lame(), store.indexes.missing()
+        if not lame and not missing:
+            return Check("indexes", "ok", "all there that are needed")
         if self.mending:
             store.indexes.rebuild(lame)
             store.upkeep.compact()
+            return Check("indexes", "note", f"mended: made {_names([*lame, *missing])} anew")
         parts = [f"{_names(lame)} cannot be used" if lame else ""]
-        parts.append(f"{_names(missing)} not made yet" if missing else "")
-        wrong = "; ".join(filter(None, parts))
-        return self._told("indexes", "all there that are needed", wrong, f"made {wrong} anew")
+        parts.append(f"{_names(missing)} not made yet, searches are slower" if missing else "")
+        return Check(
+            "indexes", "problem" if lame else "note", "; ".join(filter(None, parts)), REPAIR
+        )
 
     def _free(self) -> list[MediaRow]:
         """Give the media that are finished: nobody is at work on them."""

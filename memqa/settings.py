@@ -90,9 +90,10 @@ class DocumentSettings(_Part):
 
 
 class LimitSettings(_Part):
-    """What the program refuses to take in, and how much visitors of the page may ask.
+    """What the program refuses to take in, what visitors may ask, and how the disk is used.
 
-    ``min_free_bytes`` is what uploads leave of the disk.
+    ``min_free_bytes`` is what uploads leave of the disk, ``spare_share`` how much older versions
+    of a library's tables may hold, as a share of what they hold now.
     """
 
     max_upload_bytes: int = Field(default=20_000_000_000, ge=1)
@@ -101,6 +102,7 @@ class LimitSettings(_Part):
     asks_per_minute: int = Field(default=20, ge=1)
     asks_at_once: int = Field(default=2, ge=1)
     asks_at_once_in_all: int = Field(default=8, ge=1)
+    spare_share: float = Field(default=0.2, ge=0, le=10)
 
 
 class JobSettings(_Part):

@@ -173,7 +173,7 @@ class Worker:
         from memqa.ingest import Ingest
         from memqa.store.store import Store
 
-        store = Store(self._settings.home)
+        store = Store(self._settings.home, spare_share=self._settings.limits.spare_share)
         ingest = Ingest(store, self._engines, self._settings)
         try:
             outcome = ingest.take(job.path, method=job.method, listener=listener)

@@ -38,7 +38,7 @@ def doctor(
       memqa doctor --json
     """
     with open_library(context, home) as library:
-        found = library.doctor(repair=repair)
+        found = library.doctor(whole=True, repair=repair)
     if as_json:
         words.print_json([asdict(check) for check in found])
     else:

@@ -7,7 +7,7 @@ file, may leave rows without their media, vectors without their memory, or the o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -166,13 +166,11 @@ class Damage:
         counts = Counter(_column(self._tables.memories, "media_id").to_pylist())
         return [row for row in free if counts[row.media.id] < row.media.memories]
 
-    def give_up(self, media_ids: Iterable[str]) -> None:
-        """Let media count as failed, so that to index their files again begins anew."""
+    def give_up(self, media_id: str) -> None:
+        """Let a media count as failed, so that to index its file again begins anew."""
         with self._tables.writing():
-            for media_id in media_ids:
-                row = self._reader.media_row(media_id)
-                if row is None:
-                    continue
+            row = self._reader.media_row(media_id)
+            if row is not None:
                 media = replace(row.media, status="failed", error=_LOST)
                 merge = self._tables.media.merge_insert("id").when_matched_update_all()
                 # Without signatures nothing of it is taken up.

@@ -10,7 +10,7 @@ import functools
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePath
 from typing import ParamSpec, TypeVar
 
@@ -21,9 +21,9 @@ from lancedb.expr import Expr, col, lit
 from lancedb.query import LanceVectorQueryBuilder, MatchQuery
 
 from memqa.store.indexes import IndexPolicy
-from memqa.store.reach import Reach, reach_of
+from memqa.store.reach import Wanted, all_of, hidden, looks
 from memqa.store.rows import Row, media_from, memory_from
-from memqa.store.schema import MEMORY_COLUMNS, NOTHING_COMMITTED, Hit, MediaRow, Memory, Sizes
+from memqa.store.schema import MEMORY_COLUMNS, Hit, MediaRow, Memory, Near, Sizes
 from memqa.store.tables import Tables
 from memqa.values import Level, Media, Modality
 from models.ports import Metric
@@ -127,7 +127,7 @@ class Reader:
     @again_if_purged
     def memories(self, media_id: str, *, levels: Sequence[Level] | None = None) -> list[Memory]:
         """Give the committed memories of a media, level by level as asked, each in its order."""
-        where = _all(col("media_id") == lit(media_id), *self._hidden())
+        where = all_of(col("media_id") == lit(media_id), *self._hidden())
         if levels is not None:
             where = where & col("level").isin(list(levels))
         query = self._tables.memories.search().where(where).select(MEMORY_COLUMNS)
@@ -141,7 +141,7 @@ class Reader:
         if not media_ids:
             return {}
         where = col("media_id").isin(list(media_ids)) & (col("level") == lit(level))
-        query = self._tables.memories.search().where(_all(where, *self._hidden()))
+        query = self._tables.memories.search().where(all_of(where, *self._hidden()))
         rows = query.select(MEMORY_COLUMNS).limit(_MOST_ROWS).to_list()
         found: dict[str, list[Memory]] = {media_id: [] for media_id in media_ids}
         for memory in sorted(map(memory_from, rows), key=lambda memory: memory.order):
@@ -154,7 +154,7 @@ class Reader:
         wanted = list(dict.fromkeys(ids))
         if not wanted:
             return {}
-        where = _all(col("id").isin(wanted), *self._hidden())
+        where = all_of(col("id").isin(wanted), *self._hidden())
         query = self._tables.memories.search().where(where).select(MEMORY_COLUMNS)
         found = [memory_from(row) for row in query.limit(len(wanted)).to_list()]
         return {memory.id: memory for memory in found}
@@ -162,7 +162,7 @@ class Reader:
     @again_if_purged
     def thumbnail(self, memory_id: str) -> bytes | None:
         """Give the JPEG of a memory, if it has one."""
-        where = _all(col("id") == lit(memory_id), *self._hidden())
+        where = all_of(col("id") == lit(memory_id), *self._hidden())
         rows = self._tables.memories.search().where(where).select(["thumbnail"]).limit(1).to_list()
         return rows[0]["thumbnail"] if rows else None
 
@@ -214,7 +214,7 @@ class Reader:
         if not media_ids:
             return {}
         where = col("media_id").isin(list(media_ids)) & (col("level") == lit("summary"))
-        query = self._tables.memories.search().where(_all(where, *self._hidden()))
+        query = self._tables.memories.search().where(all_of(where, *self._hidden()))
         rows = query.select(MEMORY_COLUMNS).limit(_MOST_ROWS).to_list()
         found = [memory_from(row) for row in rows if row["parent_id"] is None]
         many = Counter(memory.media_id for memory in found)
@@ -248,18 +248,20 @@ class Reader:
         The query is plain words, any of which may match; nothing in it is an operator.
         """
         words = query.replace("\0", " ").strip()
-        if not words or limit < 1 or _nothing(media_ids, levels, modalities):
+        wanted = Wanted(media_ids, levels, modalities)
+        if not words or limit < 1 or wanted.is_nothing:
             return []
-        # pydantic fills the other arguments; its field declarations hide that from mypy.
-        matching = MatchQuery(words, "words")  # type: ignore[call-arg]
-        search = self._tables.memories.search(matching, query_type="fts")
-        where = self._filter(self._reach(media_ids, levels), levels, modalities)
-        if where is not None:
-            search = search.where(where)
-        rows = search.select([*MEMORY_COLUMNS, "_score"]).limit(limit).to_list()
-        return [Hit(memory_from(row), float(row["_score"])) for row in _of(rows, media_ids)]
+        rows: list[Row] = []
+        for look in looks(self.media_rows(), wanted, self._policy):
+            # pydantic fills the other arguments; its field declarations hide that from mypy.
+            matching = MatchQuery(words, "words")  # type: ignore[call-arg]
+            search = self._tables.memories.search(matching, query_type="fts")
+            if look.where is not None:
+                search = search.where(look.where)
+            rows += search.select([*MEMORY_COLUMNS, "_score"]).limit(limit).to_list()
+        hits = [Hit(memory_from(row), float(row["_score"])) for row in _of(rows, media_ids)]
+        return sorted(hits, key=lambda hit: -hit.score)[:limit]
 
-    @again_if_purged
     def search_vectors(
         self,
         signature: str,
@@ -275,23 +277,49 @@ class Reader:
 
         The score is the cosine or the dot product, as ``metric`` says.
         """
-        table = self._tables.vectors(signature)
+        near = self.nearest(
+            signature,
+            vector,
+            metric=metric,
+            media_ids=media_ids,
+            limit=limit,
+            levels=levels,
+            modalities=modalities,
+        )
+        memories = self.memories_by_id(one.id for one in near)
+        return [Hit(memories[one.id], one.score) for one in near if one.id in memories]
+
+    @again_if_purged
+    def nearest(
+        self,
+        signature: str,
+        vector: Features,
+        *,
+        metric: Metric,
+        media_ids: Sequence[str] | None = None,
+        limit: int = 10,
+        levels: Sequence[Level] | None = None,
+        modalities: Sequence[Modality] | None = None,
+    ) -> list[Near]:
+        """Find the same as ``search_vectors``, and leave the memories themselves where they are."""
+        table, wanted = self._tables.vectors(signature), Wanted(media_ids, levels, modalities)
         # A zero vector has no direction; NaN would be refused by the store.
         usable = np.isfinite(vector).all() and bool(np.any(vector))
-        if table is None or not usable or limit < 1 or _nothing(media_ids, levels, modalities):
+        if table is None or not usable or limit < 1 or wanted.is_nothing:
             return []
-        search = table.search(vector.astype(np.float32), vector_column_name="vector")
-        assert isinstance(search, LanceVectorQueryBuilder)
-        reach = self._reach(media_ids, levels)
-        search = reach.within(search.distance_type(metric), limit, self._policy)
-        where = self._filter(reach, levels, modalities)
-        if where is not None:
-            search = search.where(where)
-        rows = search.select(["id", "media_id", "_distance"]).limit(limit).to_list()
-        rows = _of(rows, media_ids)
-        memories = self.memories_by_id(row["id"] for row in rows)
-        found = ((row["id"], 1.0 - float(row["_distance"])) for row in rows)
-        return [Hit(memories[id_], score) for id_, score in found if id_ in memories]
+        rows: list[Row] = []
+        for look in looks(self.media_rows(), wanted, self._policy):
+            search = table.search(vector.astype(np.float32), vector_column_name="vector")
+            assert isinstance(search, LanceVectorQueryBuilder)
+            search = look.reach.within(search.distance_type(metric), limit, self._policy)
+            if look.where is not None:
+                search = search.where(look.where)
+            rows += search.select(["id", "media_id", "_distance"]).limit(limit).to_list()
+        near = [
+            Near(row["id"], row["media_id"], 1.0 - float(row["_distance"]))
+            for row in _of(rows, media_ids)
+        ]
+        return sorted(near, key=lambda one: -one.score)[:limit]
 
     @again_if_purged
     def vectors(self, signature: str, ids: Iterable[str]) -> dict[str, Features]:
@@ -329,39 +357,9 @@ class Reader:
         query = table.search().where(col("media_id") == lit(media_id)).select(["id", "vector"])
         return _vectors(query.limit(_MOST_ROWS).to_arrow())
 
-    # Filters
-
-    def _reach(self, media_ids: Sequence[str] | None, levels: Sequence[Level] | None) -> Reach:
-        rows = [row for row in self.media_rows() if not row.forgetting]
-        return reach_of(rows, media_ids, levels)
-
-    def _filter(
-        self,
-        reach: Reach,
-        levels: Sequence[Level] | None,
-        modalities: Sequence[Modality] | None,
-    ) -> Expr | None:
-        parts = self._hidden()
-        wanted: Mapping[str, Iterable[str] | None] = {
-            "media_id": reach.media_ids,
-            "level": levels,
-            "modality": modalities,
-        }
-        parts += [col(name).isin(sorted(one)) for name, one in wanted.items() if one is not None]
-        return _all(*parts) if parts else None
-
     def _hidden(self) -> list[Expr]:
         """Say what must not be seen, for the few media that are being written or deleted."""
-        parts: list[Expr] = []
-        for row in self._being_written():
-            mine = col("media_id") == lit(row.media.id)
-            if row.forgetting or row.committed_segment == NOTHING_COMMITTED:
-                parts.append(~mine)
-                continue
-            beyond = col("segment") > lit(row.committed_segment)
-            replaced = (col("level") == lit("long")) & (col("segment") < lit(row.long_segment))
-            parts.append(~(mine & (beyond | replaced)))
-        return parts
+        return hidden(self._being_written())
 
     def _being_written(self) -> list[MediaRow]:
         """Give the media that are not settled; of a large library too, these are few."""
@@ -382,10 +380,6 @@ def _as_path(wanted: str) -> str:
         return ""
 
 
-def _all(first: Expr, *others: Expr) -> Expr:
-    return functools.reduce(lambda left, right: left & right, others, first)
-
-
 def _vectors(rows: pa.Table) -> dict[str, Features]:
     flat = rows["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
     vectors = flat.astype(np.float32).reshape(len(rows), -1) if len(rows) else []
@@ -400,7 +394,3 @@ def _of(rows: Sequence[Row], media_ids: Sequence[str] | None) -> Sequence[Row]:
 
 def _bytes_of(column: pa.ChunkedArray) -> int:
     return int(pc.sum(pc.binary_length(column)).as_py() or 0)
-
-
-def _nothing(*wanted: Sequence[str] | None) -> bool:
-    return any(one is not None and not one for one in wanted)

@@ -76,6 +76,15 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class Near:
+    """Which memory a search by vector found, in which media; scores are as those of a `Hit`."""
+
+    id: str
+    media_id: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class MediaRow:
     """One row of ``media``: what a person sees of it, and what the store must know besides.
 

@@ -18,14 +18,20 @@ class Store:
     """The tables under ``home`` behind ``read``, ``write``, ``collections`` and ``upkeep``.
 
     ``receive`` takes media over from another library; ``writing`` holds the write permission.
-    ``policy`` says from where on tables are indexed.
+    ``policy`` says from where on tables are indexed, ``spare_share`` how much of the disk older
+    versions may take.
 
     Raises:
         StoreMismatch: the library was written with another schema.
     """
 
     def __init__(
-        self, home: Path, *, consistency_s: float = 0.0, policy: IndexPolicy | None = None
+        self,
+        home: Path,
+        *,
+        consistency_s: float = 0.0,
+        policy: IndexPolicy | None = None,
+        spare_share: float = 0.2,
     ) -> None:
         tables = Tables(home, consistency_s=consistency_s)
         self.home = home
@@ -36,4 +42,6 @@ class Store:
         self.collections = Collections(tables, self.read)
         self.indexes = Indexes(tables, policy)
         self.damage = Damage(tables, self.read)
-        self.upkeep = Upkeep(tables, self.read, self.collections, self.indexes)
+        self.upkeep = Upkeep(
+            tables, self.read, self.collections, indexes=self.indexes, spare_share=spare_share
+        )

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
 from lancedb.expr import col, lit
@@ -20,7 +21,7 @@ from memqa.store import schema
 from memqa.store.collected import Collections
 from memqa.store.indexes import Indexes
 from memqa.store.read import Reader
-from memqa.store.rows import media_table
+from memqa.store.rows import Row, media_table
 from memqa.store.schema import MediaRow
 from memqa.store.tables import Tables
 from memqa.values import Media
@@ -36,9 +37,9 @@ _A_MOMENT_S = 0.03
 _MOST_COMMITS = 16
 # A larger table is compacted more seldom, since the rows of up to a million are written anew, and
 # earlier where so many rows wait for an index that to look at each would be felt.
-_SMALL_ROWS, _MOST_FRAGMENTS, _MOST_WAITING = 20_000, 64, 20_000
-# What older versions may take, as a share of what counts, and in any case.
-_SPARE_SHARE, _LEAST_SPARE_BYTES = 0.2, 64_000_000
+_SMALL_ROWS, _MOST_FRAGMENTS, _MOST_WAITING = 20_000, 64, 10_000
+# What older versions may take in any case: less is not worth waiting for.
+_LEAST_SPARE_BYTES = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +58,20 @@ class Upkeep:
     """Compacts, forgets and repairs; holds the write permission while it does."""
 
     def __init__(
-        self, tables: Tables, reader: Reader, collections: Collections, indexes: Indexes
+        self,
+        tables: Tables,
+        reader: Reader,
+        collections: Collections,
+        *,
+        indexes: Indexes,
+        spare_share: float,
     ) -> None:
+        """``spare_share`` is what older versions may take, as a share of what counts."""
         self._tables = tables
         self._reader = reader
         self._collections = collections
         self._indexes = indexes
+        self._spare_share = spare_share
         self._commits = 0
 
     def after_commit(self) -> None:
@@ -92,7 +101,7 @@ class Upkeep:
         """Drop older versions once they take more than their share of the disk."""
         disk = self.disk()
         live = disk.tables_bytes - disk.spare_bytes
-        if disk.spare_bytes <= max(_LEAST_SPARE_BYTES, _SPARE_SHARE * live):
+        if disk.spare_bytes <= max(_LEAST_SPARE_BYTES, self._spare_share * live):
             return
         time.sleep(_KEEP_VERSIONS.total_seconds())  # then no reader can still hold them
         with self._indexes.holding() as free, self._tables.writing():
@@ -159,7 +168,7 @@ class Upkeep:
         """Measure what the library takes on disk."""
         home = self._tables.home
         taken = _folder_bytes(home / "tables")
-        live = sum(int(table.stats()["total_bytes"]) for table in self._everything())
+        live = sum(_figures(table)["total_bytes"] for table in self._everything())
         return Disk(taken, _folder_bytes(home / "uploads"), max(0, taken - live))
 
     def _hidden(self, media_id: str) -> MediaRow | None:
@@ -224,12 +233,18 @@ class Upkeep:
 
 def _is_due(table: Table) -> bool:
     """Say whether a table has gathered so many small files or new rows that they are felt."""
-    stats = table.stats()
-    rows, small = stats["num_rows"], stats["fragment_stats"]["num_small_fragments"]
+    stats = _figures(table)
+    rows, small = int(stats["num_rows"]), stats["fragment_stats"]["num_small_fragments"]
     if rows < _SMALL_ROWS or small >= _MOST_FRAGMENTS:
         return True
     indexed = [index.num_indexed_rows or 0 for index in table.list_indices()]
-    return rows - min(indexed, default=rows) >= _MOST_WAITING
+    return bool(rows - min(indexed, default=rows) >= _MOST_WAITING)
+
+
+def _figures(table: Table) -> Row:
+    """Give a table's figures as they come, which is not as LanceDB declares them."""
+    figures: Any = table.stats()
+    return dict(figures)
 
 
 def _folder_bytes(folder: Path) -> int:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from memqa import repair
+from memqa.library import Library
 from memqa.store.indexes import IndexPolicy
 from memqa.store.reach import reach_of
 from memqa.store.schema import Commit, MediaRow, Memory, VectorBatch, memory_id
 from memqa.store.store import Store
 from memqa.values import Media
 from models.values import PageSpan
+from tests.memqa.parts import FakeEngines
 
 DIM, ROWS = 32, 500
 POLICY = IndexPolicy(from_rows=1500, cell_rows=128, probes=8)
@@ -72,7 +77,7 @@ def nearest(
 
 
 def recall(indexed: Store, exact: Store, media_ids: Sequence[str] | None = None) -> float:
-    asked = vectors_of(25, seed=99)
+    asked = vectors_of(12, seed=99)
     pairs = [(nearest(indexed, one, media_ids), nearest(exact, one, media_ids)) for one in asked]
     return float(np.mean([len(set(found) & set(right)) / len(right) for found, right in pairs]))
 
@@ -192,6 +197,36 @@ def test_an_index_is_made_once_by_one_process_and_is_not_waited_for(tmp_path: Pa
     assert store.indexes.tend() == []
 
 
+def test_others_write_and_read_while_an_index_is_made(tmp_path: Path) -> None:
+    store, other = (Store(tmp_path / "home", policy=POLICY) for _ in range(2))
+    for number in range(3):
+        add_document(store, number)
+    store.indexes.tend()
+    for number in range(3, 6):
+        add_document(store, number)
+    begun, over = threading.Event(), threading.Event()
+    wrote: list[int] = []
+
+    def write() -> None:
+        for number in range(10, 30):
+            add_document(other, number, rows=20)
+            wrote.append(number)
+            begun.set()
+            if over.is_set():
+                return
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        begun.wait()
+        (done,) = store.indexes.tend()
+        over.set()
+        writing.result()
+    assert "recall" in done
+    for number in wrote:
+        vector = vectors_of(20, seed=number)[5]
+        assert nearest(store, vector, limit=1) == [memory_id(a_media_id(number), "p5")]
+
+
 def test_cells_are_made_anew_once_a_library_has_doubled(tmp_path: Path) -> None:
     store = Store(tmp_path / "home", policy=POLICY)
     for number in range(3):
@@ -218,3 +253,20 @@ def test_naming_all_media_is_no_filter_and_few_are_looked_at_one_by_one() -> Non
     # Elements of the picture memory are of videos alone.
     assert reach_of(rows, ids[1::2], ("long",)).media_ids is None
     assert reach_of(rows, ids[1::2], ("passage",)).media_ids == set(ids[1::2])
+
+
+def test_doctor_tells_of_an_index_that_is_missing_and_makes_it(tmp_path: Path) -> None:
+    library = Library(tmp_path / "home", engines=FakeEngines())
+    store = library._opened = Store(tmp_path / "home", policy=POLICY)
+    for number in range(4):
+        add_document(store, number)
+    check = repair.checks(library)[-1]
+    assert (check.name, check.finding) == ("indexes", "note")
+    assert "not made yet" in check.detail
+    assert "mended" in repair.checks(library, mending=True)[-1].detail
+    assert repair.checks(library)[-1].finding == "ok"
+    figures = library.stats()
+    assert (figures.vectors, figures.indexed) == (4 * ROWS, 4 * ROWS)
+    assert figures.recall is not None
+    assert figures.recall >= 0.95
+    assert figures.spare_bytes < figures.tables_bytes
