@@ -913,7 +913,8 @@ class Library:
         from memqa.ingest import drop_upload
 
         rows = store.read.media_rows()
-        live = {row.media.path for row in rows if not row.forgetting}
+        kept = [row for row in rows if not row.forgetting]
+        live = {path for row in kept for path in (row.media.path, *row.aliases)}
         for row in rows:
             for path in {row.media.path, *row.aliases} - live if row.forgetting else ():
                 self._queue.forget(row.media.id, path)
