@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import codecs
 import re
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from stat import S_ISREG
 
@@ -23,6 +22,7 @@ from models.errors import (
 )
 
 _HEAD_BYTES = 65_536
+_BLOCK_BYTES = 2**23
 _PDF_HEADER_WITHIN = 1_024  # readers accept junk before the header up to here
 
 # First bytes of what people rename or drop by mistake, with the words for the refusal.
@@ -184,14 +184,23 @@ def _head(path: Path) -> bytes:
 
 def _old_office(path: Path) -> InputError:
     """Say what a file of the old Office form is; it also wraps new ones that have a password."""
-    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as whole:
-        is_locked = whole.find("EncryptedPackage".encode("utf-16-le")) >= 0
-    if is_locked:
+    if _holds(path, "EncryptedPackage".encode("utf-16-le")):
         return LockedDocument(f"{path.name} is locked with a password; save it without one.")
     return UnsupportedMedia(
         f"{path.name} is an old Office document; save it as .docx, .pptx or PDF, since memqa "
         "reads no older documents."
     )
+
+
+def _holds(path: Path, mark: bytes) -> bool:
+    """Look for a mark, piece by piece: a mapped file that shrinks meanwhile would end memqa."""
+    before = b""
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            if mark in before + block:
+                return True
+            before = block[-len(mark) :]
+    return False
 
 
 def _text_format(text: str, suffix: str) -> Format:

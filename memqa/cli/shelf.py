@@ -167,13 +167,13 @@ def _print_media(media: Media) -> None:
         "size": words.size(media.bytes),
         "method": media.method,
         "added": media.added_at,
-        "error": words.plain(media.error or ""),
+        "error": words.printable(media.error or ""),
     }
     for name, value in facts.items():
         if value:
             print(f"{name:9} {value}")
     for note in (*media.notes, *filter(None, [indexed_with_others(media)])):
-        print(f"note      {words.plain(note)}")
+        print(f"note      {words.printable(note)}")
 
 
 def _print_outline(tree: Tree) -> None:

@@ -15,7 +15,13 @@ from docmem.parse.apart import shortened
 from docmem.parse.kind import sniff
 from docmem.parse.limits import MAX_DOCUMENT_CHARS, MAX_PAGE_CHARS
 from models.child import Limits
-from models.errors import DecodeFailed, InputError, UnreadableMedia, UnsupportedMedia
+from models.errors import (
+    DecodeFailed,
+    InputError,
+    LockedDocument,
+    UnreadableMedia,
+    UnsupportedMedia,
+)
 from tests.archives import bomb, book_entries, chapter, write_zip
 
 SOON_S = 20
@@ -131,6 +137,13 @@ def test_nothing_waits_for_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.pdf")
     with pytest.raises(UnsupportedMedia, match="a pipe or a device"):
         open_document(tmp_path / "a.pdf")
+
+
+@pytest.mark.parametrize("before", [500, 2**23 - 14, 9_000_000])
+def test_a_locked_old_document_is_told_wherever_it_says_so(tmp_path: Path, before: int) -> None:
+    data = b"\xd0\xcf\x11\xe0" + bytes(before) + "EncryptedPackage".encode("utf-16-le")
+    with pytest.raises(LockedDocument, match="locked with a password"):
+        open_document(written(tmp_path / "a.doc", data))
 
 
 def test_titles_are_no_longer_than_titles(tmp_path: Path) -> None:

@@ -337,7 +337,7 @@ def _deep_markup(data: bytes, other: bytes, rng: random.Random) -> bytes:
 
 def _long_line(data: bytes, other: bytes, rng: random.Random) -> bytes:
     word = rng.choice((b"x", b"word ", b"A. ", b"\xe2\x80\xae", b"0"))
-    return data + word * (2_000_000 // len(word))
+    return data + word * (300_000 // len(word))
 
 
 def _controls(data: bytes, other: bytes, rng: random.Random) -> bytes:
