@@ -153,6 +153,8 @@ def test_users_reach_nothing_of_the_machine_itself(ada: Page) -> None:
 
 def test_who_logs_out_is_out_in_every_tab(ada: Page, address: str) -> None:
     other = new_tab(ada.context, address)[0]
+    ada.reload()
+    ada.click(".open-settings")
     ada.click("text=Log out")
     ada.wait_for_selector("input[name=password]")
     other.wait_for_selector("input[name=password]")  # it finds out by itself
