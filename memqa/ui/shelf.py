@@ -20,6 +20,7 @@ from memqa.ui.desk import Desk
 from memqa.ui.markup import Safe, el
 from memqa.ui.places import Places
 from memqa.ui.uploads import arrived, file_name
+from memqa.ui.visitors import visitor
 from memqa.values import Collection, Media
 from models.errors import InputError
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _FOOT_EVERY_S = 10.0
 _MOST_SENT = 16
+_MOST_WAITING = 200  # files, until visitors have to wait
 _SEARCHED_FROM = 6
 
 
@@ -95,6 +97,7 @@ class Shelf:
         """Take a file that the browser has sent."""
         sent = arrived(str(data.get("path", "")), cache=self._cache)
         try:
+            self._check_room_to_wait()
             path = self._library.keep_upload(sent, file_name(str(data.get("name", ""))))
         finally:  # one that is refused does not stay either
             sent.unlink(missing_ok=True)
@@ -201,6 +204,12 @@ class Shelf:
             unticked=state.unticked,
             dismissed=state.dismissed,
         )
+
+    def _check_room_to_wait(self) -> None:
+        """Refuse a visitor's file where very many wait already."""
+        waiting = sum(job.is_open for job in self._library.jobs())
+        if visitor().counted_as and waiting >= _MOST_WAITING:
+            raise InputError(f"{waiting} files are waiting already; send it once some are read.")
 
     def _add(self, path: Path | str) -> dict[str, Any]:
         return {"said": "", "jobs": [self._library.add(path, wait=False).id]}

@@ -66,6 +66,10 @@ class Terms:
                 f"anyone who reaches {self.host} could use this library; let them log in with "
                 "--auth USER or --auth-file FILE, or say that you mean it with --open-to-all"
             )
+        if self.open_to_all and users is not None:
+            raise SetupError(
+                "--open-to-all lets everyone in, and users are named; give one of them"
+            )
         if (self.cert is None) != (self.key is None):
             raise SetupError("TLS needs a certificate and its key: give --cert and --key")
         for file in (self.cert, self.key):

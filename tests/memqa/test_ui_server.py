@@ -56,6 +56,8 @@ def test_who_may_log_in_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "MEMQA_AUTH" not in os.environ  # no process that is started can read it
     assert Terms().users() is None
     with pytest.raises(SetupError, match="give one of them"):
+        Terms(open_to_all=True).check(users)
+    with pytest.raises(SetupError, match="give one of them"):
         Terms(auth="ada:a secret", auth_file=tmp_path / "users").users()
 
 

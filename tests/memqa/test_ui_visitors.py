@@ -15,6 +15,7 @@ from memqa.ui.asking import Asking
 from memqa.ui.desk import Desk
 from memqa.ui.places import Places
 from memqa.ui.settings import SettingsDesk
+from memqa.ui.shelf import Shelf
 from memqa.ui.stage import Stage
 from memqa.ui.talk import Talk
 from memqa.ui.visitors import OWNER, Visitor, answer, key_of
@@ -159,6 +160,22 @@ def test_questions_and_names_of_chats_are_bounded(talk: Talk) -> None:
         as_(ADA, talk.ask, {"question": "x" * 9000})
     with pytest.raises(InputError, match="no such chat"):
         as_(ADA, talk.talk, {"chat": "x" * 5000})
+
+
+def test_visitors_wait_while_very_many_files_do(library: FakeLibrary, tmp_path: Path) -> None:
+    places, desk = Places(local=False), Desk(tmp_path / "page" / "desk.json")
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    shelf = Shelf(library, desk, places, cache=cache, on_ready=list)  # type: ignore[arg-type]
+    for n in range(200):
+        library.add(f"/home/me/{n}.mp4")
+    sent = cache / "x.txt"
+    sent.write_text("The ferry leaves.")
+    with pytest.raises(InputError, match="200 files are waiting already"):
+        as_(ADA, shelf.add_upload, {"path": str(sent), "name": "x.txt"})
+    assert not sent.exists(), "what is refused does not stay"
+    sent.write_text("The ferry leaves.")
+    assert as_(OWNER, shelf.add_upload, {"path": str(sent), "name": "x.txt"})["jobs"]
 
 
 def test_visitors_are_not_told_where_things_lie() -> None:
