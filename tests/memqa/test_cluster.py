@@ -21,7 +21,7 @@ import pytest
 
 from memqa.carried import version
 from memqa.cluster_actor import Indexer, Made, scratch
-from memqa.cluster_ray import Cluster
+from memqa.cluster_ray import Cluster, workers_of
 from memqa.delivered import Delivery
 from memqa.ingest import FileFacts, leased
 from memqa.library import Library
@@ -266,17 +266,21 @@ def test_numbers_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
 def test_it_stops_when_wished_and_the_next_run_does_the_rest(folder: Path, tmp_path: Path) -> None:
     files = [folder / f"story-{seed}.md" for seed in range(1, 4)]
     outcomes: list[Outcome] = []
-    cluster = Cluster(workers=1, worker=FakeIndexer)
-    with Library(tmp_path / "home", engines=FakeEngines()) as library:
-        taken = library.index(files, cluster=cluster, should_stop=lambda: bool(outcomes))
+    one = Cluster(workers=1, worker=FakeIndexer)
+    never = Cluster(workers=1, worker=NeverStarts)
+    with (
+        workers_of(one, (), most=0),  # the Ray of the person's own program, which stays
+        Library(tmp_path / "home", engines=FakeEngines()) as library,
+    ):
+        taken = library.index(files, cluster=one, should_stop=lambda: bool(outcomes))
         for outcome in taken:
             outcomes.append(outcome)
-        assert [one.status for one in outcomes] == ["indexed", "cancelled"]
+        assert [outcome.status for outcome in outcomes] == ["indexed", "cancelled"]
         assert [media.status for media in library.media()] == ["indexed"]
-        # The same Ray cannot serve workers that never start.
-        never = Cluster(workers=1, worker=NeverStarts)
         with pytest.raises(SetupError, match="no room on this machine"):
             list(library.index(files, cluster=never))
+        rest = [outcome.status for outcome in library.index(files, cluster=one)]
+        assert sorted(rest) == ["indexed", "indexed", "unchanged"]
 
 
 def indexer(tmp_path: Path, wanted: str = "") -> Indexer:
