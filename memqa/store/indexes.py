@@ -45,7 +45,7 @@ class IndexPolicy:
 
     from_rows: int = 20_000
     cell_rows: int = 1024
-    probes: int = 200
+    probes: int = 160
     refine: int = 4
     regrow: float = 2.0
     most_parts: int = 8
