@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -34,7 +35,7 @@ def measured(home: Path, real: crowd.Real, data: Path) -> dict[str, Any]:
         found: dict[str, Any] = {"tended_s": round(time.perf_counter() - started, 1)}
         found["stats"] = asdict(library.stats())
         found["queries_ms"] = _queries(library.store, real, data)
-        found["writes_s"] = _writes(library.store, real)
+        found["writes_s"] = _writes(library.store, real, data)
         found["queries_with_waiting_ms"] = _queries(library.store, real, data)
         found["search_ms"] = _searches(library, data)
         started = time.perf_counter()
@@ -95,6 +96,18 @@ def _queries(store: Store, real: crowd.Real, data: Path) -> dict[str, Any]:
     return {name: _spread(name, call) for name, call in timed.items()}
 
 
+def _meanwhile(store: Store, real: crowd.Real, data: Path) -> list[float]:
+    asked = crowd.questions(data, _TIMES)
+
+    def nearest(i: int) -> Any:
+        vector = asked[i % len(asked)]
+        return store.read.search_vectors(
+            real.text_signature, vector, metric="cosine", limit=10, levels=_TEXT
+        )
+
+    return _spread("vectors_10 while writing", nearest)
+
+
 def _searches(library: Library, data: Path) -> Any:
     texts = crowd.question_texts(data, _TIMES)
     return _spread("library.search", lambda i: library.search(texts[i % len(texts)]))
@@ -114,7 +127,7 @@ def _spread(name: str, call: Callable[[int], Any]) -> list[float]:
     return told
 
 
-def _writes(store: Store, real: crowd.Real) -> dict[str, list[float]]:
+def _writes(store: Store, real: crowd.Real, data: Path) -> dict[str, list[float]]:
     """Add segments of a thousand memories, as indexing a document does; seconds each."""
     media, random = _new_media(0), np.random.default_rng(3)
     took: dict[str, list[float]] = {"begin": [], "commit": [], "settle": []}
@@ -123,10 +136,33 @@ def _writes(store: Store, real: crowd.Real) -> dict[str, list[float]]:
         commit = _segment(media, segment, real, random)
         took["commit"].append(_timed(lambda one=commit: store.write.commit(one)))  # type: ignore[misc]
         store.upkeep.after_commit()
+    # The media is still being written: what is asked meanwhile must not wait for that.
+    took["vectors_10_meanwhile_ms"] = _meanwhile(store, real, data)
     done = replace(media, status="indexed")
     took["settle"].append(_timed(lambda: store.write.settle(done)))
     print(f"writes: {took} s", file=sys.stderr, flush=True)
     return took
+
+
+def growing(real: crowd.Real, many: int = 200) -> list[dict[str, float]]:
+    """Add small documents one after another, and tell what the tables take, live and in all."""
+    told, random = [], np.random.default_rng(5)
+    with tempfile.TemporaryDirectory(prefix="memqa-large-") as home:
+        store = Store(Path(home))
+        for number in range(many):
+            media, started = _new_media(number), time.perf_counter()
+            store.write.begin(MediaRow(media))
+            store.write.commit(_segment(media, 0, real, random, rows=60))
+            store.write.settle(replace(media, status="indexed"))
+            store.upkeep.compact()
+            spent_s = time.perf_counter() - started
+            if (number + 1) % 20 == 0:
+                disk = store.upkeep.disk()
+                live = disk.tables_bytes - disk.spare_bytes
+                told.append({"media": number + 1, "s": round(spent_s, 2), "live_bytes": live})
+                told[-1] |= {"spare_bytes": disk.spare_bytes}
+                print(told[-1], file=sys.stderr, flush=True)
+    return told
 
 
 def _timed(call: Callable[[], Any]) -> float:
@@ -136,11 +172,18 @@ def _timed(call: Callable[[], Any]) -> float:
 
 
 def _new_media(number: int) -> Media:
-    return Media("ffff" + f"{number:060x}", f"/crowd/new{number}.txt", "document", "indexing")
+    return Media(f"ffff{number:012x}" + 48 * "0", f"/crowd/new{number}.txt", "document", "indexing")
 
 
-def _segment(media: Media, segment: int, real: crowd.Real, random: np.random.Generator) -> Commit:
-    picked = random.integers(0, len(real.texts), _NEW_ROWS)
+def _segment(
+    media: Media,
+    segment: int,
+    real: crowd.Real,
+    random: np.random.Generator,
+    *,
+    rows: int = _NEW_ROWS,
+) -> Commit:
+    picked = random.integers(0, len(real.texts), rows)
     memories = [
         Memory(
             id=schema.memory_id(media.id, f"p{segment * _NEW_ROWS + i}"),

@@ -191,7 +191,8 @@ def search(
     """Find the moments and pages that fit a query best, each span once; no language model."""
     if not content_words(query):
         return []  # nothing is asked for, and the nearest vector to nothing is a guess
-    media = [item for item in library.media() if media_ids is None or item.id in media_ids]
+    named = None if media_ids is None else set(media_ids)
+    media = [item for item in library.media() if named is None or item.id in named]
     engines = library.engines
     finder = Finder(library.store.read, engines.image_encoder(), engines.text_encoder())
     unique: dict[object, Evidence] = {}
