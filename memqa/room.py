@@ -61,7 +61,7 @@ def why_unwritten(place: Path, error: BaseException) -> SetupError | None:
 
 def _is_full(place: Path, error: BaseException) -> bool:
     if isinstance(error, sqlite3.Error):
-        name = getattr(error, "sqlite_errorname", "")
+        name = str(getattr(error, "sqlite_errorname", ""))
         may_be = name.startswith(_PERHAPS)
         return name == "SQLITE_FULL" or (may_be and _free_bytes(place) < _NO_ROOM_BYTES)
     if isinstance(error, OSError) and error.errno is not None:
@@ -71,7 +71,7 @@ def _is_full(place: Path, error: BaseException) -> bool:
 
 def _is_refused(place: Path, error: BaseException) -> bool:
     if isinstance(error, sqlite3.Error):
-        name = getattr(error, "sqlite_errorname", "")
+        name = str(getattr(error, "sqlite_errorname", ""))
         may_be = name.startswith(_PERHAPS) and place.exists()
         return name.startswith("SQLITE_READONLY") or (may_be and not os.access(place, os.W_OK))
     if isinstance(error, OSError) and error.errno is not None:
