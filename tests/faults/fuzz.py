@@ -20,6 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from math import inf
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -42,6 +43,7 @@ class Parent:
         self._place = place
         self._started = 0
         self._process: subprocess.Popen[str] | None = None
+        self._pump = threading.Thread()
         self._answers: queue.Queue[str] = queue.Queue()
 
     def take(self, wanted: Wanted, limit_s: float) -> Told:
@@ -67,10 +69,16 @@ class Parent:
 
     def end(self) -> None:
         """End the process."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.wait()
+        self._pump.join()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            with suppress(BrokenPipeError):
+                pipe.close()
+        self._process = None
 
     def _running(self) -> subprocess.Popen[str]:
         if self._process is None:
@@ -78,18 +86,30 @@ class Parent:
             place = self._place / str(self._started)
             place.mkdir(parents=True)
             self._answers = queue.Queue()
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.faults.taking"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=(place / "said").open("w"),
-                text=True,
-                env=os.environ
-                | {"MEMQA_FUZZ_PLACE": str(place), "MEMQA_HOME": str(place / "home")}
-                | {"MEMQA_CONFIG": str(place / "memqa.toml"), "PYTHONPATH": str(_ROOT)},
+            with (place / "said").open("w") as said:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "tests.faults.taking"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=said,
+                    text=True,
+                    env=_environment(place),
+                )
+            self._pump = threading.Thread(
+                target=_pump, args=(self._process, self._answers), daemon=True
             )
-            threading.Thread(target=_pump, args=(self._process, self._answers), daemon=True).start()
+            self._pump.start()
         return self._process
+
+
+def _environment(place: Path) -> dict[str, str]:
+    path = os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH", "")]))
+    return os.environ | {
+        "MEMQA_FUZZ_PLACE": str(place),
+        "MEMQA_HOME": str(place / "home"),
+        "MEMQA_CONFIG": str(place / "memqa.toml"),
+        "PYTHONPATH": path,
+    }
 
 
 def _pump(process: subprocess.Popen[str], answers: queue.Queue[str]) -> None:

@@ -272,7 +272,8 @@ def _zip(entries: Sequence[tuple[str, bytes]]) -> bytes:
     with warnings.catch_warnings(), zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         warnings.simplefilter("ignore")  # of names that are there twice
         for name, part in entries:
-            archive.writestr(name, part)
+            # a time of its own would make another file of the same number
+            archive.writestr(zipfile.ZipInfo(name), part, zipfile.ZIP_DEFLATED)
     return out.getvalue()
 
 
