@@ -1,4 +1,4 @@
-"""The reading child, ``python -m docmem.reader``: knows one request about a PDF, answers it.
+"""The reading child, ``python -m docmem.reader``: knows one request about a document, answers it.
 
 ``models/serving.py`` knows how the answers travel. It may crash, hang or run out of memory over a
 file: ``models/child.py`` outlives it. Before each page it says which one it is about to look at.
@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from docmem.parse.apart import open_here, read_here
 from docmem.parse.layout import Line
 from docmem.parse.marks import manner, mark_of
 from docmem.parse.pdfium import Sight, bookmarks, look, opened, png, title_of
@@ -89,7 +90,13 @@ def _spread(pages: int) -> list[int]:
     return sorted({1 + (pages - 1) * index // max(count - 1, 1) for index in range(count)})
 
 
-_ANSWERS = {"open": _open, "pages": _pages, "picture": _picture}
+_ANSWERS = {
+    "open": _open,
+    "pages": _pages,
+    "picture": _picture,
+    "document": open_here,
+    "read": read_here,
+}
 
 if __name__ == "__main__":
     serve(_ANSWERS)

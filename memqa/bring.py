@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from memqa.addresses import is_address, shown
 from memqa.carried import Carried, Manifest
 from memqa.chats import turn_from
 from memqa.copying import SPARE_BYTES, copied, drop_if_empty, only_file
@@ -148,6 +149,8 @@ class _Bringing:
                 "It is half indexed here, and stays so: `memqa index FILE` goes on with it; to "
                 f"have what came instead, `memqa forget {known.media.id[:8]}` and import again.",
             )
+        if known.media.status in FINISHED and not known.settled:  # an earlier run ended just then
+            known = self._store.write.settle(known.media)
         if not _is_file(known.media.path):
             came = self._copied(row)
         if came is not None:
@@ -183,6 +186,8 @@ class _Bringing:
     def _place(self, row: MediaRow, known: MediaRow | None) -> _Place:
         if LIVE in row.signatures and _ADDRESS.fullmatch(row.media.path):
             return _Place(row.media.path, 0, 0)
+        if is_address(row.media.path) and (only := self._at_address(row, known)) is not None:
+            return only
         lay = (row.media.path, *row.aliases)
         found = self._here_already(row, (known.media.path, *known.aliases)) if known else None
         found = found or self._copied(row) or self._here_already(row, lay)
@@ -192,6 +197,16 @@ class _Bringing:
         last = (row.aliases or (row.media.path,))[0]
         note = f"{FILE_ABSENT}; it lay at {last}. To play or show it here: memqa index FILE"
         return _Place(str(nowhere), row.size_bytes, row.mtime_ns, notes=(note,))
+
+    def _at_address(self, row: MediaRow, known: MediaRow | None) -> _Place | None:
+        """Keep the address of a media whose file neither came nor lies here, as what it is called.
+
+        That it has no size here tells that nobody gave it here, so that it is never fetched.
+        """
+        lay = (*row.aliases, *((known.media.path, *known.aliases) if known else ()))
+        if self._here_already(row, lay) is not None or only_file(self._folder, row.media.id):
+            return None
+        return _Place(shown(row.media.path), 0, 0)
 
     def _copied(self, row: MediaRow) -> _Place | None:
         """Copy the file that came with the folder, if its bytes are those that were indexed."""

@@ -5,11 +5,15 @@ Whether a library in this process replies or one behind the ``door``, the replie
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from memqa.room import why_unwritten
 from memqa.values import Answer, AnswerMode, Evidence, Step, Token
+from models.errors import DiskFull
 
 if TYPE_CHECKING:
     from memqa.library import Library
@@ -131,7 +135,15 @@ def as_json(call: Call) -> dict[str, Any]:
 
 def unforeseen(error: Exception) -> str:
     """Say that an error came which memqa does not know, and how more of it is seen."""
+    if isinstance(said := why_unwritten(_place_of(error), error), DiskFull):
+        return str(said)
     return (
         f"something went wrong that memqa did not foresee: {type(error).__name__}: {error}."
         " Run the same command as `memqa -v …` to see where."
     )
+
+
+def _place_of(error: Exception) -> Path:
+    """Tell where something could not be written: where the error says, or where files pass by."""
+    name = getattr(error, "filename", None)
+    return Path(name) if isinstance(name, str) else Path(tempfile.gettempdir())

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from docmem.sentences import sentence_spans
 from memqa.cues import content_words
@@ -31,6 +32,7 @@ _CLAIMLESS = frozenset(
     "it its they their he she his her is are was were be been being has have had do does did which "
     "who whom whose what when where there then".split()
 )
+_KEPT_TEXTS, _KEPT_WORDS = 4096, 65_536  # about 10 MB and 10 MB
 _SUFFIX = re.compile(r"(?:'s|ing|ed|es|s|e)$")
 
 
@@ -114,6 +116,13 @@ def stems(text: str) -> list[str]:
     return [stem(word) for word in content_words(text)]
 
 
+@lru_cache(maxsize=_KEPT_TEXTS)
+def stems_in(text: str) -> frozenset[str]:
+    """Give the stems of a text without their order; those of the texts asked for last are kept."""
+    return frozenset(stems(text))
+
+
+@lru_cache(maxsize=_KEPT_WORDS)
 def stem(word: str) -> str:
     """Cut a plain English ending off a word, never below three letters."""
     cut = _SUFFIX.sub("", word)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from memqa.listening import Listener
 from models.errors import IngestCancelled, UnreadableMedia
 
+PART = ".part"  # the name of a copy until it is whole
 SPARE_BYTES = 50_000_000  # what is left free on a disk
 _BLOCK_BYTES = 8 * 2**20
+_ABANDONED_S = 3600.0
 
 
 def copied(path: Path, target: Path, sha256: str, listener: Listener) -> bool:
@@ -21,7 +25,7 @@ def copied(path: Path, target: Path, sha256: str, listener: Listener) -> bool:
         IngestCancelled: the listener wished it; no copy is left.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.parent / ".part"
+    part = target.parent / PART
     try:
         times = _copy(path, part, sha256, listener)
         if times is None:
@@ -50,6 +54,17 @@ def drop_if_empty(folder: Path) -> None:
     """Remove a folder that holds nothing."""
     if not any(folder.iterdir()):
         folder.rmdir()
+
+
+def sweep(uploads: Path) -> None:
+    """Remove the copies that a killed process left half made, once none has grown for an hour."""
+    for part in uploads.glob(f"*/{PART}"):
+        with suppress(FileNotFoundError):  # it was just finished
+            # A file that was moved here kept its time; the folder has the time of the move.
+            touched = max(part.stat().st_mtime, part.parent.stat().st_mtime)
+            if time.time() - touched > _ABANDONED_S:
+                part.unlink()
+                drop_if_empty(part.parent)
 
 
 def only_file(folder: Path, media_id: str) -> Path | None:

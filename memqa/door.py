@@ -30,7 +30,13 @@ from typing import IO
 from memqa.calls import Call, Reply, as_json, read
 from memqa.homes import home_named
 from memqa.store.lock import locked
-from memqa.whereabouts import CONFIG_VARIABLE, config_path, default_home, private_folder
+from memqa.whereabouts import (
+    AUTH_VARIABLE,
+    CONFIG_VARIABLE,
+    config_path,
+    default_home,
+    private_folder,
+)
 from models import errors
 
 MOST_BYTES = 2**20  # of a call; a longer one is answered at home
@@ -39,7 +45,8 @@ _MOST_PATH_BYTES = 100  # a socket's path must fit into 104 bytes on macOS, 108 
 _PARTS = ("memqa", "models", "vidmem", "docmem")
 _ASIDE = ("ui", "cli", "notebook", "__pycache__")  # folders whose code answers nothing
 _HOME = "MEMQA_HOME"
-_TOLD_OTHERWISE = (_HOME, CONFIG_VARIABLE)  # as the library's folder, and as the file's bytes
+# As the library's folder, as the file's bytes, and not at all: it says nothing of answers.
+_TOLD_OTHERWISE = (_HOME, CONFIG_VARIABLE, AUTH_VARIABLE)
 _TAKEN_WITHIN_S = 2.0  # a process that is stopped, or all too busy, is not waited for
 _REPLY_WITHIN_S = 600.0
 

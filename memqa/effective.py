@@ -16,7 +16,7 @@ from memqa import settings
 from memqa.homes import told
 from memqa.near import did_you_mean
 from memqa.settings import Settings
-from memqa.whereabouts import CONFIG_VARIABLE, config_path
+from memqa.whereabouts import AUTH_VARIABLE, CONFIG_VARIABLE, config_path
 
 _PREFIX = "MEMQA_"
 _HIDDEN = "(set, not shown)"
@@ -65,7 +65,7 @@ def strange_variables() -> list[str]:
         for name in os.environ
         if name.upper().startswith(_PREFIX)
         and name.upper().removeprefix(_PREFIX).split("__")[0] not in first
-        and name.upper() != CONFIG_VARIABLE
+        and name.upper() not in (CONFIG_VARIABLE, AUTH_VARIABLE)
     )
     return [f"{name} sets nothing.{did_you_mean(name, variables)}" for name in strange]
 

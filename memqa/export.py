@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memqa import placing
+from memqa.addresses import is_address
 from memqa.carried import Carried, Entry, Manifest, version
 from memqa.chats import shown_in, turn_from
 from memqa.copying import copied, is_there, only_file
@@ -167,7 +168,9 @@ class _Export:
 
     def _file(self, row: MediaRow) -> tuple[Path | None, list[str]]:
         """Copy the file of a media, if need be out of the earlier export; else say why not."""
-        notes = [f"Its file is not as it was indexed, and stays behind: {row.media.path}"]
+        is_here = not is_address(row.media.path)
+        why = "is not as it was indexed, and stays behind" if is_here else "is only at its address"
+        notes = [f"Its file {why}: {row.media.path}"]
         earlier = only_file(self._folder, row.media.id)
         places = [Path(one) for one in (row.media.path, *row.aliases)]
         for path in [*places, earlier] if earlier else places:

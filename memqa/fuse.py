@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from memqa.cite import numbers, proper_names, stems
+from memqa.cite import numbers, proper_names, stems_in
 from memqa.cues import asks_lively, asks_many, asks_name, asks_number, is_description
 from memqa.question import Question
 from memqa.rank import Pool, Support
@@ -178,7 +178,7 @@ class Gathering:
         if memory.level != "observation":
             self._known[memory.id] = memory
         parts = self._parts[place or memory.id]
-        known = set(stems(memory.text))
+        known = stems_in(memory.text)
         covered = len(self._asked & known) / len(self._asked) if self._asked else 0.0
         parts.covered = max(parts.covered, covered)
         return parts

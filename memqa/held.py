@@ -98,12 +98,16 @@ def sticky_of(line: InfiniteVideo) -> tuple[TimeSpan, ...]:
 
 
 def _unpacked(reader: Reader, media_id: str, name: str) -> tuple[Making, VideoMemory] | None:
-    blob = reader.state(media_id, name)
-    return None if blob is None else _loaded(blob)
+    return _loaded(reader, media_id, name, reader.mark(media_id))
 
 
 @functools.lru_cache(maxsize=_KEPT)
-def _loaded(blob: bytes) -> tuple[Making, VideoMemory]:
+def _loaded(
+    reader: Reader, media_id: str, name: str, mark: str
+) -> tuple[Making, VideoMemory] | None:
+    """Load a memory once for each ``mark`` that its media had."""
     from vidmem.memory.methods import unpack
 
-    return unpack(blob)
+    del mark
+    blob = reader.state(media_id, name)
+    return None if blob is None else unpack(blob)

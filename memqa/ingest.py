@@ -8,27 +8,41 @@ last of them.
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 import time
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from memqa.addresses import is_address, is_whole
 from memqa.engines import Engines
 from memqa.kinds import identify
 from memqa.listening import Listener
 from memqa.near import did_you_mean
+from memqa.room import writing_to
 from memqa.settings import Settings
 from memqa.stale import FINISHED, compared, indexed_with_others
 from memqa.store.lock import locked
-from memqa.store.schema import NOTHING_COMMITTED, MediaRow
+from memqa.store.schema import NO_COPY, NOTHING_COMMITTED, MediaRow
 from memqa.values import Media, MediaStatus, Outcome, OutcomeStatus
-from models.errors import IngestCancelled, InputError, StoreConflict, UnreadableMedia
+from models.errors import (
+    BackendError,
+    IngestCancelled,
+    InputError,
+    MediaChanged,
+    MediaGone,
+    MemqaError,
+    StoreConflict,
+    UnreadableMedia,
+    UnsupportedMedia,
+)
 from vidmem.memory.methods import DEFAULT, METHODS
 from vidmem.values import MediaInfo
 
@@ -36,6 +50,8 @@ if TYPE_CHECKING:
     from memqa.kinds import Found
     from memqa.store.store import Store
     from vidmem.live import Live
+
+log = logging.getLogger(__name__)
 
 LIVE = "live"  # the signature of a media that came from a live source
 _BLOCK_BYTES = 8 * 2**20
@@ -55,21 +71,44 @@ class Task:
     listener: Listener
     earlier: MediaRow | None = None
     live: Live | None = None
+    facts: FileFacts | None = None
+
+    def check_file(self) -> None:
+        """See that what was read till now are the bytes that the media is known by.
+
+        Raises:
+            MediaChanged: the file was changed meanwhile.
+            MediaGone: it was removed.
+        """
+        if self.facts is not None:
+            self.facts.check()
 
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What tells cheaply whether a file changed."""
+    """What tells cheaply whether a file changed.
+
+    ``address`` is the name of the address that its bytes were fetched from; then the other facts
+    are those of its server, and ``path`` is theirs only for a while.
+    """
 
     path: Path
     size_bytes: int
     mtime_ns: int
+    inode: int = 0
+    address: str = ""
+
+    @property
+    def place(self) -> str:
+        """Where the media lies, as it is stored."""
+        return self.address or str(self.path)
 
     @classmethod
     def of(cls, path: Path) -> FileFacts:
         """Look at a file.
 
         Raises:
+            UnsupportedMedia: it is a pipe, a socket or a device.
             UnreadableMedia: it is not there or may not be looked at.
         """
         try:
@@ -77,6 +116,8 @@ class FileFacts:
         except OSError as exc:
             near = did_you_mean(path.name, _names_beside(path))
             raise UnreadableMedia(f"there is no file {path}; check its name.{near}") from exc
+        if not (S_ISREG(stat.st_mode) or S_ISDIR(stat.st_mode)):
+            raise UnsupportedMedia(f"{path.name} is a pipe or a device and no file; copy it first")
         whole = path.resolve()
         try:
             str(whole).encode()
@@ -84,12 +125,54 @@ class FileFacts:
             raise UnreadableMedia(
                 f"the name {str(path)!a} is not written in UTF-8; rename the file or its folder"
             ) from exc
-        return cls(whole, stat.st_size, stat.st_mtime_ns)
+        return cls(whole, stat.st_size, stat.st_mtime_ns, stat.st_ino)
+
+    def check(self) -> None:
+        """Look at the file again.
+
+        Raises:
+            MediaChanged: it is not the same any more, by all appearances.
+            MediaGone: it is not there any more, or may not be looked at.
+        """
+        if self.address:  # what was fetched of it is ours alone
+            return
+        try:
+            stat = self.path.stat()
+        except OSError as exc:
+            raise MediaGone(
+                f"{self.path.name} was removed while it was being indexed; what is remembered of "
+                f"it so far stays: put it back at {self.path.parent} and index it again"
+            ) from exc
+        if (stat.st_size, stat.st_mtime_ns, stat.st_ino) != (
+            self.size_bytes,
+            self.mtime_ns,
+            self.inode,
+        ):
+            raise MediaChanged(
+                f"{self.path.name} was changed while it was being indexed, so nothing of this "
+                "state of it is kept; index it again once it is written to its end"
+            )
 
     def fits(self, row: MediaRow) -> bool:
         """Say whether a media was made from this file, by all appearances."""
-        same = (str(self.path), self.size_bytes, self.mtime_ns)
+        if self.address and not self.mtime_ns:  # its server tells nothing of changes
+            return False
+        same = (self.place, self.size_bytes, self.mtime_ns)
         return same == (row.media.path, row.size_bytes, row.mtime_ns)
+
+    @classmethod
+    def of_address(cls, address: str) -> FileFacts:
+        """Look at a media that lies at an address, without fetching it.
+
+        Raises:
+            InputError: there is none, or it may not be fetched.
+            BackendError: it cannot be reached.
+        """
+        from memqa import remote
+
+        name = remote.named(address)
+        size_bytes, mark = remote.facts(address)
+        return cls(Path(name), size_bytes, mark, address=name)
 
 
 class Ingest:
@@ -100,42 +183,69 @@ class Ingest:
         self._engines = engines
         self._settings = settings
 
-    def take(self, path: Path, *, method: str, listener: Listener) -> Outcome:
-        """Take a file in, or find that it is in already.
+    def take(self, path: Path | str, *, method: str, listener: Listener) -> Outcome:
+        """Take a file, or what lies at an address, in, or find that it is in already.
 
         Raises:
             InputError: the file or the method is at fault; nothing of the file is kept.
             SetupError: a model is missing.
             StoreConflict: another process is taking the same file in.
+            BackendError: an address cannot be reached.
             IngestCancelled: the listener wished it; what is remembered so far stays.
         """
-        started = time.monotonic()
-        wished, method = method, self._method(method)
+        if isinstance(path, str) and is_address(path):
+            return self._take_address(path, method=method, listener=listener)
+        started, chosen, path = time.monotonic(), self._method(method), Path(path)
         try:
-            facts = FileFacts.of(path)
-            media = self._unchanged(facts)
-            is_new = media is None
-            if media is None:
-                found = self._identified(facts.path)
-                media_id = sha256_of(facts, listener)
-                media = self._same_bytes(media_id, facts)
-                is_new = media is None
-            if media is None:
-                media = self._take(media_id, facts, (found, method), listener)
+            taken = self._found_or_taken(FileFacts.of(path), chosen, listener)
         except InputError:
             drop_upload(self._store.home, path)
             raise
+        media, is_new = self._told(taken, method, listener)
+        return _outcome(str(path), media, is_new, started)
+
+    def _take_address(self, address: str, *, method: str, listener: Listener) -> Outcome:
+        """Fetch it, for as long as it takes; nothing where it is known and did not change."""
+        from memqa import remote
+
+        started, chosen = time.monotonic(), self._method(method)
+        listener.progress("Connecting", 0)
+        facts = FileFacts.of_address(address)
+        if (known := self._unchanged(facts)) is not None:
+            taken = known, False
+        else:
+            limits, folder = self._settings.limits, self._store.home / "fetched"
+            with remote.fetched(address, folder, limits=limits, listener=listener) as file:
+                size_bytes = facts.size_bytes or file.stat().st_size
+                here = replace(facts, path=file, size_bytes=size_bytes)
+                taken = self._found_or_taken(here, chosen, listener)
+        media, is_new = self._told(taken, method, listener)
+        return _outcome(facts.place, media, is_new, started)
+
+    def _found_or_taken(
+        self, facts: FileFacts, method: str, listener: Listener
+    ) -> tuple[Media, bool]:
+        """Give the media of a file, and whether it was taken in now."""
+        if (media := self._unchanged(facts)) is not None:
+            return media, False
+        found = self._identified(facts.path)
+        media_id = sha256_of(facts, listener)
+        if (media := self._same_bytes(media_id, facts)) is not None:
+            return media, False
+        return self._take(media_id, facts, (found, method), listener), True
+
+    def _told(
+        self, taken: tuple[Media, bool], wished: str, listener: Listener
+    ) -> tuple[Media, bool]:
+        """Tell of a media, and note what of one that was in already is not as wished."""
+        media, is_new = taken
         if not is_new:
             self._replace_earlier(media)  # a run may have died just before it
         listener.found(media)
-        ended: OutcomeStatus = "partial" if media.status == "partial" else "indexed"
-        status = ended if is_new else "unchanged"
         if not is_new and wished not in ("auto", media.method) and media.kind == "video":
             note = f"It is kept by {media.method}; forget it first to take it in by {wished}."
             media = replace(media, notes=(*media.notes, note))
-        if not is_new:
-            media = self._compared(media)
-        return Outcome(str(path), status, media, elapsed_s=time.monotonic() - started)
+        return (media if is_new else self._compared(media)), is_new
 
     def take_again(self, row: MediaRow, facts: FileFacts, listener: Listener) -> Media:
         """Take a finished media in anew from its file, in its place; it can be asked as it grows.
@@ -153,12 +263,12 @@ class Ingest:
             fresh = replace(
                 fresh,
                 media=replace(fresh.media, added_at=media.added_at),
-                aliases=tuple(one for one in (media.path, *row.aliases) if one != str(facts.path)),
+                aliases=tuple(one for one in (media.path, *row.aliases) if one != facts.place),
             )
             begun = self._store.write.begin(fresh)
             listener.progress("Taking it in again as a whole", 0)
             try:
-                return self._remember(Task(begun, found, {}, listener))
+                return self._remembered(Task(begun, found, {}, listener, facts=facts))
             except BaseException as exc:
                 # What could be asked before must not be lost, even if nothing is remembered yet.
                 stopped = isinstance(exc, IngestCancelled) or not isinstance(exc, Exception)
@@ -206,7 +316,7 @@ class Ingest:
                 try:
                     media = self._remember(Task(row, live.info, {}, unhurried, live=live))
                 except BaseException as exc:
-                    self._unfinished(row.media.id, exc)
+                    settle_unfinished(self._store, row.media.id, exc)
                     raise
         ended: OutcomeStatus = "partial" if media.status == "partial" else "indexed"
         return Outcome(live.info.path, ended, media, elapsed_s=time.monotonic() - started)
@@ -215,7 +325,7 @@ class Ingest:
 
     def _unchanged(self, facts: FileFacts) -> Media | None:
         """Find the finished media of a file that has not changed since, without reading it."""
-        for row in self._store.read.media_rows():
+        for row in self._store.read.rows_at(facts.place):
             if row.media.status in FINISHED and not row.forgetting and facts.fits(row):
                 return row.media
         return None
@@ -238,8 +348,11 @@ class Ingest:
         if is_upload(self._store.home, facts.path) and older != facts.path and older.exists():
             drop_upload(self._store.home, facts.path)
             return row.media
+        if facts.address and not is_address(row.media.path) and older.exists():
+            # A file that is here can be played, so it stays the first place that is looked at.
+            return self._store.write.also_at(media_id, facts.address).media
         row = self._store.write.relocate(
-            media_id, str(facts.path), size_bytes=facts.size_bytes, mtime_ns=facts.mtime_ns
+            media_id, facts.place, size_bytes=facts.size_bytes, mtime_ns=facts.mtime_ns
         )
         return row.media
 
@@ -270,32 +383,39 @@ class Ingest:
             # Another process may have finished it between our look and our lease.
             if (media := self._same_bytes(media_id, facts)) is not None:
                 return media
+            self._forget_to_the_end(media_id)
             listener.progress("Loading models", 0)
             row = self._store.write.begin(self._fresh(media_id, facts, found, method))
             listener.found(row.media)
             states, earlier = self._store.read.states(media_id), self._earlier(row.media)
             try:
-                media = self._remember(Task(row, found, states, listener, earlier))
+                media = self._remembered(Task(row, found, states, listener, earlier, facts=facts))
             except BaseException as exc:
-                self._unfinished(media_id, exc)
+                settle_unfinished(self._store, media_id, exc)
                 raise
             is_compact = self._replace_earlier(media)
             if not is_compact and media.kind == "document":
                 self._store.upkeep.compact()
         return media
 
+    def _forget_to_the_end(self, media_id: str) -> None:
+        """Finish forgetting what is now added again, where a killed process only began to."""
+        row = self._store.read.media_row(media_id)
+        if row is not None and row.forgetting:
+            self._store.upkeep.repair()
+
     def _fresh(self, media_id: str, facts: FileFacts, found: Found, method: str) -> MediaRow:
         is_video = isinstance(found, MediaInfo)
         media = Media(
             id=media_id,
-            path=str(facts.path),
+            path=facts.place,
             kind=found.kind if isinstance(found, MediaInfo) else "document",
             status="indexing",
             duration_s=found.duration_s if isinstance(found, MediaInfo) else None,
             pages=None if isinstance(found, MediaInfo) else found.pages,
             method=method if is_video else "",
-            added_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            notes=found.notes,
+            added_at=self._now_at(facts.place),
+            notes=(*found.notes, *((NO_COPY,) if facts.address else ())),
         )
         return MediaRow(
             media,
@@ -303,6 +423,19 @@ class Ingest:
             mtime_ns=facts.mtime_ns,
             signatures=self._signatures(method if is_video else None),
         )
+
+    def _now_at(self, place: str) -> str:
+        """Give the time, later than that of all that lay at a place before, as its order tells.
+
+        The clock may have been put back since.
+        """
+        before = [row.media.added_at for row in self._store.read.rows_at(place)]
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        last = max(filter(None, before), default="")
+        if now > last:
+            return now
+        after = datetime.fromisoformat(last) + timedelta(milliseconds=1)
+        return after.isoformat(timespec="milliseconds")
 
     def _signatures(self, method: str | None) -> dict[str, str]:
         """Name what the states of an unfinished media depend on, so that a change is noticed."""
@@ -321,6 +454,14 @@ class Ingest:
 
         return signatures | {"settings": manner(self._settings.video, method)}
 
+    def _remembered(self, task: Task) -> Media:
+        """Remember a file; one that fails since it was changed or removed is not called damaged."""
+        try:
+            return self._remember(task)
+        except (InputError, BackendError):
+            task.check_file()
+            raise
+
     def _remember(self, task: Task) -> Media:
         if isinstance(task.found, MediaInfo):
             from memqa.ingest_video import VideoIngest
@@ -332,19 +473,6 @@ class Ingest:
 
     # How it ended
 
-    def _unfinished(self, media_id: str, error: BaseException) -> None:
-        """Keep what was committed for the next run; of a file that is at fault, keep nothing."""
-        row = self._store.read.media_row(media_id)
-        if row is None or row.forgetting:
-            return
-        if isinstance(error, InputError) or row.committed_segment == NOTHING_COMMITTED:
-            self._store.upkeep.forget(media_id)
-        elif isinstance(error, Exception) and not isinstance(error, IngestCancelled):
-            text = str(error) or type(error).__name__
-            self._store.write.settle(replace(row.media, status="failed", error=text))
-        else:
-            self._store.write.settle(replace(row.media, status="cancelled"))
-
     def _earlier(self, media: Media) -> MediaRow | None:
         """Find the newest finished media that the same path held before its file was changed."""
         rows = [row for row in self._replaced(media) if row.media.status in FINISHED]
@@ -354,7 +482,7 @@ class Ingest:
         """Forget the media that the same path held before; say whether one was forgotten."""
         forgotten = False
         for row in self._replaced(media):
-            if others := [alias for alias in row.aliases if Path(alias).exists()]:
+            if others := [one for one in row.aliases if is_address(one) or Path(one).exists()]:
                 self._store.write.relocate(row.media.id, others[0], size_bytes=0, mtime_ns=0)
             else:
                 self._store.collections.replace(row.media.id, media.id)
@@ -362,13 +490,48 @@ class Ingest:
         return forgotten
 
     def _replaced(self, media: Media) -> list[MediaRow]:
+        """Give the media that the same path held; an address told in part may be another's."""
+        if is_address(media.path) and not is_whole(media.path):
+            return []
         return [
             row
-            for row in self._store.read.media_rows()
-            if row.media.path == media.path
-            and row.media.id != media.id
-            and row.media.added_at <= media.added_at
+            for row in self._store.read.rows_at(media.path)
+            if row.media.id != media.id and row.media.added_at <= media.added_at
         ]
+
+
+def outcome_of(path: str, work: Callable[[], Outcome]) -> Outcome:
+    """Give the outcome of the work on one file, whatever happens in it."""
+    started = time.monotonic()
+    try:
+        return work()
+    except IngestCancelled as exc:
+        return Outcome(path, "cancelled", error=exc, elapsed_s=time.monotonic() - started)
+    except MemqaError as exc:
+        return Outcome(path, "failed", error=exc, elapsed_s=time.monotonic() - started)
+    except Exception as exc:  # one file must never stop the batch
+        log.exception("unexpected while indexing")
+        return Outcome(path, "failed", error=exc, elapsed_s=time.monotonic() - started)
+
+
+def settle_unfinished(store: Store, media_id: str, error: BaseException) -> None:
+    """Keep what was committed for the next run; of a file that is at fault, keep nothing."""
+    row = store.read.media_row(media_id)
+    if row is None or row.forgetting:
+        return
+    if isinstance(error, InputError) or row.committed_segment == NOTHING_COMMITTED:
+        store.upkeep.forget(media_id)
+    elif isinstance(error, Exception) and not isinstance(error, IngestCancelled):
+        text = str(error) or type(error).__name__
+        store.write.settle(replace(row.media, status="failed", error=text))
+    else:
+        store.write.settle(replace(row.media, status="cancelled"))
+
+
+def _outcome(place: str, media: Media, is_new: bool, started: float) -> Outcome:
+    ended: OutcomeStatus = "partial" if media.status == "partial" else "indexed"
+    status = ended if is_new else "unchanged"
+    return Outcome(place, status, media, elapsed_s=time.monotonic() - started)
 
 
 def settle_abandoned(store: Store, waiting: Collection[str] = ()) -> None:
@@ -406,30 +569,21 @@ def _names_beside(path: Path) -> list[str]:
     return []
 
 
-def files_of(path: Path, *, recursive: bool) -> list[Path]:
-    """Give the files that a path stands for: itself, or those in the folder; hidden ones not."""
-    if not path.is_dir():
-        return [path]
-    found = path.rglob("*") if recursive else path.iterdir()
-    return sorted(
-        file
-        for file in found
-        if file.is_file() and not any(p.startswith(".") for p in file.relative_to(path).parts)
-    )
-
-
 @contextmanager
 def leased(home: Path, media_id: str, *, timeout_s: float = 0.0) -> Iterator[None]:
     """Be the only one, over all processes and machines, who works on a media.
 
     Raises:
         StoreConflict: another one does.
+        DiskFull, ReadOnly: the library's folder cannot be written to.
     """
     from memqa.store.ground import ground_of
 
     name = f"media-{media_id[:16]}"
     path = home / "locks" / f"{name}.lock"
-    with locked(path, timeout_s=timeout_s) as held:
+    with ExitStack() as stack:
+        with writing_to(home):
+            held = stack.enter_context(locked(path, timeout_s=timeout_s))
         if not held:
             raise StoreConflict("this file is being indexed by another process; wait for that one")
         try:

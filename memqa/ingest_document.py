@@ -51,6 +51,7 @@ class DocumentIngest:
 
         Raises:
             EmptyMedia: no text was found.
+            MediaChanged, MediaGone: the file was changed or removed meanwhile.
             IngestCancelled: the listener wished it.
         """
         kept = self._kept(task)
@@ -67,6 +68,7 @@ class DocumentIngest:
         ):
             self._store.write.commit(replace(commit, states={**commit.states, **states}))
             states = {}
+        task.check_file()
         status: MediaStatus = "indexed" if pages.are_whole else "partial"
         read_by = _reader_of(self._store.read.state(media.id, SCANS))
         row = self._store.write.settle(replace(media, status=status), signatures=read_by)
@@ -111,6 +113,7 @@ class DocumentIngest:
         memories = [_memory(media.id, segment, passage) for passage in batch]
         vectors = text_batch(self._engines.text_encoder(), memories, task.listener, kept=kept)
         commit = Commit(segment, media, memories=memories, vectors=[vectors], states=scans.dump())
+        task.check_file()
         row = self._store.write.commit(commit)
         self._store.upkeep.after_commit()
         return row.media

@@ -24,7 +24,14 @@ from memqa.outline import OutlineTools, outline_commits
 from memqa.settings import VideoSettings
 from memqa.store.schema import OUTLINE, Commit, Memory, VectorBatch, memory_id
 from memqa.values import Media, MediaStatus
-from models.errors import EmptyMedia, IngestCancelled, SetupError
+from models.errors import (
+    BackendError,
+    EmptyMedia,
+    IngestCancelled,
+    InputError,
+    SetupError,
+    UnreadableMedia,
+)
 from models.ports import ImageEncoder
 from models.values import Label, OnProgress, Progress, TimeSpan, Utterance
 from vidmem.values import Event, MediaInfo, Segment, Senses
@@ -73,7 +80,7 @@ def manner(settings: VideoSettings, method: str) -> str:
 
 
 def open_live(address: str, settings: VideoSettings, *, for_s: float, listener: Listener) -> Live:
-    """Open a live source as it will be watched; raises as ``Live``."""
+    """Open a live source as it will be watched; raises as ``Live``, and where it is led astray."""
     from vidmem.live import Live
 
     params = _live_params(settings)
@@ -85,7 +92,24 @@ def open_live(address: str, settings: VideoSettings, *, for_s: float, listener: 
         should_end=listener.should_stop,
         is_heard=settings.listen,
         on_picture=listener.on_picture,
+        leads_to=_end_of_redirects(address),
     )
+
+
+def _end_of_redirects(address: str) -> str:
+    """Follow the redirects of a stream, and refuse those that lead into a private network."""
+    from memqa.reach import Reach
+    from vidmem.source import understand
+
+    source = understand(address)
+    if source.kind != "stream" or not source.address.startswith("http"):
+        return ""
+    try:
+        return Reach(source.address, name=source.name).leads_to()
+    except UnreadableMedia:
+        raise
+    except (InputError, BackendError):
+        return ""  # whoever opens it finds the same, and says so as of any stream
 
 
 class VideoIngest:
@@ -101,6 +125,7 @@ class VideoIngest:
 
         Raises:
             EmptyMedia: nothing was seen or heard.
+            MediaChanged, MediaGone: the file was changed or removed meanwhile.
             IngestCancelled: the listener wished it.
         """
         assert isinstance(task.found, MediaInfo)
@@ -112,6 +137,7 @@ class VideoIngest:
         if not events:
             raise EmptyMedia(f"{media.name} holds nothing that could be seen or heard")
         self._outline(media, events, committed + 1, task.listener)
+        task.check_file()
         status: MediaStatus = "indexed" if counts.is_whole else "partial"
         row = self._store.write.settle(
             replace(media, status=status), done_states=(_WATCH, _COUNTS, OUTLINE)
@@ -154,6 +180,7 @@ class VideoIngest:
                 is_whole=counts.is_whole and _is_whole(segment),
             )
             commit, counts = writing.commit(media, segment, memories, counts)
+            task.check_file()
             media = self._store.write.commit(commit).media
             committed = segment.index
             self._store.upkeep.after_commit()

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from uuid import uuid4
 
+from memqa.room import why_unwritten, writing_to
 from memqa.shown import Shown
 from memqa.values import Kind, Media
-from models.errors import InputError, SetupError
+from models.errors import DiskFull, InputError, ReadOnly, SetupError
 from models.values import Progress
 
 JobState: TypeAlias = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
@@ -74,6 +75,7 @@ class Queue:
 
     Raises:
         SetupError: ``home`` is no folder that can be written to.
+        DiskFull: what a call writes finds no room; the queue stays as it was.
     """
 
     def __init__(self, home: Path) -> None:
@@ -83,7 +85,12 @@ class Queue:
             with self._open() as db:
                 db.execute(_TABLE)
                 _add_missing(db)
+        except (DiskFull, ReadOnly):
+            if not (home / "tables").exists():  # only a library that is there can be asked as it is
+                raise
         except (OSError, sqlite3.Error) as exc:
+            if isinstance(said := why_unwritten(home, exc), DiskFull):
+                raise said from exc
             why = "it is a file" if home.is_file() else getattr(exc, "strerror", None) or exc
             raise SetupError(
                 f"the library {home} cannot be opened: {why}; choose another folder: "
@@ -134,8 +141,7 @@ class Queue:
 
     def all(self) -> list[Job]:
         """Give every job, in the order they were queued."""
-        with self._open() as db:
-            return [_job(row) for row in db.execute("SELECT * FROM jobs ORDER BY place")]
+        return [_job(row) for row in self._read("SELECT * FROM jobs ORDER BY place")]
 
     def get(self, job_id: str) -> Job:
         """Give one job.
@@ -143,11 +149,10 @@ class Queue:
         Raises:
             InputError: there is no such job.
         """
-        with self._open() as db:
-            row = db.execute("SELECT * FROM jobs WHERE id = ?", (job_id,)).fetchone()
-        if row is None:
+        rows = self._read("SELECT * FROM jobs WHERE id = ?", job_id)
+        if not rows:
             raise InputError(f"there is no job {job_id!r} in this library")
-        return _job(row)
+        return _job(rows[0])
 
     def pause(self, job_id: str) -> None:
         """Stop a job after its current step, to go on later.
@@ -228,9 +233,8 @@ class Queue:
 
     def wish(self, job_id: str) -> Wish:
         """Say whether somebody wants a running job to stop."""
-        with self._open() as db:
-            row = db.execute("SELECT wish FROM jobs WHERE id = ?", (job_id,)).fetchone()
-        wish: Wish = row["wish"] if row else "cancel"
+        rows = self._read("SELECT wish FROM jobs WHERE id = ?", job_id)
+        wish: Wish = rows[0]["wish"] if rows else "cancel"
         return wish
 
     def finish(
@@ -280,15 +284,24 @@ class Queue:
         with self._open() as db:
             db.execute(statement, values)
 
+    def _read(self, query: str, *values: Any) -> list[sqlite3.Row]:
+        if not self._path.exists():  # a library that was never opened where it could be written to
+            return []
+        with self._open(begin="BEGIN") as db:
+            return db.execute(query, values).fetchall()
+
     @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        with closing(sqlite3.connect(self._path, timeout=_BUSY_S)) as db:
+    def _open(self, *, begin: str = "BEGIN IMMEDIATE") -> Iterator[sqlite3.Connection]:
+        with (
+            writing_to(self._path.parent),
+            closing(sqlite3.connect(self._path, timeout=_BUSY_S)) as db,
+        ):
             db.row_factory = sqlite3.Row
             # What is forgotten must not stay readable in a freed page.
             db.execute("PRAGMA secure_delete = ON")
             db.execute("PRAGMA synchronous = NORMAL")
             with db:
-                db.execute("BEGIN IMMEDIATE")
+                db.execute(begin)
                 yield db
 
     @staticmethod

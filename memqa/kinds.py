@@ -7,7 +7,7 @@ download page or an error message saved under that name is not what the person m
 from __future__ import annotations
 
 import mimetypes
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias
 
 from models.errors import MemqaError, UnreadableMedia, UnsupportedMedia
@@ -52,6 +52,13 @@ def identify(path: Path) -> Found:
             "rename it if it is meant as text"
         )
     return document
+
+
+def is_named_as_media(name: str) -> bool:
+    """Say by its name alone whether something is worth being fetched."""
+    suffix = PurePosixPath(name).suffix.lower()
+    told = mimetypes.guess_type(f"x{suffix}")[0] or ""
+    return suffix in _DOCUMENT_ENDINGS or told.startswith(("video/", "audio/"))
 
 
 def may_be_media(path: Path) -> bool:

@@ -10,20 +10,21 @@ import logging
 import math
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, overload
 from uuid import uuid4
 
 from memqa import settings as settings_
+from memqa.addresses import is_address, is_whole, named, shown
 from memqa.chats import Asked, Chat, Turn, chats_of, turn_from, turn_row
 from memqa.engines import CatalogEngines, Engines
 from memqa.homes import home_named, told
 from memqa.jobs import Job, Queue
 from memqa.listening import Listener
+from memqa.room import writing_to
 from memqa.settings import Settings
 from memqa.shown import Bundle, Shown, bundle
 from memqa.shown.bar import watched
@@ -38,7 +39,7 @@ from memqa.values import (
     Step,
     Token,
 )
-from models.errors import IngestCancelled, InputError, MemqaError, UnsupportedMedia
+from models.errors import DiskFull, InputError, ReadOnly, SetupError
 from models.values import OnProgress, ShouldStop
 
 if TYPE_CHECKING:
@@ -47,8 +48,10 @@ if TYPE_CHECKING:
     from docmem.tree import Tree
     from memqa.account import MemoryAccount
     from memqa.carried import Carried
+    from memqa.cluster_ray import Cluster
     from memqa.doctor import Check
     from memqa.enrich import Enriched
+    from memqa.named import Named
     from memqa.reindex import Reindexed
     from memqa.scope import Scope
     from memqa.store.store import Store
@@ -58,7 +61,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Stats(Shown):
-    """What the library holds and takes on disk."""
+    """What the library holds and takes on disk.
+
+    ``spare_bytes`` of ``tables_bytes`` are older versions. Of the ``vectors`` those ``indexed`` are
+    searched through an index, the others one by one; ``recall`` is the share of what is nearest
+    that an index found when it was made, None where every search is exact.
+    """
 
     home: str
     media: int
@@ -69,6 +77,10 @@ class Stats(Shown):
     memories: int
     tables_bytes: int
     uploads_bytes: int
+    spare_bytes: int = 0
+    vectors: int = 0
+    indexed: int = 0
+    recall: float | None = None
 
 
 class Library:
@@ -104,13 +116,20 @@ class Library:
         """The library's store, opened on first use."""
         with self._opening:
             if self._opened is None:
+                from memqa.copying import sweep
                 from memqa.moved import settle_moved
                 from memqa.store.store import Store
 
-                self._opened = Store(self.home)
-                self._opened.upkeep.repair()
-                self._settle(self._opened)
-                settle_moved(self._opened)
+                store = Store(self.home, spare_share=self.settings.limits.spare_share)
+                try:
+                    self._finish_forgetting(store)
+                    self._settle(store)
+                    settle_moved(store)
+                    with writing_to(self.home):
+                        sweep(self.home / "uploads")
+                except (DiskFull, ReadOnly) as exc:  # it can be asked all the same
+                    log.warning("what a killed run left stays as it is for now: %s", exc)
+                self._opened = store
             return self._opened
 
     def close(self) -> None:
@@ -148,26 +167,47 @@ class Library:
         *,
         recursive: bool = False,
         method: str = "auto",
+        workers: int | None = None,
+        cluster: Cluster | None = None,
         on_progress: OnProgress | None = None,
         should_stop: ShouldStop | None = None,
     ) -> Iterator[Outcome]:
-        """Take files in one after another, and say of each what became of it.
+        """Take files in, and say of each what became of it.
 
-        A folder stands for the files in it, with ``recursive`` also for those in its folders; what
+        An address (http, https, s3) is fetched for as long as that takes; one of s3 that ends in
+        ``/`` stands for the files below it. A folder stands for the files in it, with
+        ``recursive`` also for those in its folders; what
         is no media in a folder is skipped. A file that fails does not stop the others.
-        """
-        from memqa.ingest import files_of
 
-        listener = Listener(on_progress, should_stop)
-        for path in paths:
-            found = files_of(Path(path), recursive=recursive)
-            for file in found:
-                outcome = self._outcome(file, method, listener)
-                if file != Path(path) and isinstance(outcome.error, UnsupportedMedia):
-                    outcome = Outcome(outcome.path, "skipped", error=outcome.error)
-                yield outcome
-                if outcome.status == "cancelled":
-                    return
+        They are taken in one after another in this process, or by so many ``workers``, processes
+        of their own: then a file that crashes, hangs or takes more than the settings allow ends
+        alone, outcomes come as the files end, and progress says of which file it is. What is
+        remembered is the same. With a ``cluster`` the workers of a Ray do so, on any machines.
+
+        Raises:
+            SetupError: this library has engines of its own, which other processes cannot have.
+        """
+        from memqa.named import named_by
+
+        files, listener = named_by(paths, recursive=recursive), Listener(on_progress, should_stop)
+        if cluster is not None:
+            from memqa.cluster import index_on
+
+            yield from index_on(cluster, self, files, method=method, listener=listener)
+            return
+        if workers is not None:
+            from memqa.batch import Batch
+
+            if not isinstance(self.engines, CatalogEngines):
+                raise SetupError("workers take the models that the settings name; leave them out")
+            batch = Batch(self.settings, workers=workers, listener=listener)
+            yield from batch.run(list(files), method=method, opened=lambda: self.store)
+            return
+        for file in files:
+            outcome = file.refusal() or file.said(self._outcome(file, method, listener))
+            yield outcome
+            if outcome.status == "cancelled":
+                return
 
     @overload
     def add(
@@ -199,15 +239,18 @@ class Library:
     ) -> Media | Job:
         """Take one file in, here and now, or with ``wait=False`` as a job in the background.
 
+        Of an address (http, https, s3) no copy is kept.
+
         Raises:
-            InputError: the file is at fault; nothing of it was kept.
+            InputError: the file is at fault; nothing of it was kept. Or an address that holds a
+                password or key is to be a job, which others can read.
+            BackendError: an address cannot be reached.
         """
+        if isinstance(path, str) and is_address(path):
+            return self._add_address(path, method, on_progress, wait=wait)
         file = Path(path).expanduser().resolve()
         if wait:
-            with watched(file.name, on_progress) as heard:
-                media = self._ingest(file, method, Listener(heard)).media
-            assert media is not None, "a file that was taken in is a media"
-            return media
+            return self._taken(file, file.name, method, on_progress)
         if not file.is_file():
             raise InputError(f"there is no file {file}; check its name")
         job = self._queue.submit(str(file), method=method)
@@ -272,7 +315,10 @@ class Library:
 
         Raises:
             InputError: the file is larger than the settings allow.
+            DiskFull, ReadOnly: there is no room for it; nothing of it stays.
         """
+        from memqa.copying import PART
+
         source, limit = Path(path), self.settings.limits.max_upload_bytes
         size = source.stat().st_size
         if size > limit:
@@ -281,9 +327,16 @@ class Library:
                 f"{limit / 1e9:.1f} GB; add it by its path on this machine instead"
             )
         folder = self.home / "uploads" / uuid4().hex[:12]
-        folder.mkdir(parents=True)
         target = folder / (Path(name).name or source.name)
-        shutil.move(source, target)
+        try:
+            with writing_to(self.home):
+                folder.mkdir(parents=True)
+                # Under its name it is whole; what a kill leaves of it is swept away later.
+                shutil.move(source, folder / PART)
+                (folder / PART).replace(target)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         return target
 
     def enrich(
@@ -421,10 +474,14 @@ class Library:
         """Give the jobs, oldest first; a worker is started where some wait and none runs."""
         jobs = self._queue.all()
         going = [job for job in jobs if job.state in ("queued", "running")]
-        if any(job.task != "live" for job in going):
-            self._start_worker()
-        if any(job.task == "live" for job in going) and self._settled(going):
-            return self._queue.all()
+        try:
+            with writing_to(self.home):
+                if any(job.task != "live" for job in going):
+                    self._start_worker()
+                if any(job.task == "live" for job in going) and self._settled(going):
+                    return self._queue.all()
+        except (DiskFull, ReadOnly) as exc:
+            log.warning("the jobs stay as they are for now: %s", exc)
         return jobs
 
     def live_picture(self, job_id: str) -> bytes | None:
@@ -502,6 +559,7 @@ class Library:
     def fitting(self, media: str) -> list[Media]:
         """Give the media that an id, the beginning of one, a path or a file name may mean."""
         known = self.media()
+        media = shown(media) if is_address(media) else media
         found = self.store.read.find_media(media)
         if found is not None:
             return [one for one in known if one.id == found.id]
@@ -552,6 +610,7 @@ class Library:
     def stats(self) -> Stats:
         """Count what the library holds and measure what it takes on disk."""
         media, disk = self.media(), self.store.upkeep.disk()
+        indexes = self.store.indexes.states()
         return Stats(
             home=self.where,
             media=len(media),
@@ -562,15 +621,27 @@ class Library:
             memories=sum(one.memories for one in media),
             tables_bytes=disk.tables_bytes,
             uploads_bytes=disk.uploads_bytes,
+            spare_bytes=disk.spare_bytes,
+            vectors=sum(one.rows for one in indexes),
+            indexed=sum(one.rows - one.waiting for one in indexes),
+            recall=min((one.recall for one in indexes if one.recall is not None), default=None),
         )
 
-    def doctor(self) -> list[Check]:
-        """Look at what has to be in place, one check each; loads no model."""
-        from memqa import doctor, model_choice
+    def doctor(self, *, whole: bool = False, repair: bool = False) -> list[Check]:
+        """Look at what has to be in place, one check each; loads no model.
 
+        With ``whole`` all that is kept is read, to see whether it is damaged. With ``repair`` it is
+        mended besides where it can be; only that may load a model.
+        """
+        from memqa import doctor, model_choice
+        from memqa import repair as repair_
+
+        damage = repair_.checks(self, mending=repair) if whole or repair else []
         # A library that is not there yet is not made to be looked at.
-        media = self.media() if doctor.can_be_read(self.home) else ()
-        return doctor.checks(self.home, model_choice.in_use(self.settings.models), media)
+        is_readable = doctor.can_be_read(self.home) and not repair_.is_unreadable(damage)
+        media = self.media() if is_readable else ()
+        names = model_choice.in_use(self.settings.models)
+        return [*doctor.checks(self.home, names, media), *damage]
 
     def forget(self, media: str) -> Media:
         """Delete a media and every trace of it: memories, chat turns that quote it, its upload.
@@ -581,16 +652,14 @@ class Library:
             InputError: no such media.
             StoreConflict: it is being indexed and did not stop within a minute.
         """
-        from memqa.ingest import drop_upload, leased
+        from memqa.ingest import leased
 
         found = self.show(media)
         self._queue.forget(found.id, found.path)
         with leased(self.home, found.id, timeout_s=60):
-            row = self.store.read.media_row(found.id)
-            self.store.upkeep.forget(found.id)
-        for path in {found.path, *(row.aliases if row else ())}:
-            self._queue.forget(found.id, path)
-            drop_upload(self.home, Path(path))
+            self.store.upkeep.hide(found.id)
+            # The media goes last: a run that is cut short is found by it, and finished.
+            self._finish_forgetting(self.store)
         return found
 
     # Collections
@@ -714,7 +783,7 @@ class Library:
         names a chat whose turns a follow-up may lean on and which this turn joins. ``resume`` is a
         node of an earlier answer's walk (``n2-1``, of several media ``report.pdf:n2-1``): only what
         lies below it then counts. Once ``should_stop`` wishes it, nothing more comes, and the turn
-        is not kept.
+        is not kept. Nor is it where there is no room for it, which the answer's ``fallbacks`` say.
 
         Raises:
             InputError: an empty question, a media that is not in the library, a time that no
@@ -742,8 +811,12 @@ class Library:
                 return
             if isinstance(piece, Answer) and chat is not None:
                 turn = turn_row(chat, question, piece, Asked(scope.media_ids, at_s, resume))
-                if not self.store.write.keep_turn(turn, should_stop=should_stop):
-                    return
+                try:
+                    if not self.store.write.keep_turn(turn, should_stop=should_stop):
+                        return
+                except (DiskFull, ReadOnly) as exc:  # the answer itself is as good as ever
+                    unkept = Step("kept", f"the turn is not kept: {exc}", fallback=True)
+                    piece = replace(piece, walk=(*piece.walk, unkept))
             yield piece
 
     def tier(self) -> tuple[Tier, str]:
@@ -793,6 +866,29 @@ class Library:
 
     # Within
 
+    def _taken(
+        self, file: Path | str, name: str, method: str, on_progress: OnProgress | None
+    ) -> Media:
+        with watched(name, on_progress) as heard:
+            media = self._ingest(file, method, Listener(heard)).media
+        assert media is not None, "a file that was taken in is a media"
+        return media
+
+    def _add_address(
+        self, address: str, method: str, on_progress: OnProgress | None, *, wait: bool
+    ) -> Media | Job:
+        name = named(address)
+        if wait:
+            return self._taken(address, name, method, on_progress)
+        if not is_whole(name) or "@" in address.split("/")[2]:
+            raise InputError(
+                "an address with a password or key in it is not written down for a job in the "
+                "background; in a terminal: memqa index ADDRESS"
+            )
+        job = self._queue.submit(name, method=method)
+        self._start_worker()
+        return job
+
     def _check_time(self, at_s: float, media_ids: Sequence[str] | None) -> None:
         """Refuse a time that is none, or that lies beyond the end of all that is asked about."""
         if not 0 <= at_s < math.inf:
@@ -806,25 +902,30 @@ class Library:
                 f"there is no second {at_s:g}: what is asked about ends at {max(ends):.1f} s"
             )
 
-    def _ingest(self, file: Path, method: str, listener: Listener) -> Outcome:
+    def _ingest(self, file: Path | str, method: str, listener: Listener) -> Outcome:
         from memqa.ingest import Ingest
 
         return Ingest(self.store, self.engines, self.settings).take(
             file, method=method, listener=listener
         )
 
-    def _outcome(self, file: Path, method: str, listener: Listener) -> Outcome:
-        started = time.monotonic()
-        path = str(file)
-        try:
-            return self._ingest(file, method, listener)
-        except IngestCancelled as exc:
-            return Outcome(path, "cancelled", error=exc, elapsed_s=time.monotonic() - started)
-        except MemqaError as exc:
-            return Outcome(path, "failed", error=exc, elapsed_s=time.monotonic() - started)
-        except Exception as exc:  # one file must never stop the batch
-            log.exception("unexpected while indexing")
-            return Outcome(path, "failed", error=exc, elapsed_s=time.monotonic() - started)
+    def _outcome(self, file: Named, method: str, listener: Listener) -> Outcome:
+        from memqa.ingest import outcome_of
+
+        return outcome_of(file.told, lambda: self._ingest(file.place, method, listener))
+
+    def _finish_forgetting(self, store: Store) -> None:
+        """Forget for good what somebody began to forget: its jobs, its upload, and all its rows."""
+        from memqa.ingest import drop_upload
+
+        rows = store.read.media_rows()
+        kept = [row for row in rows if not row.forgetting]
+        live = {path for row in kept for path in (row.media.path, *row.aliases)}
+        for row in rows:
+            for path in {row.media.path, *row.aliases} - live if row.forgetting else ():
+                self._queue.forget(row.media.id, path)
+                drop_upload(self.home, Path(path))
+        store.upkeep.repair()
 
     def _settle(self, store: Store) -> None:
         from memqa.ingest import settle_abandoned

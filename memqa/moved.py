@@ -1,12 +1,27 @@
-"""A library whose folder was moved or copied finds the files that it keeps itself again."""
+"""Files that lie elsewhere than when they were indexed: how they are found again.
+
+A library whose folder was moved or copied finds the files that it keeps itself at once; others are
+looked for when a person asks for a repair.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from memqa.addresses import is_address
+from memqa.ingest import FileFacts, sha256_of
+from memqa.listening import Listener
+from models.errors import InputError
+
 if TYPE_CHECKING:
+    from memqa.store.schema import MediaRow
     from memqa.store.store import Store
+
+_MOST_FILES = 20_000  # that are looked at for one media
 
 
 def settle_moved(store: Store) -> None:
@@ -20,8 +35,47 @@ def settle_moved(store: Store) -> None:
             )
 
 
+def is_absent(row: MediaRow) -> bool:
+    """Say whether a media's file is at none of the paths it is known by; an address is no path."""
+    places = (row.media.path, *row.aliases)
+    return not any(is_address(place) or _is_file(Path(place)) for place in places)
+
+
+def found_again(home: Path, row: MediaRow) -> Path | None:
+    """Look for a media's file where it may have gone: below its old folder, or the uploads.
+
+    A file counts by its size and its bytes, whatever its name is now.
+    """
+    for file in islice(_near(home, Path(row.media.path)), _MOST_FILES):
+        with suppress(InputError, OSError):
+            facts = FileFacts.of(file)
+            if facts.size_bytes == row.size_bytes and sha256_of(facts, Listener()) == row.media.id:
+                return facts.path
+    return None
+
+
+def _near(home: Path, path: Path) -> Iterator[Path]:
+    above = next((folder for folder in path.parents if folder.is_dir()), None)
+    folders = [home / "uploads"]
+    if above is not None and above != Path(above.anchor):
+        # One above as well: folders are renamed more often than they are left.
+        wider = above.parent if above.parent != Path(above.anchor) else above
+        folders += [above, wider]
+    for folder in folders:
+        yield from (file for file in folder.rglob("*") if _is_file(file))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a folder that may not be entered, or a name that can be none
+        return False
+
+
 def _upload(home: Path, path: str) -> Path | None:
     """Find what a path below another folder's ``uploads`` may be here, if it is there."""
+    if is_address(path):
+        return None
     parts = PurePath(path.replace("\\", "/")).parts[-3:]
     if len(parts) < 3 or parts[0] != "uploads" or {"..", "."} & set(parts):
         return None

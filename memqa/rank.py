@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from math import fsum, log
 from typing import Any
@@ -39,6 +39,7 @@ _WORDS, _PAIRS, _NEIGHBOURS = 0.5, 0.2, 0.2
 
 
 _SAME_PAGE = 0.8
+_KEPT_TEXTS, _KEPT_WORDS = 4096, 65_536  # about 10 MB and 10 MB
 _SOFT = 0.2  # how much better a sentence must fit to count e times as much
 
 
@@ -81,8 +82,8 @@ class Pool:
         """Give for each of N passages the share [N] of the question's worth that it holds."""
         worth = self._asked(question)
         total = sum(worth.values()) or 1.0
-        held = [fsum(worth.get(word, 0.0) for word in set(one)) for one in self.tokens]
-        return np.asarray(held) / total
+        held = [set(worth).intersection(one) for one in self.tokens]
+        return np.asarray([fsum(worth[word] for word in one) for one in held]) / total
 
     def support(self, question: str, best: Sequence[int]) -> Support:
         """Say what the candidates know of a question, the ``best`` of them first in rank."""
@@ -179,9 +180,13 @@ def _names(question: str) -> set[str]:
     return {word for word in _CAPITAL.findall(question) if len(word) > 1}
 
 
-def words_of(text: str) -> list[str]:
-    """Give the words and numbers of a text in order, as English stems (Snowball)."""
-    return [_stem(word) for word in _WORD.findall(text.lower().replace("’", "'"))]
+@lru_cache(maxsize=_KEPT_TEXTS)
+def words_of(text: str) -> tuple[str, ...]:
+    """Give the words and numbers of a text in order, as English stems (Snowball).
+
+    What was told last is kept: the same passages come up for question after question.
+    """
+    return tuple(_stem(word) for word in _WORD.findall(text.lower().replace("’", "'")))
 
 
 @cache
@@ -189,6 +194,7 @@ def _stemmer() -> Any:
     return Stemmer.Stemmer("english")
 
 
+@lru_cache(maxsize=_KEPT_WORDS)
 def _stem(word: str) -> str:
     return str(_stemmer().stemWord(word.removesuffix("'s")))
 

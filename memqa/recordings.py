@@ -6,6 +6,7 @@ is over when somebody says so or no piece has come for a while, and is a media l
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from uuid import uuid4
 
 from memqa import watching
 from memqa.ingest import drop_upload
+from memqa.room import writing_to
 from models.errors import InputError, MemqaError
 from vidmem.live import PATIENCE_S
 from vidmem.source import end_of
@@ -72,6 +74,7 @@ class Recordings:
 
         Raises:
             InputError: it is over, a piece is missing, or it would be larger than is allowed.
+            DiskFull: there is no room for the piece; what came before is watched.
         """
         with self._lock:
             found = self._going(recording)
@@ -80,9 +83,10 @@ class Recordings:
             except InputError:
                 self._finish(recording)
                 raise
-            found.path.parent.mkdir(parents=True, exist_ok=True)
-            with found.path.open("ab") as file:
-                file.write(piece)
+            with writing_to(self._library.home):
+                found.path.parent.mkdir(parents=True, exist_ok=True)
+                with found.path.open("ab") as file:
+                    file.write(piece)
             found.pieces, found.heard_at = found.pieces + 1, time.monotonic()
             found.size_bytes += len(piece)
             if found.job is None:
@@ -114,6 +118,9 @@ class Recordings:
             raise InputError("A piece of the recording is too large, so it ends here.")
         if found.size_bytes + len(piece) > limit:
             raise InputError(f"The recording has reached {limit / 1e9:.1f} GB, so it ends here.")
+        free = shutil.disk_usage(self._library.home).free
+        if free - len(piece) < self._library.settings.limits.min_free_bytes:
+            raise InputError("The disk of this library is nearly full, so the recording ends here.")
 
     def _watched(self, recording: str, path: Path) -> Job:
         """Let a recording be watched; one that cannot be leaves nothing."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from memqa.addresses import is_address, is_whole
 from memqa.ingest import LIVE, FileFacts, Ingest, leased, sha256_of
 from memqa.kinds import identify
 from memqa.listening import Listener
@@ -127,20 +128,23 @@ def _one(library: Library, media: Media, listener: Listener) -> Reindexed:
         return Reindexed(media, "unchanged")
     if not _heard(media.stale):
         return _parts(library, media, listener)
-    try:
-        file = _file_of(row, "what is said or read in it", listener)
-    except UnreadableMedia as exc:
-        return _parts(library, media, listener, exc)
-    return _whole(library, row, media.stale, file, listener)
+    with ExitStack() as held:
+        try:
+            file = held.enter_context(
+                _file_of(library, row, "what is said or read in it", listener)
+            )
+        except UnreadableMedia as exc:
+            return _parts(library, media, listener, exc)
+        return _whole(library, row, media.stale, file, listener)
 
 
 def _whole(
-    library: Library, row: MediaRow, stale: tuple[Sense, ...], file: Path, listener: Listener
+    library: Library, row: MediaRow, stale: tuple[Sense, ...], file: FileFacts, listener: Listener
 ) -> Reindexed:
     """Take a media in again from its file, under the same id."""
     before = _written(library, row.media.id)
     ingest = Ingest(library.store, library.engines, library.settings)
-    taken = ingest.take_again(row, FileFacts.of(file), listener)
+    taken = ingest.take_again(row, file, listener)
     note = (
         f"It was taken in again as a whole, since another {models_of(_heard(stale))} "
         "changes all that follows."
@@ -156,14 +160,14 @@ def _parts(
     """Make texts and pictures anew, each as far as it goes without what is ``missing``."""
     from memqa.renew import Renewal
 
-    with leased(library.home, media.id):
+    with leased(library.home, media.id), ExitStack() as held:
         row = _finished(library, media)
         stale = stale_of(row, library.engines.signatures())
         wanted = tuple(one for one in stale if one not in _WHOLE)
         film: MediaInfo | None = None
         if "image" in wanted:
             try:
-                film = _film(row, listener)
+                film = _film(held.enter_context(_file_of(library, row, "its pictures", listener)))
             except UnreadableMedia as exc:
                 missing = missing or exc
                 wanted = tuple(one for one in wanted if one != "image")
@@ -194,15 +198,16 @@ def _finished(library: Library, media: Media) -> MediaRow:
     return row
 
 
-def _film(row: MediaRow, listener: Listener) -> MediaInfo:
-    found = identify(_file_of(row, "its pictures", listener))
+def _film(file: FileFacts) -> MediaInfo:
+    found = identify(file.path)
     if not isinstance(found, MediaInfo):
-        raise UnreadableMedia(f"{row.media.path} is no video any more")
+        raise UnreadableMedia(f"{file.place} is no video any more")
     return found
 
 
-def _file_of(row: MediaRow, what: str, listener: Listener) -> Path:
-    """Find the file that a media was made from, by its bytes.
+@contextmanager
+def _file_of(library: Library, row: MediaRow, what: str, listener: Listener) -> Iterator[FileFacts]:
+    """Find the file that a media was made from, by its bytes, or fetch it for a while.
 
     Raises:
         UnreadableMedia: it was a live source, or the file is gone or another one by now.
@@ -216,12 +221,42 @@ def _file_of(row: MediaRow, what: str, listener: Listener) -> Path:
     for path in there:
         facts = FileFacts.of(path)
         if facts.fits(row) or sha256_of(facts, listener) == row.media.id:
-            return path
+            yield facts
+            return
+    if not there and is_address(row.media.path):
+        with _fetched(library, row, listener) as facts:
+            yield facts
+        return
     state = "is another one than was indexed" if there else "is missing"
     raise UnreadableMedia(
         f"the file at {row.media.path} {state}, and {what} can only be made anew from it; put it "
         "back and run `memqa reindex` again"
     )
+
+
+@contextmanager
+def _fetched(library: Library, row: MediaRow, listener: Listener) -> Iterator[FileFacts]:
+    """Fetch a media again from the address that a person gave here.
+
+    Raises:
+        UnreadableMedia: it was not given here or in part only, or other bytes lie there by now.
+        BackendError: it cannot be reached.
+    """
+    from memqa import remote
+
+    address = row.media.path
+    again = f"give the address again: memqa index {address.partition('://')[0]}://…"
+    if not row.size_bytes:
+        raise UnreadableMedia(f"{address} was given on another machine and is not fetched; {again}")
+    if not is_whole(address):
+        raise UnreadableMedia(f"{address} held a password or key, which is not kept; {again}")
+    facts = FileFacts.of_address(address)
+    limits, folder = library.settings.limits, library.home / "fetched"
+    with remote.fetched(address, folder, limits=limits, listener=listener) as file:
+        here = replace(facts, path=file, size_bytes=facts.size_bytes or file.stat().st_size)
+        if sha256_of(here, listener) != row.media.id:
+            raise UnreadableMedia(f"what lies at {address} is another file by now; {again}")
+        yield here
 
 
 def _begun(library: Library, media: Media) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ _CANDIDATES = 200
 # Elements of picture memories that the encoder compares with the question: about all of one video
 # of the default size, and no more however many the videos are.
 _ELEMENTS, _MOST_ELEMENTS = 1200, 12_000
+_SHOWN = 50  # videos whose pictures are looked at: of more, those with the nearest elements
 _READ = 5  # videos whose method's own read takes part
 _TEXT_LEVELS: tuple[Level, ...] = ("observation", "event", "passage")
 
@@ -133,9 +134,10 @@ class Finder:
     def shown(self, focus: str, videos: Sequence[str]) -> dict[str, Shown]:
         """Say for each video when its picture memory shows something like the focus, and how much.
 
-        The store finds the nearest elements; the encoder then says how well each fits.
+        The store finds the nearest elements; the encoder then says how well each fits. Of very many
+        videos those with the nearest elements count.
         """
-        hits = self.reader.search_vectors(
+        near = self.reader.nearest(
             self.image.signature,
             self.image.encode_query(focus),
             metric=self.image.metric,
@@ -143,8 +145,11 @@ class Finder:
             limit=min(_ELEMENTS * len(videos), _MOST_ELEMENTS),
             levels=("long",),
         )
-        vectors = self.reader.vectors(self.image.signature, [hit.memory.id for hit in hits])
-        rows = [hit.memory for hit in hits if hit.memory.id in vectors]
+        first = set(list(dict.fromkeys(one.media_id for one in near))[:_SHOWN])
+        ids = [one.id for one in near if one.media_id in first]
+        vectors = self.reader.vectors(self.image.signature, ids)
+        memories = self.reader.memories_by_id(ids)
+        rows = [memories[id_] for id_ in ids if id_ in memories and id_ in vectors]
         if not rows:
             return {}
         fits = self.image.similarity(focus, np.stack([vectors[row.id] for row in rows]))
@@ -166,11 +171,12 @@ class Finder:
         """
         videos = [item.id for item in known.values() if item.kind == "video"]
         found = self.shown(focus, videos) if videos else {}
-        best = sorted(found, key=lambda media_id: -found[media_id].fits.max())[:_READ]
-        for media_id, shown in found.items():
-            events = self.events(media_id)
+        best = sorted(found, key=lambda media_id: -found[media_id].fits.max())
+        events_of = self.reader.memories_of(best, level="event")
+        for place, media_id in enumerate(best):
+            shown, events = found[media_id], events_of[media_id]
             spans = np.asarray([_span(event) for event in events]).reshape(-1, 2)
-            held = memory_of(self.reader, media_id) if media_id in best else None
+            held = memory_of(self.reader, media_id) if place < _READ else None
             if held is None or is_description(focus):
                 fits = shown.over(spans)
             else:
@@ -185,7 +191,8 @@ def search(
     """Find the moments and pages that fit a query best, each span once; no language model."""
     if not content_words(query):
         return []  # nothing is asked for, and the nearest vector to nothing is a guess
-    media = [item for item in library.media() if media_ids is None or item.id in media_ids]
+    named = None if media_ids is None else set(media_ids)
+    media = [item for item in library.media() if named is None or item.id in named]
     engines = library.engines
     finder = Finder(library.store.read, engines.image_encoder(), engines.text_encoder())
     unique: dict[object, Evidence] = {}

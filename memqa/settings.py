@@ -91,10 +91,19 @@ class DocumentSettings(_Part):
 
 
 class LimitSettings(_Part):
-    """What the program refuses to take in."""
+    """What the program refuses to take in, what visitors may ask, and how the disk is used.
+
+    ``min_free_bytes`` is what uploads leave of the disk, ``spare_share`` how much older versions
+    of a library's tables may hold, as a share of what they hold now.
+    """
 
     max_upload_bytes: int = Field(default=20_000_000_000, ge=1)
     max_video_hours: float = Field(default=24.0, gt=0)
+    min_free_bytes: int = Field(default=1_000_000_000, ge=0)
+    asks_per_minute: int = Field(default=20, ge=1)
+    asks_at_once: int = Field(default=2, ge=1)
+    asks_at_once_in_all: int = Field(default=8, ge=1)
+    spare_share: float = Field(default=0.2, ge=0, le=10)
 
 
 class JobSettings(_Part):
@@ -102,6 +111,20 @@ class JobSettings(_Part):
 
     idle_exit_s: float = Field(default=300.0, ge=0)
     max_attempts: int = Field(default=3, ge=1, le=100)
+
+
+class BatchSettings(_Part):
+    """What one file may take where worker processes take many files in.
+
+    A file may take ``file_s`` seconds and ``times_length`` times its length, of which a page is a
+    second; it is given up after ``silence_s`` without progress, or where its process, with those
+    that decode for it, holds more than ``resident_bytes``.
+    """
+
+    file_s: float = Field(default=600.0, gt=0)
+    times_length: float = Field(default=30.0, ge=0)
+    silence_s: float = Field(default=600.0, gt=0)
+    resident_bytes: int = Field(default=6 * 2**30, ge=2**20)
 
 
 class Settings(BaseSettings):
@@ -125,6 +148,7 @@ class Settings(BaseSettings):
     document: DocumentSettings = DocumentSettings()
     limits: LimitSettings = LimitSettings()
     jobs: JobSettings = JobSettings()
+    batch: BatchSettings = BatchSettings()
 
     @field_validator("home", mode="before")
     @classmethod

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
 
+from memqa.addresses import title
 from memqa.shown import Shown
 from models.values import Box, Locator, PageSpan, TimeSpan, clock
 
@@ -51,10 +52,8 @@ class Media(Shown):
 
     @property
     def name(self) -> str:
-        """The file's own name; a stream's address as it is."""
-        if "://" in self.path:
-            return self.path
-        return self.path.replace("\\", "/").rsplit("/", 1)[-1]
+        """The file's own name, wherever it lies; a stream's address as it is."""
+        return title(self.path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from memqa.engines import CatalogEngines, Engines
 from memqa.ingest import LIVE, Ingest, drop_upload, is_upload
 from memqa.jobs import Job, JobState, Queue
 from memqa.listening import Listener
+from memqa.room import writing_to
 from memqa.settings import Settings
 from memqa.store.lock import is_held, locked
 from memqa.store.schema import MediaRow
@@ -202,8 +203,9 @@ class _Showing:
             return
         self._shown_at = now
         part = self._path.with_suffix(".part")
-        part.write_bytes(jpeg(seen, width_px=_PICTURE_PX))
-        os.replace(part, self._path)
+        with writing_to(self._path.parent):
+            part.write_bytes(jpeg(seen, width_px=_PICTURE_PX))
+            os.replace(part, self._path)
 
 
 def _leave(home: Path, job: Job, *, is_remembered: bool) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from platformdirs import user_config_path, user_data_path
 
 CONFIG_VARIABLE = "MEMQA_CONFIG"
+AUTH_VARIABLE = "MEMQA_AUTH"  # who may log in to the page; no setting, since it is a secret
 
 
 def config_path() -> Path:

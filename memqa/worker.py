@@ -11,24 +11,28 @@ import logging
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import IO, TypeAlias, TypeVar
 from uuid import uuid4
 
 from memqa import settings as settings_
 from memqa.engines import CatalogEngines, Engines
 from memqa.jobs import Job, JobState, Queue, Wish
 from memqa.listening import Listener
+from memqa.priority import step_aside
+from memqa.room import writing_to
 from memqa.settings import Settings
 from memqa.stale import FINISHED
 from memqa.store.lock import is_held, locked
-from models.errors import IngestCancelled, MemqaError
+from models.errors import DiskFull, IngestCancelled, MemqaError
 from models.values import Progress
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 _Ended: TypeAlias = tuple[JobState, str | None, tuple[str, ...]]
 
 _LOOK_S = 0.5
@@ -52,10 +56,8 @@ def spawn(settings: Settings, *arguments: str, told: str = "") -> subprocess.Pop
     ``told`` is one line that nobody else may read, as an address with its password.
     """
     home = settings.home
-    log_path = home / "worker.log"
-    too_long = log_path.exists() and log_path.stat().st_size > _MOST_LOG_BYTES
     command = [sys.executable, "-m", "memqa.jobs", "--home", str(home), "--settings-from-stdin"]
-    with log_path.open("wb" if too_long else "ab") as errors:
+    with writing_to(home), open_log(home) as errors:
         process = subprocess.Popen(
             # Settings that are changed later than this are not its own.
             [*command, "--since", repr(time.time()), *arguments],
@@ -74,6 +76,14 @@ def spawn(settings: Settings, *arguments: str, told: str = "") -> subprocess.Pop
         chosen = settings.model_dump_json(exclude={"language", "caption"})
         process.stdin.write(f"{chosen}\n{told}".encode())
     return process
+
+
+def open_log(home: Path) -> IO[bytes]:
+    """Open the file that a library's workers write their errors to; a long one is begun anew."""
+    home.mkdir(parents=True, exist_ok=True)
+    path = home / "worker.log"
+    too_long = path.exists() and path.stat().st_size > _MOST_LOG_BYTES
+    return path.open("wb" if too_long else "ab")
 
 
 class Worker:
@@ -97,7 +107,7 @@ class Worker:
             with locked(_lock(self._settings.home), timeout_s=2) as held:
                 if not held:
                     return
-                self._queue.recover(max_attempts=self._settings.jobs.max_attempts)
+                self._with_room(self._recover)
                 self._work_until_idle()
             if self._is_relieved():
                 return
@@ -105,10 +115,13 @@ class Worker:
             if not any(job.state == "queued" for job in self._queue.all()):
                 return
 
+    def _recover(self) -> None:
+        self._queue.recover(max_attempts=self._settings.jobs.max_attempts)
+
     def _work_until_idle(self) -> None:
         idle_since = time.monotonic()
         while not self._is_relieved():
-            if (job := self._queue.claim()) is not None:
+            if (job := self._with_room(self._queue.claim)) is not None:
                 self._work(job)
                 idle_since = time.monotonic()
             elif time.monotonic() - idle_since >= self._settings.jobs.idle_exit_s:
@@ -125,7 +138,22 @@ class Worker:
 
     def _work(self, job: Job) -> None:
         state, error, notes = self._ended(job)
-        self._queue.finish(job.id, state, error=error, notes=notes)
+        self._with_room(lambda: self._queue.finish(job.id, state, error=error, notes=notes))
+
+    def _with_room(self, write: Callable[[], T]) -> T:
+        """Write to the queue once there is room; on a full disk, wait for it as for a job.
+
+        Raises:
+            DiskFull: there was none for as long; the next worker tries again.
+        """
+        until = time.monotonic() + self._settings.jobs.idle_exit_s
+        while True:
+            try:
+                return write()
+            except DiskFull:
+                if time.monotonic() >= until or self._is_relieved():
+                    raise
+            time.sleep(_LOOK_S)
 
     def _ended(self, job: Job) -> _Ended:
         watch = Watch(self._queue, job)
@@ -145,10 +173,10 @@ class Worker:
         from memqa.ingest import Ingest
         from memqa.store.store import Store
 
-        store = Store(self._settings.home)
+        store = Store(self._settings.home, spare_share=self._settings.limits.spare_share)
         ingest = Ingest(store, self._engines, self._settings)
         try:
-            outcome = ingest.take(Path(job.path), method=job.method, listener=listener)
+            outcome = ingest.take(job.path, method=job.method, listener=listener)
         except IngestCancelled:
             if watch.wish != "pause":
                 return "cancelled", None, ()
@@ -226,6 +254,7 @@ def main() -> None:
         else:
             watching.run(settings, given.live, told)
     else:
+        step_aside()
         Worker(settings, since=given.since).run()
 
 

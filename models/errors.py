@@ -4,13 +4,17 @@ MemqaError
 ├── InputError            the file or the words given are at fault     (exit code 2)
 │   ├── UnsupportedMedia      a kind of file that memqa does not read
 │   ├── UnreadableMedia       the right kind, but damaged beyond use
+│   ├── MediaChanged          other bytes came in its place while it was read
 │   ├── LockedDocument        encrypted, and no password was given
 │   └── EmptyMedia            nothing in it that could be remembered
 ├── SetupError            the installation or the settings are at fault (exit code 3)
 │   ├── MissingExtra          a package is missing; the message names what to install
 │   ├── ModelNotFound         model weights are missing or not the ones expected
-│   └── StoreMismatch         the library was written by another schema or model
+│   ├── StoreMismatch         the library was written by another schema or model
+│   ├── DiskFull              no room is left where something had to be written
+│   └── ReadOnly              a folder that may be read, but not written to
 ├── BackendError          something we rely on failed while working      (exit code 1)
+│   ├── MediaGone             a file went away while it was read
 │   ├── DecodeFailed          a decoder crashed, hung or ran out of its limits
 │   ├── ChatModelUnavailable  the language model gave no answer
 │   └── StoreConflict         another process holds what this one needs
@@ -32,6 +36,10 @@ class UnsupportedMedia(InputError):
 
 class UnreadableMedia(InputError):
     """The right kind of file, but damaged beyond use."""
+
+
+class MediaChanged(InputError):
+    """Other bytes came in the place of a file while it was read."""
 
 
 class LockedDocument(InputError):
@@ -58,8 +66,20 @@ class StoreMismatch(SetupError):
     """The library was written with another schema or another model."""
 
 
+class DiskFull(SetupError):
+    """No room is left where something had to be written."""
+
+
+class ReadOnly(SetupError):
+    """A folder that may be read, but not written to."""
+
+
 class BackendError(MemqaError):
     """Something memqa relies on failed while working."""
+
+
+class MediaGone(BackendError):
+    """A file went away while it was read."""
 
 
 class DecodeFailed(BackendError):

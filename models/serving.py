@@ -21,7 +21,7 @@ Answering: TypeAlias = Callable[[dict[str, Any]], Iterable[Answer]]
 
 def serve(answers: Mapping[str, Answering]) -> None:
     """Answer the one request on stdin by what it says to ``do``, then end the process."""
-    out = _take_stdout()
+    out = take_stdout()
     request = json.loads(sys.stdin.readline())
     _limit_memory(request["address_space_bytes"])
     try:
@@ -35,7 +35,7 @@ def serve(answers: Mapping[str, Answering]) -> None:
     os._exit(0)  # decoders' threads may hang in their destructors
 
 
-def _take_stdout() -> BinaryIO:
+def take_stdout() -> BinaryIO:
     """Keep the pipe to ourselves: what libraries print to stdout goes to stderr instead."""
     pipe = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -4,14 +4,34 @@ from __future__ import annotations
 
 import os
 
+_MOST = 8  # small models gain nothing from more
+# What the libraries below ask, each when it is loaded.
+_VARIABLES = (
+    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
+    *("OPENCV_FOR_THREADS_NUM", "RAYON_NUM_THREADS"),
+)
 
-def cpu_threads() -> int:
-    """Give the number of CPUs this process may run on, at most 8: small models gain no more."""
+
+def usable_cpus() -> int:
+    """Give the number of CPUs this process may use, no more than ``OMP_NUM_THREADS`` where set."""
     try:
         usable = len(os.sched_getaffinity(0))
     except AttributeError:  # macOS and Windows have no affinity call
         usable = os.cpu_count() or 1
-    return max(1, min(8, usable))
+    wished = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(usable, int(wished))) if wished.isdecimal() else usable
+
+
+def cpu_threads() -> int:
+    """Give the number of threads that a model may use: one a usable CPU, at most 8."""
+    return min(_MOST, usable_cpus())
+
+
+def thread_shares(processes: int) -> dict[str, str]:
+    """Give what to put into the environment of each of so many processes that share the CPUs."""
+    if processes == 1:
+        return {}
+    return dict.fromkeys(_VARIABLES, str(max(1, usable_cpus() // processes)))
 
 
 def let_waiting_threads_sleep() -> None:

@@ -122,12 +122,16 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a named stage has come; ``total`` is None where the end is not known."""
+    """How far a named stage has come; ``total`` is None where the end is not known.
+
+    ``file`` is the path of the file it is about, where several are worked on at once.
+    """
 
     stage: str
     done: float
     total: float | None = None
     unit: str = ""
+    file: str = ""
 
 
 OnProgress: TypeAlias = Callable[[Progress], None]

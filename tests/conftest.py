@@ -1,19 +1,26 @@
 """What every test gets: its own library folder, no network, its random numbers given back, and a
-failure where something logged an error that the test did not expect."""
+failure where something logged an error that the test did not expect.
+
+The whole run fails where any Python process that it started reached for another machine, or looked
+its name up (``tests/spy``); ``python -m tests.faults.loopback -- pytest`` sees the others too.
+"""
 
 from __future__ import annotations
 
-import ipaddress
 import logging
+import os
 import random
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+
+from tests.spy import reach
 
 
 @pytest.fixture(autouse=True)
@@ -60,15 +67,49 @@ def error_log() -> Iterator[list[logging.LogRecord]]:
     assert not left, f"errors were logged that the test did not expect: {left}"
 
 
+_SPY = Path(__file__).resolve().parent / "spy"
+
+
+def pytest_configure() -> None:
+    """Note from now on, here and in every Python started from here, who is reached for."""
+    if reach.FILE in os.environ:
+        return  # a run within a run tells the outer one
+    file, name = tempfile.mkstemp(prefix="memqa-reaches-")
+    os.close(file)
+    os.environ[reach.FILE] = name
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        filter(None, [str(_SPY), os.environ.get("PYTHONPATH", "")])
+    )
+    reach.watch()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run if another machine was reached for."""
+    if _reaches():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say who was reached for, and by which test."""
+    if reaches := _reaches():
+        terminalreporter.section("reached for another machine", red=True)
+        for line in dict.fromkeys(reaches):
+            terminalreporter.line(line)
+
+
+def _reaches() -> list[str]:
+    return Path(os.environ[reach.FILE]).read_text(encoding="utf-8").splitlines()
+
+
+@pytest.fixture
+def reaches_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test look at how reaching for another machine is refused, without failing the run."""
+    monkeypatch.setenv(reach.EXPECTED, "1")
+
+
 def _is_here(address: Any) -> bool:
-    """Tell whether an address stays on this machine."""
-    if not isinstance(address, tuple):
-        return True  # a path: a Unix socket
-    host = str(address[0]).partition("%")[0]
-    try:
-        return host in ("localhost", "") or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    """Tell whether an address stays on this machine; a path is that of a Unix socket."""
+    return not isinstance(address, tuple) or bool(reach.is_here(address[0]))
 
 
 @pytest.fixture(autouse=True)

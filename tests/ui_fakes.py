@@ -33,7 +33,7 @@ class FakeLibrary:
         self.memories: list[Memory] = []
         self.script: list[Step | Token | Answer] = []
         self.asked: list[dict[str, Any]] = []
-        self.added: list[Path] = []
+        self.added: list[Path | str] = []
         self.told: list[str] = []
         self.kept_turns: list[Turn] = []
         self.gate = threading.Event()
@@ -66,7 +66,7 @@ class FakeLibrary:
         return list(self.queue.values())
 
     def add(self, path: str | Path, *, wait: bool = True) -> Job:
-        self.added.append(Path(path))
+        self.added.append(path if "://" in str(path) else Path(path))
         job = Job(id=f"job{len(self.queue)}", path=str(path), state="queued")
         self.queue[job.id] = job
         return job

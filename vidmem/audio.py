@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.values import SOUND_RATE_HZ, Sound
+from vidmem.limits import LONGEST_HOLE_S, MAX_REACH_S
 from vidmem.video import open_media, origin_s, sound_stream
 
 if TYPE_CHECKING:
@@ -132,6 +133,12 @@ def _pieces(
     try:
         for frame in container.decode(stream):
             time_s = known_s if frame.time is None else frame.time - origin
+            if time_s - max(known_s, start_s) > LONGEST_HOLE_S or time_s > MAX_REACH_S:
+                notes.append(
+                    f"The sound is damaged: after {known_s:.0f} s its time jumps to {time_s:.0f} "
+                    "s; what comes then is passed over."
+                )
+                return
             for mixed in mono.resample(frame):
                 samples = samples_of(mixed)
                 known_s = time_s + samples.size / mixed.sample_rate

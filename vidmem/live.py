@@ -42,8 +42,9 @@ class Live:
         patience_s: float = PATIENCE_S,
         is_heard: bool = True,
         on_picture: Callable[[Picture], None] | None = None,
+        leads_to: str = "",
     ) -> None:
-        """Open it.
+        """Open it; ``leads_to`` is where its redirects end, since FFmpeg follows none by itself.
 
         ``is_heard`` says that someone takes the sound, which else is passed over; ``on_picture`` is
         shown each frame as it comes.
@@ -52,8 +53,9 @@ class Live:
         self.dropped = 0
         source = understand(address)
         request = {
-            "do": "live", "path": source.name, "address": address, "segment_s": segment_s,
-            "sample": asdict(sample), "for_s": for_s, "patience_s": patience_s,
+            "do": "live", "path": source.name, "address": leads_to or address,
+            "segment_s": segment_s, "sample": asdict(sample), "for_s": for_s,
+            "patience_s": patience_s,
         }  # fmt: skip
         self._answers = converse(request, Limits(ahead=_AHEAD), should_end=should_end)
         self._sound: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()

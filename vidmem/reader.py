@@ -18,18 +18,18 @@ import numpy as np
 from models.errors import DecodeFailed
 from models.serving import Answer, serve
 from vidmem.frame import Decoded
+from vidmem.limits import LONGEST_HOLE_S, MAX_REACH_S
 from vidmem.sample import Sampled, SampleParams, Sampler
+from vidmem.subtitles import subtitles_here
 from vidmem.video import (
     decode_here,
     end_here,
     frame_here,
     probe_here,
     still_here,
-    subtitles_here,
 )
 
 _BEAT_S = 1.0
-_LONGEST_HOLE_S = 3600.0  # between frames; a longer one is damage, not a slow film
 
 
 def _probe(request: dict[str, Any]) -> Iterator[Answer]:
@@ -109,10 +109,15 @@ class _Walk:
 
     def answers(self) -> Iterator[Answer]:
         for frame in self._decoded():
-            if frame.pts_s - max(self._last_s, 0.0) > _LONGEST_HOLE_S:
+            if frame.pts_s - max(self._last_s, 0.0) > LONGEST_HOLE_S:
                 self._notes.append(
                     f"The file is damaged: after {max(self._last_s, 0.0):.0f} s its time jumps to "
                     f"{frame.pts_s:.0f} s. What comes then is passed over."
+                )
+                break
+            if frame.pts_s > MAX_REACH_S:
+                self._notes.append(
+                    f"What comes after {MAX_REACH_S / 3600:.0f} hours is passed over."
                 )
                 break
             if self._last_s >= 0:

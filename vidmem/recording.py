@@ -15,6 +15,7 @@ from pathlib import Path
 from models.errors import DecodeFailed
 from vidmem.child import converse
 from vidmem.source import end_of
+from vidmem.video import alone
 
 _BEAT_S = 1.0
 
@@ -52,7 +53,7 @@ def rewrite_here(path: str, into: str) -> Iterator[None]:
 
     beat = time.monotonic()
     try:
-        with av.open(path) as source, av.open(into, "w") as target:
+        with av.open(path, options=alone()) as source, av.open(into, "w") as target:
             kept = [one for one in source.streams if one.type in ("video", "audio")]
             streams = {one.index: target.add_stream_from_template(one) for one in kept}
             with suppress(InvalidDataError):  # the last bit may be cut off

@@ -2,7 +2,8 @@
 
 An address is ``webcam`` or ``webcam:N``, ``screen``, a stream (http, https, rtsp, rtsps, rtmp) or a
 file that is still being written. FFmpeg may follow a stream to nothing but the network: a playlist
-that names files of this machine is refused by the list of protocols.
+that names files of this machine is refused by the list of protocols. It follows no redirect of the
+address itself: whoever opens one looks first where it leads.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from models.errors import InputError, UnreadableMedia, UnsupportedMedia
+from vidmem.video import alone
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -88,13 +90,14 @@ def open_stream(source: Source, stopped: Callable[[], bool], patience_s: float) 
     if source.kind == "growing":
         try:
             growing = Growing(source.address, stopped, patience_s)
-            return av.open(growing, mode="r", options=_OPENING, metadata_errors="ignore")
+            options = _OPENING | alone()
+            return av.open(growing, mode="r", options=options, metadata_errors="ignore")
         except (av.error.FFmpegError, ValueError) as exc:
             raise UnsupportedMedia(
                 f"{Path(source.name).name} cannot be read while it is written; MKV, WebM, MPEG-TS "
                 "and fragmented MP4 can, an ordinary MP4 only when it is finished"
             ) from exc
-    options = _OPENING | {"protocol_whitelist": _PROTOCOLS}
+    options = _OPENING | {"protocol_whitelist": _PROTOCOLS, "max_redirects": "0"}
     if source.address.startswith("rtsp"):
         options["rtsp_transport"] = "tcp"
     try:

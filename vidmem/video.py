@@ -1,8 +1,8 @@
 """Knows how a video file is opened, probed and decoded with true times, by PyAV or decord.
 
 The functions ending in ``_here`` run in the decoding child (`vidmem/reader.py`); ``probe``,
-``frame_at``, ``stills`` and ``subtitles`` are the doors for everyone else and ask that child,
-because a hostile file may crash, hang or fill the memory of whoever opens it.
+``frame_at`` and ``stills`` are the doors for everyone else and ask that child, because a hostile
+file may crash, hang or fill the memory of whoever opens it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,18 +20,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import DecodeFailed, EmptyMedia, UnreadableMedia, UnsupportedMedia
-from models.values import Picture, Utterance
+from models.values import Picture
 from vidmem.frame import PICTURE_SIDE_PX, TINY_PX, Decoded, jpeg, tiny
+from vidmem.limits import (
+    MAX_STREAMS,
+    NAMING_OTHERS,
+    why_picture_refused,
+    why_sound_refused,
+)
 from vidmem.values import Backend, MediaInfo
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
+    from av.subtitles.stream import SubtitleStream
     from av.video.frame import VideoFrame
     from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
 
-__all__ = ["MediaInfo", "decode_here", "frame_at", "probe", "stills", "subtitles"]
+__all__ = ["MediaInfo", "decode_here", "frame_at", "probe", "stills"]
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +49,7 @@ _AHEAD_BYTES = 256 * 2**20
 _LOOKED_BACK_S = (1.0, 60.0)  # for the frame on screen at a time
 _ARBITRARY_CLOCKS = {"mpegts", "mpeg"}  # their first time stamp means nothing
 _NOT_MEDIA = {"tty", "image2", "srt", "webvtt", "ass", "lrc"}
+_TEXT_CODECS = frozenset(("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text"))
 _MAGIC = {b"ftyp": 4, b"moov": 4, b"mdat": 4, b"\x1aE\xdf\xa3": 0, b"RIFF": 0, b"OggS": 0}
 
 
@@ -81,17 +90,6 @@ def stills(path: str | Path, times_s: Sequence[float], *, side_px: int) -> list[
         ]
 
 
-def subtitles(path: str | Path) -> tuple[list[Utterance], str]:
-    """Give what the first embedded text subtitle track says, and a note if it ends in damage.
-
-    Raises as ``probe``.
-    """
-    from vidmem.child import ask
-
-    answer, _ = ask({"do": "subtitles", "path": str(path)})
-    return [Utterance(**utterance) for utterance in answer["utterances"]], answer["note"]
-
-
 # --- in the child ------------------------------------------------------------------------------
 
 
@@ -105,21 +103,36 @@ def open_media(path: str) -> Iterator[InputContainer]:
     import av
 
     name, file = Path(path).name, Path(path)
+    if file.exists() and not file.is_file():
+        raise UnsupportedMedia(f"{name} is not a video or a recording, and no file at all.")
     if not file.is_file():
-        raise UnreadableMedia(f"{name} is not there: {path}. Check the path.")
+        raise UnreadableMedia(f"{name} is not there: {path}; check the path.")
     if file.stat().st_size == 0:
-        raise EmptyMedia(f"{name} is empty (0 bytes). Copy or download it again.")
+        raise EmptyMedia(f"{name} is empty (0 bytes); copy or download it again.")
     try:
-        container = av.open(path, metadata_errors="ignore")
+        container = av.open(path, options=alone(), metadata_errors="ignore")
     except (av.error.FFmpegError, ValueError) as exc:
         if _looks_like_media(file):
             raise UnreadableMedia(
                 f"{name} is damaged: its index is missing or broken, so nothing in it can be "
-                "decoded. Copy or download it again."
+                "decoded; copy or download it again."
             ) from exc
         raise UnsupportedMedia(f"{name} is not a video or a recording.") from exc
     with container:
+        if len(container.streams) > MAX_STREAMS:
+            raise UnsupportedMedia(
+                f"{name} holds {len(container.streams):,} tracks; memqa takes up to {MAX_STREAMS}."
+            )
         yield container
+
+
+@cache
+def alone() -> dict[str, str]:
+    """Give the options by which FFmpeg reads a file and nothing that the file may name."""
+    import av
+
+    plain = (one for one in av.formats_available if not NAMING_OTHERS & set(one.split(",")))
+    return {"protocol_whitelist": "file", "format_whitelist": ",".join(sorted(plain))}
 
 
 def probe_here(path: str) -> MediaInfo:
@@ -129,13 +142,14 @@ def probe_here(path: str) -> MediaInfo:
     with open_media(path) as container:
         video, sound = video_stream(container), sound_stream(container)
         _refuse_other_kinds(container, path, video is None and sound is None)
-        texts = sum(1 for s in container.streams.subtitles if _is_text(s.codec_context.name))
+        texts = len(text_tracks(container))
         facts: dict[str, Any] = {
             "path": path,
             "container": container.format.name.split(",")[0],
             "has_audio": sound is not None,
             "subtitle_tracks": texts,
             "duration_s": _duration_s(container),
+            "notes": _unheard(container) if sound is None else (),
         }
         if video is None:
             assert sound is not None
@@ -143,6 +157,7 @@ def probe_here(path: str) -> MediaInfo:
                 **facts, kind="audio", width=0, height=0, rotation=0, fps=None,
                 variable_rate=False, codec=sound.codec_context.name, backend="pyav",
             )  # fmt: skip
+        _refuse_size(path, video.codec_context.width, video.codec_context.height)
         try:
             first = next(iter(container.decode(video)), None)
         except av.error.FFmpegError as exc:
@@ -151,6 +166,7 @@ def probe_here(path: str) -> MediaInfo:
             ) from exc
         if first is None:
             raise EmptyMedia(f"{Path(path).name} holds a video track without a single frame.")
+        _refuse_size(path, first.width, first.height)
         rotation, (width, height) = _rotation(first), (first.width, first.height)
         fps = float(video.average_rate) if video.average_rate else None
         info = MediaInfo(
@@ -217,30 +233,6 @@ def _shown_at(path: str, t_s: float, start_s: float, side_px: int) -> Decoded | 
     return shown
 
 
-def subtitles_here(path: str) -> tuple[list[Utterance], str]:
-    """Read the first text subtitle track, [] without one; the note tells of damage in it."""
-    import av
-
-    said, note = list[Utterance](), ""
-    with open_media(path) as container:
-        tracks = [s for s in container.streams.subtitles if _is_text(s.codec_context.name)]
-        if not tracks:
-            return said, note
-        origin = origin_s(container)
-        try:
-            for packet in container.demux(tracks[0]):
-                if packet.pts is None or packet.time_base is None:
-                    continue
-                start = float(packet.pts * packet.time_base) - origin
-                length = float((packet.duration or 0) * packet.time_base) or 2.0
-                if text := _spoken(packet.decode()):
-                    said.append(Utterance(max(0.0, start), max(0.0, start) + length, text))
-        except av.error.FFmpegError as exc:
-            good_s = max((one.end_s for one in said), default=0.0)
-            note = f"The subtitles are damaged after {good_s:.0f} s ({exc.strerror})."
-    return said, note
-
-
 def origin_s(container: InputContainer) -> float:
     """Give the time that counts as zero: a transport stream's clock starts anywhere."""
     arbitrary = bool(_ARBITRARY_CLOCKS & set(container.format.name.split(",")))
@@ -260,7 +252,33 @@ def video_stream(container: InputContainer) -> VideoStream | None:
 
 def sound_stream(container: InputContainer) -> AudioStream | None:
     """Give the first audio stream that can be decoded."""
-    return next((s for s in container.streams.audio if s.codec_context is not None), None)
+    return next((s for s in _sounds(container) if not _why_unheard(s)), None)
+
+
+def text_tracks(container: InputContainer) -> list[SubtitleStream]:
+    """Give the subtitle streams whose cues are text and not pictures."""
+    found = (s for s in container.streams.subtitles if s.codec_context is not None)
+    return [s for s in found if s.codec_context.name in _TEXT_CODECS]
+
+
+def _sounds(container: InputContainer) -> list[AudioStream]:
+    # a stream without a context is one that no decoder at hand understands
+    return [s for s in container.streams.audio if s.codec_context is not None]
+
+
+def _why_unheard(stream: AudioStream) -> str:
+    context = stream.codec_context
+    return why_sound_refused(context.sample_rate or 0, context.channels or 0)
+
+
+def _unheard(container: InputContainer) -> tuple[str, ...]:
+    whys = (why for stream in _sounds(container) if (why := _why_unheard(stream)))
+    return tuple(f"Its sound is left out: it has {why}." for why in islice(whys, 1))
+
+
+def _refuse_size(path: str, width: int, height: int) -> None:
+    if why := why_picture_refused(width, height):
+        raise UnsupportedMedia(f"{Path(path).name} has {why}.")
 
 
 def _by_pyav(
@@ -474,17 +492,3 @@ def _looks_like_media(file: Path) -> bool:
     with file.open("rb") as opened:
         head = opened.read(16)
     return any(head[at : at + len(magic)] == magic for magic, at in _MAGIC.items())
-
-
-def _is_text(codec: str) -> bool:
-    return codec in {"subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text"}
-
-
-def _spoken(cues: Any) -> str:
-    """The plain words of decoded subtitle cues, without styling codes."""
-    import re
-
-    lines = (cue.dialogue for cue in cues if getattr(cue, "dialogue", None) is not None)
-    raw = " ".join(x.decode("utf-8", "replace") if isinstance(x, bytes) else x for x in lines)
-    raw = re.sub(r"\{[^}]*\}|<[^>]*>", "", raw).replace("\\N", " ").replace("\\n", " ")
-    return " ".join(raw.split())

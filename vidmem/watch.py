@@ -13,6 +13,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from models.errors import EmptyMedia, IngestCancelled
@@ -27,8 +28,8 @@ from vidmem.live import Live
 from vidmem.motion import own_motion
 from vidmem.perceive import Perceiver, ReadParams, Shown
 from vidmem.sample import SampleParams
+from vidmem.subtitles import subtitles
 from vidmem.values import Event, MediaInfo, Observation, ReadText, Segment, Senses
-from vidmem.video import subtitles
 
 __all__ = [
     "Event",
@@ -210,9 +211,9 @@ class _Watching:
         for sense in (self._eyes, self._ears):
             notes += sense.take_notes() if sense is not None else []
         if self.done and not self._seen and not self._end_s:
-            raise EmptyMedia(
-                f"Nothing in {self._info.path} could be perceived. {' '.join(notes)}".strip()
-            )
+            why = ": it is damaged, so copy or download it again" if notes else ""
+            name = Path(self._info.path).name
+            raise EmptyMedia(f"{name} holds nothing that could be seen or heard{why}.")
         border_s = (self._index + 1) * self._params.segment_s
         end_s = max(start_s, self._end_s) if self.done else border_s
         # Who asks a live source wants to know of what is still going on.

@@ -1,15 +1,17 @@
-"""Opens a document by what is in it and yields its pages; one file a format does the reading."""
+"""Opens a document by what is in it and yields its pages; one file a format does the reading.
+
+What reads is always a process of its own, with limits (``limits.py``), whatever the format.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 from docmem.kept import KeptPages
-from docmem.pages import DocumentInfo, Format, Page, PageLine
+from docmem.pages import DocumentInfo, Page, PageLine
+from docmem.parse.apart import open_apart, read_apart
 from docmem.parse.kind import sniff
 from models.errors import IngestCancelled, UnsupportedMedia
 from models.ports import TextReader
@@ -23,14 +25,17 @@ def open_document(path: Path | str) -> DocumentInfo:
 
     Raises:
         UnsupportedMedia: a folder, or no document that memqa reads.
-        UnreadableMedia: missing, damaged or cut off.
+        UnreadableMedia: missing, damaged, cut off, or it takes too much time or memory to read.
         LockedDocument: encrypted.
         EmptyMedia: nothing in it to read.
     """
     path = Path(path)
     form = sniff(path)
-    opened: DocumentInfo = getattr(_room(form), f"open_{form}")(path)
-    return opened
+    if form != "pdf":
+        return open_apart(path, form)
+    from docmem.parse.pdf import open_pdf
+
+    return open_pdf(path)
 
 
 def read_pages(
@@ -50,6 +55,7 @@ def read_pages(
 
     Raises:
         IngestCancelled: ``should_stop`` said so; the pages already given are whole.
+        DecodeFailed: what reads it died too often, hung or grew.
     """
     if info.format == "pdf":
         from docmem.parse.pdf import read_pdf_pages
@@ -78,18 +84,13 @@ def page_picture(path: Path | str, page: int, *, width_px: int = 1200) -> bytes:
     return pdf_picture(path, page, width_px=width_px)
 
 
-def _room(form: Format) -> ModuleType:
-    """Give the module that reads a format; it is loaded on first use, with its library."""
-    return import_module(f"docmem.parse.{form}")
-
-
 def _watched(
     info: DocumentInfo, *, on_progress: OnProgress | None, should_stop: ShouldStop | None
 ) -> Generator[Page, None, None]:
-    pages: Iterator[Page] = getattr(_room(info.format), f"read_{info.format}_pages")(info)
-    for page in pages:
-        if should_stop is not None and should_stop():
-            raise IngestCancelled(f"Stopped before page {page.number} of {info.path.name}.")
-        yield page
-        if on_progress is not None:
-            on_progress(Progress("Reading pages", page.number, info.pages, "pages"))
+    with closing(read_apart(info)) as pages:
+        for page in pages:
+            if should_stop is not None and should_stop():
+                raise IngestCancelled(f"Stopped before page {page.number} of {info.path.name}.")
+            yield page
+            if on_progress is not None:
+                on_progress(Progress("Reading pages", page.number, info.pages, "pages"))

@@ -13,11 +13,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from docmem.parse.limits import (
+    MAX_ENTRIES,
+    MAX_RATIO,
+    MAX_TAGS,
+    MAX_UNPACKED_BYTES,
+    RATIO_FROM_BYTES,
+)
 from models.errors import LockedDocument, UnreadableMedia
 
-MAX_ENTRIES = 10_000
-MAX_UNPACKED_BYTES = 60_000_000  # of the parts that are read; pictures and films are not
-MAX_TAGS = 8_000_000  # of XML, since each takes a hundred bytes of memory and more
 _MAX_READ_BYTES = 16_000_000  # no list of 10,000 entries is longer, however long it says it is
 _PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others unpack without a bound
 _ENCRYPTED = 0x1
@@ -72,6 +76,11 @@ class Archive:
             raise UnreadableMedia(
                 f"{self.path.name} unpacks to more than {MAX_UNPACKED_BYTES / 1e6:.0f} MB of text; "
                 "split it first."
+            )
+        if entry.file_size > max(RATIO_FROM_BYTES, MAX_RATIO * entry.compress_size):
+            raise UnreadableMedia(
+                f"{self.path.name} unpacks to more than {MAX_RATIO} times its size; no document "
+                "does."
             )
         with self._zipped.open(entry) as file:
             data = file.read(entry.file_size)  # zipfile gives no byte more than this

@@ -7,17 +7,18 @@ from pathlib import Path
 
 from docmem.pages import Format
 from docmem.parse.archive import Archive, open_archive
+from docmem.parse.limits import MAX_CONTENTS_BYTES
 from docmem.parse.office import CONTENT_TYPES
 from models.errors import UnreadableMedia, UnsupportedMedia
 
 _ENDINGS = (".docx", ".docm", ".dotx", ".dotm", ".pptx", ".pptm", ".ppsx", ".potx", ".epub")
 _CONTAINER = "META-INF/container.xml"
 _MAIN: tuple[tuple[bytes, Format], ...] = (
-    (rb"(?:wordprocessingml|ms-word)\.[\w.]+\.main\+xml", "docx"),
-    (rb"(?:presentationml|ms-powerpoint)\.[\w.]+\.main\+xml", "pptx"),
+    (rb"(?:wordprocessingml|ms-word)\.[\w.]{1,80}\.main\+xml", "docx"),
+    (rb"(?:presentationml|ms-powerpoint)\.[\w.]{1,80}\.main\+xml", "pptx"),
 )
 _OTHER = "a ZIP archive or an Office document"
-_SHEET = re.compile(rb"(?:spreadsheetml|ms-excel)\.[\w.]+\.main(?:\+xml)?")
+_SHEET = re.compile(rb"(?:spreadsheetml|ms-excel)\.[\w.]{1,80}\.main(?:\+xml)?")
 
 
 def archive_format(path: Path) -> tuple[Format | None, str]:
@@ -47,7 +48,7 @@ def _format(archive: Archive) -> tuple[Format | None, str]:
         )
     if CONTENT_TYPES not in archive.names:
         return None, _OTHER
-    types = archive.read(CONTENT_TYPES)
+    types = archive.read(CONTENT_TYPES)[:MAX_CONTENTS_BYTES]
     for pattern, form in _MAIN:
         if re.search(pattern, types):
             _refuse_strict(archive)

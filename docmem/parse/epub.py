@@ -19,6 +19,7 @@ from docmem.parse.archive import Archive, open_archive
 from docmem.parse.blocks import page_of
 from docmem.parse.html import render
 from docmem.parse.kind import decode
+from docmem.parse.limits import MAX_DEPTH
 from models.errors import EmptyMedia, LockedDocument, UnreadableMedia, UnsupportedMedia
 
 _CONTAINER = "META-INF/container.xml"
@@ -198,7 +199,27 @@ def _xml(archive: Archive, name: str) -> ElementTree.Element:
     data = archive.read_xml(name)
     if _ENTITY.search(data):  # a book has no need of them, and they can swell without end
         raise UnreadableMedia(f"{archive.path.name} is no sound book: {name} defines entities.")
-    return ElementTree.fromstring(data)
+    return ElementTree.fromstring(data, ElementTree.XMLParser(target=_Shallow(archive.path.name)))
+
+
+class _Shallow(ElementTree.TreeBuilder):
+    """Builds a tree that is no deeper than any document."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name, self._depth = name, 0
+
+    def start(self, tag: str, attrs: dict[str, str], /) -> ElementTree.Element:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise UnreadableMedia(
+                f"{self._name} is no sound book: it is nested more than {MAX_DEPTH} times."
+            )
+        return super().start(tag, attrs)
+
+    def end(self, tag: str, /) -> ElementTree.Element:
+        self._depth -= 1
+        return super().end(tag)
 
 
 def _plain(element: ElementTree.Element) -> str:

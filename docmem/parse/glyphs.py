@@ -16,8 +16,8 @@ import pypdfium2 as pdfium  # type: ignore[import-untyped]
 import pypdfium2.raw as pdfium_c  # type: ignore[import-untyped]
 
 from docmem.parse.layout import Line, Rect, typical
+from docmem.parse.limits import MAX_PAGE_CHARS
 
-MAX_PAGE_CHARS = 100_000
 _HYPHENS = "\ufffe\x02"  # how PDFium writes a hyphen that parts a word at a line end
 _LINE_END = re.compile(f"[\n\r{_HYPHENS}]")
 _LIGATURES = {0xFB00: "ff", 0xFB01: "fi", 0xFB02: "fl", 0xFB03: "ffi", 0xFB04: "ffl", 0xFB06: "st"}

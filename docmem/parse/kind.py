@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import codecs
 import re
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from stat import S_ISREG
 
 from docmem.pages import Format
 from docmem.parse.archive_kind import archive_format
+from docmem.parse.limits import MAX_FILE_BYTES, MAX_TEXT_BYTES
 from models.errors import (
     EmptyMedia,
     InputError,
@@ -20,9 +21,8 @@ from models.errors import (
     UnsupportedMedia,
 )
 
-MAX_PDF_BYTES = 2_000_000_000
-MAX_TEXT_BYTES = 50_000_000  # about 25,000 printed pages; beyond that it is data, not reading
 _HEAD_BYTES = 65_536
+_BLOCK_BYTES = 2**23
 _PDF_HEADER_WITHIN = 1_024  # readers accept junk before the header up to here
 
 # First bytes of what people rename or drop by mistake, with the words for the refusal.
@@ -52,17 +52,20 @@ _BOMS: tuple[tuple[bytes, str], ...] = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_HTML_START = re.compile(
-    r"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.I | re.S
-)
+_HTML_START = re.compile(r"<(?:!doctype\s+html|html|head|body)\b", re.I)
+_BEFORE_HTML = (("<?xml", ">"), ("<!--", "-->"))  # what may stand before the first element
 _HTML_TAG = re.compile(r"</(?:p|div|h[1-6]|li|table|tr|td|span|a|ul|section|article)\s*>", re.I)
 _ATX_HEADING = re.compile(r"^#{1,6} +\S", re.M)
-_MARKDOWN_SIGN = re.compile(r"^(?:```|~~~|\|.+\|\s*$|[*+-] +\S|> \S)|\[[^\]\n]+\]\([^)\n]+\)", re.M)
+_MARKDOWN_SIGN = re.compile(
+    r"^(?:```|~~~|\|.+\|\s*$|[*+-] +\S|> \S)|\[[^\[\]\n]{1,300}\]\([^)\n]{1,300}\)", re.M
+)
 _CHARSET = re.compile(rb"charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{2,40})", re.I)
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _OLE = b"\xd0\xcf\x11\xe0"
 _SRT_START = re.compile(r"\s*\d+[ \t]*(?:\r\n?|\n)[ \t]*\d+:\d{1,2}:\d{1,2}[,.]\d+[ \t]*-->")
 _VTT_START = re.compile(r"\s*WEBVTT(?:\s|$)")
+_NO_CHARSETS = ("idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape")
+_HALF = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
 
@@ -126,7 +129,9 @@ def decode(data: bytes, path: Path, *, is_part: bool = False) -> tuple[str, tupl
         try:
             # A head that was cut out of a file may end inside a character: incremental, not final.
             text = codecs.getincrementaldecoder(encoding)().decode(data, final=not is_part)
-        except (UnicodeDecodeError, LookupError):
+        except (UnicodeError, LookupError):
+            continue
+        if _HALF.search(text):  # UTF-7 and its like can write what no file may hold
             continue
         if len(_CONTROL.findall(text)) > len(text) * 0.01:
             break
@@ -141,21 +146,36 @@ def _candidates(data: bytes) -> list[tuple[str, str]]:
     candidates = [("utf-8", "")]
     if match := _CHARSET.search(data[:2_048]):
         name = match.group(1).decode("ascii")
-        candidates.append((name, f"The text is {name}, as it declares."))
+        if _is_charset(name):
+            candidates.append((name, f"The text is {name}, as it declares."))
     # cp1252 leaves five bytes undefined; binary data nearly always hits one of them or a control.
     candidates.append(("cp1252", "The text is not UTF-8; it was read as Windows-1252."))
     return candidates
+
+
+def _is_charset(name: str) -> bool:
+    """Tell a charset from Python's other codecs, which unpack archives or run escapes."""
+    try:
+        b"words".decode(name)  # it refuses what is no codec of texts
+    except LookupError:
+        return False
+    except UnicodeError:
+        pass  # a charset in which these bytes are no words
+    return codecs.lookup(name).name.replace("_", "-") not in _NO_CHARSETS
 
 
 def _head(path: Path) -> bytes:
     if path.is_dir():
         raise UnsupportedMedia(f"{path} is a folder; name the files in it, or add it recursively.")
     try:
-        size = path.stat().st_size
+        stat = path.stat()
+        if not S_ISREG(stat.st_mode):  # opening a pipe would wait for who writes into it
+            raise UnsupportedMedia(f"{path.name} is a pipe or a device and no file; copy it first.")
+        size = stat.st_size
         if size == 0:
             raise EmptyMedia(f"{path.name} is empty (0 bytes).")
-        if size > MAX_PDF_BYTES:
-            raise UnsupportedMedia(f"{path.name} is larger than {MAX_PDF_BYTES / 1e9:.0f} GB.")
+        if size > MAX_FILE_BYTES:
+            raise UnsupportedMedia(f"{path.name} is larger than {MAX_FILE_BYTES / 1e9:.0f} GB.")
         with path.open("rb") as file:
             return file.read(_HEAD_BYTES)
     except OSError as exc:
@@ -164,9 +184,7 @@ def _head(path: Path) -> bytes:
 
 def _old_office(path: Path) -> InputError:
     """Say what a file of the old Office form is; it also wraps new ones that have a password."""
-    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as whole:
-        is_locked = whole.find("EncryptedPackage".encode("utf-16-le")) >= 0
-    if is_locked:
+    if _holds(path, "EncryptedPackage".encode("utf-16-le")):
         return LockedDocument(f"{path.name} is locked with a password; save it without one.")
     return UnsupportedMedia(
         f"{path.name} is an old Office document; save it as .docx, .pptx or PDF, since memqa "
@@ -174,10 +192,21 @@ def _old_office(path: Path) -> InputError:
     )
 
 
+def _holds(path: Path, mark: bytes) -> bool:
+    """Look for a mark, piece by piece: a mapped file that shrinks meanwhile would end memqa."""
+    before = b""
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            if mark in before + block:
+                return True
+            before = block[-len(mark) :]
+    return False
+
+
 def _text_format(text: str, suffix: str) -> Format:
     if _VTT_START.match(text) or _SRT_START.match(text):
         return "subtitles"
-    if _HTML_START.match(text) or len(_HTML_TAG.findall(text)) >= 5:
+    if _HTML_START.match(text, _start_of_markup(text)) or len(_HTML_TAG.findall(text)) >= 5:
         return "html"
     headings = len(_ATX_HEADING.findall(text))
     # A lone "# …" may be a comment; the suffix only settles what the content leaves open.
@@ -185,6 +214,21 @@ def _text_format(text: str, suffix: str) -> Format:
     if headings and not is_script and (headings > 1 or _MARKDOWN_SIGN.search(text)):
         return "markdown"
     return "markdown" if suffix in (".md", ".markdown") else "text"
+
+
+def _start_of_markup(text: str) -> int:
+    """Give where the first element may stand: behind blanks, a declaration and comments.
+
+    Step by step, since one pattern for all of it would try every way to part a run of comments.
+    """
+    at = 0
+    while True:
+        at += len(text[at:]) - len(text[at:].lstrip())
+        end = next((end for start, end in _BEFORE_HTML if text.startswith(start, at)), "")
+        closed = text.find(end, at) if end else -1
+        if closed < 0:
+            return at
+        at = closed + len(end)
 
 
 def _not_a_document(path: Path, words: str) -> str:

@@ -12,7 +12,7 @@ from hashlib import sha256
 import pypdfium2 as pdfium  # type: ignore[import-untyped]
 import pypdfium2.raw as pdfium_c  # type: ignore[import-untyped]
 
-from docmem.parse.glyphs import MAX_PAGE_CHARS
+from docmem.parse.limits import MAX_PAGE_CHARS
 from docmem.parse.styles import Styles
 
 _READING = 2  # raise it when pages come to be read otherwise: kept ones are known by it

@@ -17,22 +17,16 @@ import numpy as np
 
 from docmem.kept import KeptPages
 from docmem.pages import DocumentInfo, Page
+from docmem.parse.apart import shortened
 from docmem.parse.compose import compose
 from docmem.parse.layout import Line, Rect, typical, with_labels
+from docmem.parse.limits import MAX_DOCUMENT_CHARS, MAX_PAGES, PDF_PROCESS
 from docmem.parse.styles import Bookmark, Styles
-from models.child import Limits, converse_with
+from models.child import converse_with
 from models.errors import DecodeFailed, IngestCancelled, UnreadableMedia
 from models.ports import TextReader
 from models.values import OnProgress, Picture, Progress, ShouldStop
 
-MAX_PAGES = 5_000
-LIMITS = Limits(
-    silence_s=30.0,
-    segment_s=60.0,
-    resident_bytes=2**30,
-    address_space_bytes=4 * 2**30,
-    ahead=8,
-)
 _MAX_DEATHS = 5
 
 _log = logging.getLogger(__name__)
@@ -60,7 +54,7 @@ def open_pdf(path: Path) -> DocumentInfo:
     told: dict[str, Any] = {}
     request = {"do": "open", "path": str(path.absolute())}
     try:
-        with closing(converse_with("docmem.reader", request, LIMITS)) as answers:
+        with closing(converse_with("docmem.reader", request, PDF_PROCESS)) as answers:
             for header, _ in answers:
                 told |= header
     except DecodeFailed as exc:
@@ -87,7 +81,7 @@ def read_pdf_pages(
     Raises:
         IngestCancelled: ``should_stop`` said so; pages already given are whole.
     """
-    char_start = 0
+    char_start = chars = 0
     kept = kept or KeptPages()
     reading = _Reading(info, draws=reader is not None, kept=[mark.hex() for mark in kept.marks])
     with closing(_sights(reading)) as sights:
@@ -99,6 +93,8 @@ def read_pdf_pages(
             page = known or _page_of(sight, styles, reader, number=number, char_start=char_start)
             if known is None and sight.mark:
                 kept.put(sight.mark, page)
+            page = shortened(page, MAX_DOCUMENT_CHARS - chars)
+            chars += len(page.text)
             char_start = page.char_end + 1
             yield page
             if on_progress is not None:
@@ -114,7 +110,7 @@ def pdf_picture(path: Path, page: int, *, width_px: int) -> bytes:
     """
     request: dict[str, Any] = {"do": "picture", "path": str(path.absolute())}
     request |= {"page": page, "width_px": width_px}
-    with closing(converse_with("docmem.reader", request, LIMITS)) as answers:
+    with closing(converse_with("docmem.reader", request, PDF_PROCESS)) as answers:
         for _, png in answers:
             return png
     raise DecodeFailed(f"Page {page} of {path.name} could not be drawn.")
@@ -140,7 +136,7 @@ class _Reading:
         }  # fmt: skip
         looked_at = 0
         try:
-            with closing(converse_with("docmem.reader", request, LIMITS)) as answers:
+            with closing(converse_with("docmem.reader", request, PDF_PROCESS)) as answers:
                 for header, payload in answers:
                     if header["kind"] == "look":
                         looked_at = header["page"]

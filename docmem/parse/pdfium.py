@@ -21,15 +21,15 @@ import numpy as np
 import pypdfium2 as pdfium  # type: ignore[import-untyped]
 import pypdfium2.raw as pdfium_c  # type: ignore[import-untyped]
 
-from docmem.parse.glyphs import MAX_PAGE_CHARS, Glyphs
+from docmem.parse.glyphs import Glyphs
 from docmem.parse.layout import Line, typical
 from docmem.parse.legible import why_illegible
+from docmem.parse.limits import MAX_PAGE_CHARS, MAX_PICTURE_PX
 from docmem.parse.ruled import with_ruled_rows
 from docmem.parse.styles import Bookmark
 from models.errors import DecodeFailed, EmptyMedia, InputError, LockedDocument, UnreadableMedia
 from models.values import Picture
 
-_MAX_PICTURE_PX = 30_000_000
 _OCR_SIDE_PX = 1_600  # at 1440 lone paragraph numbers are lost
 _STAMP_CHARS = 200  # a page with less text than this over a large picture is a stamped scan
 _OUTLINE_DEPTH = 4
@@ -166,7 +166,7 @@ def _area(bounds: tuple[float, float, float, float]) -> float:
 def _draw(page: pdfium.PdfPage, scale: float) -> Picture:
     """Draw a page at so many pixels a point, fewer where the picture would grow too large."""
     width, height = page.get_size()
-    scale = min(scale, (_MAX_PICTURE_PX / max(width * height, 1e-6)) ** 0.5)
+    scale = min(scale, (MAX_PICTURE_PX / max(width * height, 1e-6)) ** 0.5)
     with closing(page.render(scale=scale, rev_byteorder=True)) as bitmap:
         pixels: Picture = np.array(bitmap.to_numpy())
     if pixels.ndim == 2 or pixels.shape[2] == 1:
@@ -204,7 +204,7 @@ def _check_whole(path: Path) -> None:
         raise UnreadableMedia(f"{path.name} cannot be read: {exc.strerror}.") from exc
     if not is_whole:
         raise UnreadableMedia(
-            f"{path.name} is cut off after {size:,} bytes: its end is missing. Get the file again."
+            f"{path.name} is cut off after {size:,} bytes: its end is missing; get the file again."
         )
 
 

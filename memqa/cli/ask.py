@@ -78,7 +78,7 @@ def ask(
     pieces = _after_notes(replies_to(context, home, call))
     answer = last(pieces) if as_json or not sys.stdout.isatty() else watched(pieces)
     for note in answer.fallbacks:
-        print(f"memqa: note: {words.plain(note)}", file=sys.stderr)
+        print(f"memqa: note: {words.printable(note)}", file=sys.stderr)
     if as_json:
         words.print_json(answer.as_json())
     else:

@@ -145,12 +145,12 @@ def _tell_sum(outcomes: Sequence[Carried], started: float, *, as_json: bool) -> 
 def _line(outcome: Carried) -> str:
     name = words.printable(outcome.path)
     if outcome.error is not None:
-        return f"{outcome.status:9} {name}: {words.plain(str(outcome.error))}"
+        return f"{outcome.status:9} {name}: {words.printable(str(outcome.error))}"
     media = outcome.media
     known = [words.length(media), f"{media.memories} memories"] if media else []
     known += ["with its file"] if outcome.with_file else []
     line = f"{outcome.status:9} {name}  {', '.join(filter(None, known))}"
-    return "\n".join([line, *(f"          note: {words.plain(one)}" for one in outcome.notes)])
+    return "\n".join([line, *(f"          note: {words.printable(one)}" for one in outcome.notes)])
 
 
 def _code(outcomes: Sequence[Carried]) -> int:

@@ -33,7 +33,8 @@ COMMANDS = {
     "settings": ("settings:settings", "Show what is set, and where it comes from."),
     "stats": ("shelf:stats", "Say how much is remembered and how much room it takes."),
     "doctor": ("doctor:doctor", "Check that everything is in place."),
-    "serve": ("doctor:serve", "Open the web page: the same library, with a player."),
+    "serve": ("serve:serve", "Open the web page: the same library, with a player."),
+    "users": ("serve:users", "List, add and remove who may log in to the web page."),
     "demo": ("demo:demo", "Index two sample files and ask three questions of them."),
 }
 

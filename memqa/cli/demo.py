@@ -50,7 +50,8 @@ def demo(context: typer.Context, home: Home = None, as_json: AsJson = False) -> 
 def _remember(library: Library, *, as_json: bool) -> int:
     """Take in both samples; the exit code says how that went."""
     outcomes = []
-    for outcome in indexing.run(library, [examples.VIDEO, examples.DOCUMENT]):
+    # Here, so that the models are loaded once for this and for the questions.
+    for outcome in indexing.run(library, [examples.VIDEO, examples.DOCUMENT], by=0):
         if as_json:
             words.print_json(outcome.as_json())
         else:

@@ -1,4 +1,4 @@
-"""The commands ``doctor`` and ``serve``: is everything in place, and open the web page."""
+"""The command ``doctor``: is everything in place."""
 
 from __future__ import annotations
 
@@ -13,50 +13,38 @@ from memqa.cli.options import AsJson, Home, open_library
 _MARKS = {"ok": "ok     ", "note": "note   ", "problem": "PROBLEM"}
 
 
-def doctor(context: typer.Context, home: Home = None, as_json: AsJson = False) -> None:
-    """Check that everything is in place: models, packages, the library's folder, the disk.
+def doctor(
+    context: typer.Context,
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair",
+            help="Mend what is damaged in the library, and say what cannot be.",
+            show_default=False,
+        ),
+    ] = False,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check that everything is in place: models, packages, the disk, and a library that is whole.
 
-    Leaves with 3 where something is missing. Loads no model and needs no network.
+    Leaves with 3 where something is missing. Needs no network; loads no model,
+    unless a repair has to make vectors anew.
 
     \b
     Examples:
       memqa doctor
+      memqa doctor --repair
       memqa doctor --json
     """
     with open_library(context, home) as library:
-        found = library.doctor()
+        found = library.doctor(whole=True, repair=repair)
     if as_json:
         words.print_json([asdict(check) for check in found])
     else:
         for check in found:
-            print(f"{_MARKS[check.finding]}  {check.name:24} {check.detail}")
+            print(f"{_MARKS[check.finding]}  {check.name:24} {words.plain(check.detail)}")
             if check.remedy:
-                print(f"         {'':24} to do: {check.remedy}")
+                print(f"         {'':24} to do: {words.plain(check.remedy)}")
     if any(check.finding == "problem" for check in found):
         raise typer.Exit(exits.SETUP_AT_FAULT)
-
-
-def serve(
-    context: typer.Context,
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; 0.0.0.0 opens it to your network.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on.")] = 7860,
-    auth: Annotated[
-        str | None,
-        typer.Option(metavar="USER:PASSWORD", help="Ask for a name and a password."),
-    ] = None,
-    home: Home = None,
-) -> None:
-    """Open the web page: the same library, with a player and a page viewer.
-
-    \b
-    Examples:
-      memqa serve
-      memqa serve --port 8080 --auth ada:secret
-    """
-    if auth is not None and not all(auth.partition(":")):
-        raise typer.BadParameter("write --auth USER:PASSWORD")
-    from memqa import ui
-
-    ui.launch(home=home or context.obj, host=host, port=port, auth=auth)

@@ -47,8 +47,7 @@ def code_of_batch(outcomes: Sequence[Outcome | Reindexed]) -> int:
 
 
 def complain(message: str) -> None:
-    """Write one line for the person to stderr; a file's name in it cannot move the cursor."""
+    """Write one line for the person to stderr; a file's name in it cannot begin another."""
     from memqa.cli.words import printable
 
-    lines = map(printable, message.split("\n"))
-    print("memqa: " + "\n".join(lines), file=sys.stderr)
+    print(f"memqa: {printable(message)}", file=sys.stderr)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from memqa.cli import exits, words
+from memqa.cli.many import display_many
 from memqa.cli.options import AsJson, Home, open_library
 from memqa.cli.progress import display, stopped_by_ctrl_c
 from memqa.values import Outcome, OutcomeStatus
 from models.errors import InputError
 
 if TYPE_CHECKING:
+    from memqa.cluster_ray import Cluster
     from memqa.library import Library
 
 # Spelled out, since the methods themselves are slow to import; a test compares.
@@ -31,7 +34,7 @@ def index(
     context: typer.Context,
     paths: Annotated[
         list[str],
-        typer.Argument(metavar="PATH...", help="Files, or folders with files; or a live source."),
+        typer.Argument(metavar="PATH...", help="Files, folders with files, or addresses."),
     ],
     recursive: Annotated[
         bool,
@@ -53,19 +56,57 @@ def index(
         float | None,
         typer.Option("--for", metavar="S", min=1.0, help="With --live: watch for S seconds."),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            "-j",
+            metavar="N",
+            min=1,
+            help="So many files at once, each by a process of its own (default: one; of a cluster,"
+            " one for each CPU).",
+            show_default=False,
+        ),
+    ] = None,
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="Who works: this machine, or the machines of a Ray cluster."),
+    ] = "local",
+    ray_address: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDR",
+            help="With --engine ray: the cluster, as auto or HOST:PORT; without, a Ray is started"
+            " on this machine.",
+            show_default=False,
+        ),
+    ] = "",
+    gpus_per_worker: Annotated[
+        float,
+        typer.Option(
+            metavar="X",
+            min=0.0,
+            help="With --engine ray: what a worker's models need of a GPU, as 1 or 0.25.",
+            show_default=False,
+        ),
+    ] = 0.0,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
     """Watch, hear and read files, and remember them. Files already known are passed over.
+
+    Of several files, one that crashes, hangs or needs too much ends alone, and the others go on.
 
     Ctrl-C stops cleanly: what is remembered so far can be asked, and the next run goes on there.
 
     \b
     Examples:
       memqa index talk.mp4 report.pdf
-      memqa index ~/Videos --recursive
+      memqa index ~/Videos --recursive --workers 2
+      memqa index https://example.org/talk.mp4 s3://bucket/lectures/
       memqa index talk.mp4 --json
       memqa index webcam --live --for 600
+      memqa index /shared/lectures -r --engine ray --ray-address auto
     """
     started = time.monotonic()
     outcomes: list[Outcome] = []
@@ -73,12 +114,14 @@ def index(
         raise InputError("--for is for a live source; give --live too")
     if live and len(paths) != 1:
         raise InputError("one live source at a time; start memqa once for each")
+    if live and engine == "ray":
+        raise InputError("a live source is watched on this machine; leave out --engine ray")
+    cluster = chosen_cluster(engine, ray_address, workers, gpus_per_worker)
     with open_library(context, home) as library:
-        files = [Path(path) for path in paths]
         taken = (
             watch(library, paths[0], method=method, for_s=for_s)
             if live
-            else run(library, files, recursive=recursive, method=method)
+            else run(library, paths, recursive=recursive, method=method, by=cluster or workers)
         )
         for outcome in taken:
             outcomes.append(outcome)
@@ -99,27 +142,72 @@ def index(
     raise typer.Exit(exits.code_of_batch(outcomes) if outcomes else exits.INPUT_AT_FAULT)
 
 
-def run(
-    library: Library, paths: Sequence[Path], *, recursive: bool = False, method: str = "auto"
-) -> Iterator[Outcome]:
-    """Index files with progress on stderr; the first Ctrl-C stops after the current step."""
-    from memqa.ingest import files_of
+def chosen_cluster(
+    engine: str, address: str, workers: int | None, gpus_per_worker: float
+) -> Cluster | None:
+    """Say on which cluster to work; None for this machine alone.
 
+    Raises:
+        InputError: an option of a cluster without one.
+    """
+    if engine == "local":
+        if address or gpus_per_worker:
+            raise InputError(
+                "--ray-address and --gpus-per-worker are for --engine ray; give it too"
+            )
+        return None
+    from memqa.cluster_ray import Cluster
+
+    return Cluster(address, workers, gpus_per_worker)
+
+
+def run(
+    library: Library,
+    paths: Sequence[str | Path],
+    *,
+    recursive: bool = False,
+    method: str = "auto",
+    by: Cluster | int | None = None,
+) -> Iterator[Outcome]:
+    """Index files with progress on stderr; the first Ctrl-C stops after the current step.
+
+    They are taken in ``by`` a cluster or so many workers, of which 0 means this process; by default
+    by one worker where there are several, so that one that hangs or crashes ends alone.
+    """
+    from memqa.named import named_by
+
+    taking = partial(library.index, paths, recursive=recursive, method=method)
+    if by is not None and not isinstance(by, int):
+        return _by_cluster(partial(taking, cluster=by), by.address)
     # The library names a file only when it is done; this list tells which one comes next.
-    names = [
-        words.printable(file.name) for path in paths for file in files_of(path, recursive=recursive)
-    ]
+    files = list(named_by(paths, recursive=recursive))
+    if by == 0 or (by is None and len(files) < 2):
+        return _here(taking, [words.printable(file.name) for file in files])
+    return _by_others(partial(taking, workers=by or 1), len(files))
+
+
+def _by_cluster(taking: Callable[..., Iterator[Outcome]], address: str) -> Iterator[Outcome]:
+    """Let a cluster take files in, and show how many it has done."""
     with stopped_by_ctrl_c() as wish, display() as shown:
-        outcomes = library.index(
-            paths,
-            recursive=recursive,
-            method=method,
-            on_progress=shown.update,
-            should_stop=wish.is_set,
-        )
+        shown.begin(words.printable(address) or "Ray")
+        yield from taking(on_progress=shown.update, should_stop=wish.is_set)
+
+
+def _here(taking: Callable[..., Iterator[Outcome]], names: Sequence[str]) -> Iterator[Outcome]:
+    """Take files in one after another, and show the one that is worked on."""
+    with stopped_by_ctrl_c() as wish, display() as shown:
+        outcomes = taking(on_progress=shown.update, should_stop=wish.is_set)
         shown.begin(_title(names, 0))
         for number, outcome in enumerate(outcomes, 1):
             shown.begin(_title(names, number))
+            yield outcome
+
+
+def _by_others(taking: Callable[..., Iterator[Outcome]], files: int) -> Iterator[Outcome]:
+    """Let others take files in, and show all that they work on and how far the whole is."""
+    with stopped_by_ctrl_c() as wish, display_many(files) as shown:
+        for outcome in taking(on_progress=shown.update, should_stop=wish.is_set):
+            shown.ended(outcome.path)
             yield outcome
 
 

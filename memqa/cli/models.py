@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memqa.cli import words
+from memqa.cli import exits, words
 from memqa.cli.options import AsJson
 from models.errors import InputError
 
@@ -69,7 +69,7 @@ def list_models(context: typer.Context, as_json: AsJson = False) -> None:
     )
     for row in found:
         if row.in_use and row.problem:
-            typer.echo(f"memqa: {row.port} {row.name}: {row.problem}", err=True)
+            exits.complain(f"{row.port} {row.name}: {row.problem}")
 
 
 @models.command()
@@ -104,7 +104,7 @@ def pull(
             pulled.append((name, model_choice.pull(name, shown.update)))
             shown.begin("")
             if not as_json:
-                print(_told(*pulled[-1]), flush=True)
+                print(words.plain(_told(*pulled[-1])), flush=True)
     if as_json:
         words.print_json(
             [

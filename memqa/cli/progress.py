@@ -12,12 +12,14 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from memqa.cli import exits
+from memqa.cli.words import printable
 from models.values import Progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
-_LINE_EVERY_S = 10.0
+LINE_EVERY_S = 10.0
+LABEL_WIDTH = 40
 
 
 class Display(Protocol):
@@ -64,30 +66,35 @@ def stopped_by_ctrl_c() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
+def bars(*, with_time: bool = True) -> Bars:
+    """Give bars on stderr that go once they are stopped; a file's name in them is plain text."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    return Bars(
+        TextColumn(f"{{task.description:{LABEL_WIDTH}}}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        *([TimeRemainingColumn()] if with_time else []),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,  # else results would go to stderr
+    )
+
+
 class _Bars:
     """One bar a stage of the current file; gone while nothing is worked on."""
 
     def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bars
-
-        self._bars: Bars = Bars(
-            TextColumn("{task.description:40}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-            redirect_stdout=False,  # else results would go to stderr
-        )
+        self._bars = bars()
         self._name = ""
 
     def begin(self, name: str) -> None:
         self._bars.stop()
         for task in self._bars.task_ids:
             self._bars.remove_task(task)
-        self._name = name
+        self._name = printable(name)
 
     def update(self, progress: Progress) -> None:
         label = f"{self._name}: {progress.stage}"
@@ -117,11 +124,11 @@ class _Lines:
         self._told_at = 0.0
 
     def begin(self, name: str) -> None:
-        self._name, self._stage = name, ""
+        self._name, self._stage = printable(name), ""
 
     def update(self, progress: Progress) -> None:
         now = time.monotonic()
-        if progress.stage == self._stage and now - self._told_at < _LINE_EVERY_S:
+        if progress.stage == self._stage and now - self._told_at < LINE_EVERY_S:
             return
         self._stage, self._told_at = progress.stage, now
         share = f" {100 * progress.done / progress.total:.0f} %" if progress.total else ""

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from docmem.tree import SummaryNode, Tree
     from memqa.values import Media
 
-_TITLES = {"duration_s": "length", "tables_bytes": "memory", "uploads_bytes": "uploads"}
+_TITLES = {
+    "duration_s": "length",
+    "tables_bytes": "memory",
+    "uploads_bytes": "uploads",
+    "spare_bytes": "of it older versions",
+    "indexed": "of them indexed",
+    "recall": "recall of the index",
+}
 _ID = typer.Argument(metavar="ID", help="Id, start of an id, file name or path.")
 
 
@@ -140,6 +147,8 @@ def _figure(name: str, value: Any) -> str:
         return ", ".join(f"{key} {_figure(name, part)}" for key, part in value.items()) or "none"
     if name == "duration_s":
         return clock(value)
+    if name == "recall":
+        return "every search is exact" if value is None else f"{value:.1%} when it was made"
     return words.size(value) if "bytes" in name and isinstance(value, int | float) else str(value)
 
 
@@ -158,13 +167,13 @@ def _print_media(media: Media) -> None:
         "size": words.size(media.bytes),
         "method": media.method,
         "added": media.added_at,
-        "error": words.plain(media.error or ""),
+        "error": words.printable(media.error or ""),
     }
     for name, value in facts.items():
         if value:
             print(f"{name:9} {value}")
     for note in (*media.notes, *filter(None, [indexed_with_others(media)])):
-        print(f"note      {words.plain(note)}")
+        print(f"note      {words.printable(note)}")
 
 
 def _print_outline(tree: Tree) -> None:

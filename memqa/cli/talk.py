@@ -98,7 +98,7 @@ class Talk:
         rests_on, others = words.places_of(answer)
         self._places = [*rests_on, *others]
         for note in answer.fallbacks:
-            print(f"memqa: note: {words.plain(note)}", file=sys.stderr)
+            print(f"memqa: note: {words.printable(note)}", file=sys.stderr)
         if self._as_json:
             words.print_json({"chat": self._chat, "question": question, **answer.as_json()})
         else:

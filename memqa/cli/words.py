@@ -26,7 +26,7 @@ _STATES = {
 
 
 def printable(name: str) -> str:
-    """Give a file's name as it may be printed: nothing in it moves the cursor or turns the line."""
+    """Give a name, an error or a note as it may be printed: on one line, which nothing turns."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name)
 
 
@@ -160,14 +160,14 @@ def outcome_line(outcome: Outcome) -> str:
     """Say in one line what became of a file."""
     media, name = outcome.media, printable(outcome.path)
     if outcome.error is not None:
-        return f"{outcome.status:9} {name}: {plain(str(outcome.error))}"
+        return f"{outcome.status:9} {name}: {printable(str(outcome.error))}"
     if media is None:
         return f"{outcome.status:9} {name}"
     known = [length(media), f"{media.memories} memories", size(media.bytes)]
     if outcome.status in ("indexed", "partial"):
         known.append(f"{outcome.elapsed_s:.1f} s")
     line = f"{outcome.status:9} {name}  {', '.join(filter(None, known))}"
-    return "\n".join([line, *(f"          note: {plain(note)}" for note in media.notes)])
+    return "\n".join([line, *(f"          note: {printable(note)}" for note in media.notes)])
 
 
 def reindexed_line(outcome: Reindexed) -> str:
@@ -178,8 +178,8 @@ def reindexed_line(outcome: Reindexed) -> str:
         parts.append(f"left: {', '.join(outcome.left)}")
     line = f"{outcome.status:9} {name}{'  ' if parts else ''}{'; '.join(parts)}"
     if outcome.error is not None:
-        line += f": {plain(str(outcome.error))}"
-    return "\n".join([line, *(f"          note: {plain(note)}" for note in outcome.notes)])
+        line += f": {printable(str(outcome.error))}"
+    return "\n".join([line, *(f"          note: {printable(note)}" for note in outcome.notes)])
 
 
 def size(count: float) -> str:

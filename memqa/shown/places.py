@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from memqa.addresses import is_address
 from memqa.shown.widget import caption
 from memqa.ui.leaves import Leaf, boxes_from, leaf_html
 from memqa.values import Media
@@ -27,6 +28,8 @@ def place(media: Media, wanted: Mapping[str, Any]) -> Place:
         InputError: the file is gone, or has no such place.
         DecodeFailed: the file cannot be decoded there.
     """
+    if is_address(media.path):
+        raise InputError(f"{media.path} was fetched and no copy is kept; it can still be asked")
     if not Path(media.path).is_file():
         raise InputError(
             f"{media.path} is not there any more; what is remembered of it can still be asked"

@@ -33,7 +33,7 @@ def _media(media: Media) -> str:
     line = ", ".join(part for part in known if part)
     first = f"{cli.printable(media.name)}: {line} (id {media.id[: cli.SHORT_ID]})"
     told = [media.error] if media.error else media.notes
-    return "\n".join([first, *(f"  note: {cli.plain(note)}" for note in told)])
+    return "\n".join([first, *(f"  note: {cli.printable(note)}" for note in told)])
 
 
 @plain.register
@@ -58,7 +58,7 @@ def _answer(answer: Answer) -> str:
 def _job(job: Job) -> str:
     name = cli.printable(Path(job.path).name)
     if job.error:
-        return f"{name}: {job.state}, {cli.plain(job.error)}"
+        return f"{name}: {job.state}, {cli.printable(job.error)}"
     if job.progress is None:
         return f"{name}: {job.state}"
     return f"{name}: {job.state}, {typed(stage(job.progress, job.eta_s))}"

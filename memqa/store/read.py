@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import logging
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePath
 from typing import ParamSpec, TypeVar
 
@@ -19,8 +20,10 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 from lancedb.expr import Expr, col, lit
 from lancedb.query import LanceVectorQueryBuilder, MatchQuery
 
+from memqa.store.indexes import IndexPolicy
+from memqa.store.reach import Wanted, all_of, hidden, looks
 from memqa.store.rows import Row, media_from, memory_from
-from memqa.store.schema import MEMORY_COLUMNS, NOTHING_COMMITTED, Hit, MediaRow, Memory, Sizes
+from memqa.store.schema import MEMORY_COLUMNS, Hit, MediaRow, Memory, Near, Sizes
 from memqa.store.tables import Tables
 from memqa.values import Level, Media, Modality
 from models.ports import Metric
@@ -29,27 +32,31 @@ from models.values import Features
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
+_AGAIN_AFTER_S = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)
 _MOST_ROWS = 10_000_000  # A plain query without limit may be cut; this asks for all.
 
 
 def again_if_purged(method: Callable[P, T]) -> Callable[P, T]:
-    """Read once more where another process removed the version under our feet.
+    """Read again where another process removed the version under our feet, be it repeatedly.
 
-    The first argument has the library's ``_tables``.
+    Whoever forgets many media after one another purges every few milliseconds. The first argument
+    has the library's ``_tables``.
     """
 
     @functools.wraps(method)
     def read(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
+        tables: Tables = args[0]._tables  # type: ignore[attr-defined]
+        with tables.ground.plainly():
+            for wait_s in _AGAIN_AFTER_S:
+                try:
+                    return method(*args, **kwargs)
+                except (OSError, RuntimeError) as exc:
+                    if tables.ground.is_at_fault(exc):
+                        raise
+                    log.info("reading again after %s", type(exc).__name__)
+                    time.sleep(wait_s)
+                    tables.refresh()
             return method(*args, **kwargs)
-        except (OSError, RuntimeError) as exc:
-            tables: Tables = args[0]._tables  # type: ignore[attr-defined]
-            with tables.ground.plainly():
-                if tables.ground.is_at_fault(exc):
-                    raise
-                log.info("reading again after %s", type(exc).__name__)
-                tables.refresh()
-                return method(*args, **kwargs)
 
     return read
 
@@ -57,9 +64,11 @@ def again_if_purged(method: Callable[P, T]) -> Callable[P, T]:
 class Reader:
     """Reads what is committed, from this process or any other."""
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, policy: IndexPolicy | None = None) -> None:
         self._tables = tables
+        self._policy = policy or IndexPolicy()
         self._media: tuple[int, list[MediaRow]] = (-1, [])  # as of a version of their table
+        self._unsettled: tuple[int, list[MediaRow]] = (-1, [])
 
     # Media
 
@@ -79,11 +88,21 @@ class Reader:
         return list(known[1])
 
     @again_if_purged
+    def rows_at(self, path: str) -> list[MediaRow]:
+        """Give the media whose file lies at a path, as stored."""
+        query = self._tables.media.search().where(col("path") == lit(path))
+        return [media_from(row) for row in query.limit(_MOST_ROWS).to_list()]
+
+    @again_if_purged
     def media_row(self, media_id: str) -> MediaRow | None:
         """Give one media as stored."""
         query = self._tables.media.search().where(col("id") == lit(media_id))
         rows = query.limit(1).to_list()
         return media_from(rows[0]) if rows else None
+
+    def mark(self, media_id: str) -> str:
+        """Give what changes whenever the states of a media do; empty where it is unknown."""
+        return "".join(repr(row) for row in self.media_rows() if row.media.id == media_id)
 
     def find_media(self, wanted: str) -> Media | None:
         """Find a media by id, by the beginning of its id, or by a path or file name of its bytes.
@@ -94,7 +113,7 @@ class Reader:
         known = {row.media.id: row for row in self.media_rows() if not row.forgetting}
         if wanted in known:
             return known[wanted].media
-        path = _as_path(wanted)
+        path = wanted if "://" in wanted else _as_path(wanted)
         there = [row.media for row in known.values() if path in (row.media.path, *row.aliases)]
         if there:
             return max(there, key=lambda media: media.added_at)
@@ -114,7 +133,7 @@ class Reader:
     @again_if_purged
     def memories(self, media_id: str, *, levels: Sequence[Level] | None = None) -> list[Memory]:
         """Give the committed memories of a media, level by level as asked, each in its order."""
-        where = _all(col("media_id") == lit(media_id), *self._hidden())
+        where = all_of(col("media_id") == lit(media_id), *self._hidden())
         if levels is not None:
             where = where & col("level").isin(list(levels))
         query = self._tables.memories.search().where(where).select(MEMORY_COLUMNS)
@@ -123,12 +142,25 @@ class Reader:
         return sorted(found, key=lambda memory: (rank.get(memory.level, 0), memory.order))
 
     @again_if_purged
+    def memories_of(self, media_ids: Sequence[str], *, level: Level) -> dict[str, list[Memory]]:
+        """Give the committed memories of one level of several media, each in its order."""
+        if not media_ids:
+            return {}
+        where = col("media_id").isin(list(media_ids)) & (col("level") == lit(level))
+        query = self._tables.memories.search().where(all_of(where, *self._hidden()))
+        rows = query.select(MEMORY_COLUMNS).limit(_MOST_ROWS).to_list()
+        found: dict[str, list[Memory]] = {media_id: [] for media_id in media_ids}
+        for memory in sorted(map(memory_from, rows), key=lambda memory: memory.order):
+            found[memory.media_id].append(memory)
+        return found
+
+    @again_if_purged
     def memories_by_id(self, ids: Iterable[str]) -> dict[str, Memory]:
         """Give those of the memories that exist and are committed, by id."""
         wanted = list(dict.fromkeys(ids))
         if not wanted:
             return {}
-        where = _all(col("id").isin(wanted), *self._hidden())
+        where = all_of(col("id").isin(wanted), *self._hidden())
         query = self._tables.memories.search().where(where).select(MEMORY_COLUMNS)
         found = [memory_from(row) for row in query.limit(len(wanted)).to_list()]
         return {memory.id: memory for memory in found}
@@ -136,7 +168,7 @@ class Reader:
     @again_if_purged
     def thumbnail(self, memory_id: str) -> bytes | None:
         """Give the JPEG of a memory, if it has one."""
-        where = _all(col("id") == lit(memory_id), *self._hidden())
+        where = all_of(col("id") == lit(memory_id), *self._hidden())
         rows = self._tables.memories.search().where(where).select(["thumbnail"]).limit(1).to_list()
         return rows[0]["thumbnail"] if rows else None
 
@@ -188,7 +220,7 @@ class Reader:
         if not media_ids:
             return {}
         where = col("media_id").isin(list(media_ids)) & (col("level") == lit("summary"))
-        query = self._tables.memories.search().where(_all(where, *self._hidden()))
+        query = self._tables.memories.search().where(all_of(where, *self._hidden()))
         rows = query.select(MEMORY_COLUMNS).limit(_MOST_ROWS).to_list()
         found = [memory_from(row) for row in rows if row["parent_id"] is None]
         many = Counter(memory.media_id for memory in found)
@@ -222,18 +254,20 @@ class Reader:
         The query is plain words, any of which may match; nothing in it is an operator.
         """
         words = query.replace("\0", " ").strip()
-        if not words or limit < 1 or _nothing(media_ids, levels, modalities):
+        wanted = Wanted(media_ids, levels, modalities)
+        if not words or limit < 1 or wanted.is_nothing:
             return []
-        # pydantic fills the other arguments; its field declarations hide that from mypy.
-        matching = MatchQuery(words, "words")  # type: ignore[call-arg]
-        search = self._tables.memories.search(matching, query_type="fts")
-        where = self._filter(media_ids, levels, modalities)
-        if where is not None:
-            search = search.where(where)
-        rows = search.select([*MEMORY_COLUMNS, "_score"]).limit(limit).to_list()
-        return [Hit(memory_from(row), float(row["_score"])) for row in rows]
+        rows: list[Row] = []
+        for look in looks(self.media_rows(), wanted, self._policy):
+            # pydantic fills the other arguments; its field declarations hide that from mypy.
+            matching = MatchQuery(words, "words")  # type: ignore[call-arg]
+            search = self._tables.memories.search(matching, query_type="fts")
+            if look.where is not None:
+                search = search.where(look.where)
+            rows += search.select([*MEMORY_COLUMNS, "_score"]).limit(limit).to_list()
+        hits = [Hit(memory_from(row), float(row["_score"])) for row in _of(rows, media_ids)]
+        return sorted(hits, key=lambda hit: -hit.score)[:limit]
 
-    @again_if_purged
     def search_vectors(
         self,
         signature: str,
@@ -249,21 +283,49 @@ class Reader:
 
         The score is the cosine or the dot product, as ``metric`` says.
         """
-        table = self._tables.vectors(signature)
+        near = self.nearest(
+            signature,
+            vector,
+            metric=metric,
+            media_ids=media_ids,
+            limit=limit,
+            levels=levels,
+            modalities=modalities,
+        )
+        memories = self.memories_by_id(one.id for one in near)
+        return [Hit(memories[one.id], one.score) for one in near if one.id in memories]
+
+    @again_if_purged
+    def nearest(
+        self,
+        signature: str,
+        vector: Features,
+        *,
+        metric: Metric,
+        media_ids: Sequence[str] | None = None,
+        limit: int = 10,
+        levels: Sequence[Level] | None = None,
+        modalities: Sequence[Modality] | None = None,
+    ) -> list[Near]:
+        """Find the same as ``search_vectors``, and leave the memories themselves where they are."""
+        table, wanted = self._tables.vectors(signature), Wanted(media_ids, levels, modalities)
         # A zero vector has no direction; NaN would be refused by the store.
         usable = np.isfinite(vector).all() and bool(np.any(vector))
-        if table is None or not usable or limit < 1 or _nothing(media_ids, levels, modalities):
+        if table is None or not usable or limit < 1 or wanted.is_nothing:
             return []
-        search = table.search(vector.astype(np.float32), vector_column_name="vector")
-        assert isinstance(search, LanceVectorQueryBuilder)
-        search = search.distance_type(metric)
-        where = self._filter(media_ids, levels, modalities)
-        if where is not None:
-            search = search.where(where)
-        rows = search.select(["id", "_distance"]).limit(limit).to_list()
-        memories = self.memories_by_id(row["id"] for row in rows)
-        found = ((row["id"], 1.0 - float(row["_distance"])) for row in rows)
-        return [Hit(memories[id_], score) for id_, score in found if id_ in memories]
+        rows: list[Row] = []
+        for look in looks(self.media_rows(), wanted, self._policy):
+            search = table.search(vector.astype(np.float32), vector_column_name="vector")
+            assert isinstance(search, LanceVectorQueryBuilder)
+            search = look.reach.within(search.distance_type(metric), limit, self._policy)
+            if look.where is not None:
+                search = search.where(look.where)
+            rows += search.select(["id", "media_id", "_distance"]).limit(limit).to_list()
+        near = [
+            Near(row["id"], row["media_id"], 1.0 - float(row["_distance"]))
+            for row in _of(rows, media_ids)
+        ]
+        return sorted(near, key=lambda one: -one.score)[:limit]
 
     @again_if_purged
     def vectors(self, signature: str, ids: Iterable[str]) -> dict[str, Features]:
@@ -301,37 +363,19 @@ class Reader:
         query = table.search().where(col("media_id") == lit(media_id)).select(["id", "vector"])
         return _vectors(query.limit(_MOST_ROWS).to_arrow())
 
-    # Filters
-
-    def _filter(
-        self,
-        media_ids: Sequence[str] | None,
-        levels: Sequence[Level] | None,
-        modalities: Sequence[Modality] | None,
-    ) -> Expr | None:
-        parts = self._hidden()
-        wanted: Mapping[str, Sequence[str] | None] = {
-            "media_id": media_ids,
-            "level": levels,
-            "modality": modalities,
-        }
-        parts += [col(name).isin(list(one)) for name, one in wanted.items() if one is not None]
-        return _all(*parts) if parts else None
-
     def _hidden(self) -> list[Expr]:
         """Say what must not be seen, for the few media that are being written or deleted."""
-        parts: list[Expr] = []
-        for row in self.media_rows():
-            if row.settled and not row.forgetting:
-                continue
-            mine = col("media_id") == lit(row.media.id)
-            if row.forgetting or row.committed_segment == NOTHING_COMMITTED:
-                parts.append(~mine)
-                continue
-            beyond = col("segment") > lit(row.committed_segment)
-            replaced = (col("level") == lit("long")) & (col("segment") < lit(row.long_segment))
-            parts.append(~(mine & (beyond | replaced)))
-        return parts
+        return hidden(self._being_written())
+
+    def _being_written(self) -> list[MediaRow]:
+        """Give the media that are not settled; of a large library too, these are few."""
+        version = self._tables.media.version
+        known = self._unsettled  # one pair from here on, see ``media_rows``
+        if version != known[0]:
+            where = (col("settled") == lit(False)) | (col("forgetting") == lit(True))
+            rows = self._tables.media.search().where(where).limit(_MOST_ROWS).to_list()
+            known = self._unsettled = version, [media_from(row) for row in rows]
+        return known[1]
 
 
 def _as_path(wanted: str) -> str:
@@ -342,19 +386,17 @@ def _as_path(wanted: str) -> str:
         return ""
 
 
-def _all(first: Expr, *others: Expr) -> Expr:
-    return functools.reduce(lambda left, right: left & right, others, first)
-
-
 def _vectors(rows: pa.Table) -> dict[str, Features]:
     flat = rows["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
     vectors = flat.astype(np.float32).reshape(len(rows), -1) if len(rows) else []
     return dict(zip(rows["id"].to_pylist(), vectors, strict=True))
 
 
+def _of(rows: Sequence[Row], media_ids: Sequence[str] | None) -> Sequence[Row]:
+    """Keep what belongs to the named media: where all are named, the search looks at every row."""
+    named = None if media_ids is None else frozenset(media_ids)
+    return rows if named is None else [row for row in rows if row["media_id"] in named]
+
+
 def _bytes_of(column: pa.ChunkedArray) -> int:
     return int(pc.sum(pc.binary_length(column)).as_py() or 0)
-
-
-def _nothing(*wanted: Sequence[str] | None) -> bool:
-    return any(one is not None and not one for one in wanted)

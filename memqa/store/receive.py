@@ -6,7 +6,9 @@ dies leaves rows of a media of which nothing is committed; the next one removes 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Protocol
 
 import pyarrow as pa  # type: ignore[import-untyped]
 from lancedb.expr import col, lit
@@ -14,10 +16,26 @@ from lancedb.table import Table
 
 from memqa.store.rows import media_table
 from memqa.store.schema import NOTHING_COMMITTED, MediaRow
-from memqa.store.source import Source, Space
+from memqa.store.source import Space
 from memqa.store.tables import Tables
 from memqa.store.write import Writer
 from models.values import ShouldStop
+
+
+class Rows(Protocol):
+    """Where the rows of a media come from: another library's tables, or a parcel of them."""
+
+    def memories(self, row: MediaRow) -> Iterable[pa.Table]:
+        """Give the memories of a media, some at a time."""
+        ...
+
+    def vectors(self, row: MediaRow) -> Iterable[tuple[Space, pa.Table]]:
+        """Give its vectors, whichever encoder made them."""
+        ...
+
+    def states(self, row: MediaRow) -> Iterable[pa.Table]:
+        """Give its states."""
+        ...
 
 
 class Receiver:
@@ -27,7 +45,7 @@ class Receiver:
         self._tables = tables
         self._writer = writer
 
-    def take(self, source: Source, row: MediaRow, *, should_stop: ShouldStop) -> MediaRow | None:
+    def take(self, source: Rows, row: MediaRow, *, should_stop: ShouldStop) -> MediaRow | None:
         """Take one media over as ``row`` says; what was there of it before is replaced.
 
         Gives None where ``should_stop`` wished it; then nothing of it is seen.

@@ -27,6 +27,8 @@ MEMORY, TIMELINE = "memory", "timeline"
 OUTLINE, PAGES, SCANS = "outline", "pages", "scans"
 ENRICHED, CAPTIONS = "enriched", "captions"
 FILE_ABSENT = "Its file did not come with it"  # begins a note that goes once the file is found
+# A note that goes once its file is known to lie here.
+NO_COPY = "It was fetched, and no copy is kept: it can be asked here, and opened at its address."
 RENEWING = "renewing"  # begins the names of states of a `memqa reindex` that is under way
 
 
@@ -70,6 +72,15 @@ class Hit:
     """A memory that a search found; a higher ``score`` is better, scores of two searches differ."""
 
     memory: Memory
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Which memory a search by vector found, in which media; scores are as those of a `Hit`."""
+
+    id: str
+    media_id: str
     score: float
 
 
@@ -265,6 +276,7 @@ COLLECTIONS = pa.schema(
 )
 
 PARENTS = pa.schema([_ID, ("parent_id", pa.string())])
+PICTURES = pa.schema([_ID, ("thumbnail", pa.large_binary())])
 TEXTS = pa.schema([_ID, ("text", pa.string()), ("words", pa.string())])
 
 

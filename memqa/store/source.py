@@ -68,8 +68,11 @@ class Source:
                 _stays_inside(table, home)
         with self._whole():
             db = self._ground.connect(0.0)
-            names = names_in(db)
-            opened = {name: self._checked(db.open_table(name)) for name in sorted(names)}
+            opened = {
+                name: self._checked(db.open_table(name))
+                for name in sorted(names_in(db))
+                if self._ground.is_shared or _is_made(home / "tables", name)
+            }
             self._media = opened["media"]
             self._memories = opened["memories"]
             self._states = opened["states"]
@@ -216,6 +219,11 @@ def _committed(row: MediaRow) -> Expr:
     mine = col("media_id") == lit(row.media.id)
     replaced = (col("level") == lit("long")) & (col("segment") < lit(row.long_segment))
     return mine & (col("segment") <= lit(row.committed_segment)) & ~replaced
+
+
+def _is_made(folder: Path, name: str) -> bool:
+    """Tell a table from the bare folder that a kill leaves while one is made."""
+    return any((folder / f"{name}.lance" / "_versions").glob("*.manifest"))
 
 
 def _space(table: Table) -> Space:

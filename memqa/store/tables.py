@@ -15,11 +15,12 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from lancedb.index import FTS, BTree
 from lancedb.table import LanceTable, Table
 
+from memqa.room import writing_to
 from memqa.store import schema
 from memqa.store.ground import ground_of, names_in
 from memqa.store.leases import WRITING, Held
 from memqa.store.lock import locked
-from models.errors import StoreConflict, StoreMismatch
+from models.errors import DiskFull, ReadOnly, StoreConflict, StoreMismatch
 from models.ports import Metric
 
 # With positions and stop words, phrases can be found; ICU also cuts scripts without spaces.
@@ -32,6 +33,8 @@ _DECLARED = {
     "chats": schema.CHATS,
     "collections": schema.COLLECTIONS,
 }
+_LAST_VERSION = 2**64 - 1  # Lance names manifests by how far they are from it
+KEY = b"lance-schema:unenforced-primary-key:position"  # metadata of the column that is the key
 
 
 class Tables:
@@ -41,10 +44,12 @@ class Tables:
         StoreMismatch: the library was written with another schema.
         SetupError: it lies on object storage, which does not let us in.
         BackendError: object storage cannot be reached.
+        DiskFull, ReadOnly: a table is missing and cannot be made.
     """
 
     def __init__(self, home: Path, *, consistency_s: float = 0.0) -> None:
-        home.mkdir(parents=True, exist_ok=True)
+        with writing_to(home):
+            home.mkdir(parents=True, exist_ok=True)
         self.home = home
         self._lock_path = home / "locks" / "writing.lock"
         self.ground = ground_of(home)
@@ -54,10 +59,16 @@ class Tables:
         self._listed: tuple[float, list[str]] | None = None
         self._held: Held | None = None
         self._left = -1
-        if not self._is_whole():
+        if self._is_whole():
+            return
+        try:
             with self.writing():
                 self._open_fixed()
-                self._index(self.memories)
+                self.index(self.memories)
+        except (DiskFull, ReadOnly):
+            with writing_to(home):  # a library that is whole can be asked without a write
+                self._open_fixed()
+                self.index(self.memories)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -65,8 +76,12 @@ class Tables:
 
         Raises:
             StoreConflict: another process kept it for two minutes.
+            DiskFull, ReadOnly: what is written inside finds no room, or may not be written.
         """
-        with locked(self._lock_path, timeout_s=_WRITE_TIMEOUT_S) as held:
+        with (
+            writing_to(self.home),
+            locked(self._lock_path, timeout_s=_WRITE_TIMEOUT_S) as held,
+        ):
             if not held:
                 raise StoreConflict(
                     f"another process keeps writing to the library {self.ground.told}; "
@@ -108,7 +123,7 @@ class Tables:
         """
         declared = schema.vectors_schema(signature, metric, dim)
         table = self.vectors(signature)
-        if table is None:
+        if table is None or not _has_key(table):
             table = self._open(schema.vectors_table(signature), declared)
         same_length = table.schema.field("vector").type == declared.field("vector").type
         kept_by = (table.schema.metadata or {}).get(schema.METRIC_KEY)
@@ -124,9 +139,13 @@ class Tables:
         names = [name for name in self._names() if name.startswith("vectors_")]
         return [table for name in names if (table := self._vectors_named(name)) is not None]
 
+    def plain(self) -> Iterator[Table]:
+        """Yield the tables that every library has."""
+        yield from self._fixed.values()
+
     def everything(self) -> Iterator[Table]:
         """Yield every table."""
-        yield from self._fixed.values()
+        yield from self.plain()
         yield from self.all_vectors()
 
     def signature_of(self, vectors: Table) -> str:
@@ -144,6 +163,20 @@ class Tables:
         self._db.drop_table(vectors.name)
         return True
 
+    def drop_future_versions(self, table: Table) -> bool:
+        """Remove the versions of a table that were written before the clock was put back.
+
+        LanceDB never takes them for old. The write permission is held; says whether there were any.
+        """
+        versions = self.home / "tables" / f"{table.name}.lance" / "_versions"
+        newest = versions / f"{_LAST_VERSION - table.version:020d}.manifest"
+        others = [path for path in versions.glob("*.manifest") if path != newest]
+        if not newest.exists() or len(table.list_versions()) < 2:
+            return False
+        for path in others:
+            path.unlink()
+        return bool(others)
+
     def rebuild_text_index(self) -> None:
         """Build the text index anew, so that words of deleted rows are in no file of it."""
         self.memories.create_index("words", config=TEXT_INDEX, replace=True)
@@ -155,7 +188,9 @@ class Tables:
             self._vectors.pop(name, None)
             return None
         if not is_known:
-            self._vectors[name] = there, self._checked(self._db.open_table(name))
+            if (table := self._opened(name)) is None:
+                return None
+            self._vectors[name] = there, table
         return self._vectors[name][1]
 
     def _names(self) -> list[str]:
@@ -205,14 +240,26 @@ class Tables:
             table.restore(table.version)
 
     def _open(self, name: str, declared: pa.Schema) -> Table:
-        if name in self._names():
-            return self._checked(self._db.open_table(name))
-        table = self._db.create_table(name, schema=declared, exist_ok=True)
-        self._listed = None
-        # Without it, two processes merging the same new ids double the rows.
-        assert isinstance(table, LanceTable)
-        table.set_unenforced_primary_key("id")
+        """Open a table, made first where it is missing or where its making was cut short."""
+        table = self._opened(name) if name in self._names() else None
+        if table is None:
+            table = self._db.create_table(name, schema=declared, exist_ok=True)
+            self._listed = None
+        if not _has_key(table):
+            # Without it, two processes merging the same new ids double the rows.
+            assert isinstance(table, LanceTable)
+            table.set_unenforced_primary_key("id")
         return table
+
+    def _opened(self, name: str) -> Table | None:
+        """Open a table; None where there is only its folder, as a kill while it was made leaves."""
+        try:
+            table = self._db.open_table(name)
+        except ValueError as exc:
+            if "was not found" in str(exc):
+                return None
+            raise
+        return self._checked(table)
 
     def _checked(self, table: Table) -> Table:
         written = (table.schema.metadata or {}).get(schema.VERSION_KEY, b"?").decode()
@@ -228,10 +275,14 @@ class Tables:
         present = {column for index in memories.list_indices() for column in index.columns}
         return {"words", "id"} - present
 
-    def _index(self, memories: Table) -> None:
+    def index(self, memories: Table) -> None:
         """Index the still empty table: searching a table without index is an error."""
         missing = self._unindexed(memories)
         if "words" in missing:
             memories.create_index("words", config=TEXT_INDEX)
         if "id" in missing:
             memories.create_index("id", config=BTree())
+
+
+def _has_key(table: Table) -> bool:
+    return KEY in (table.schema.field("id").metadata or {})

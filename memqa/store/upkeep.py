@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 import pyarrow as pa  # type: ignore[import-untyped]
 from lancedb.expr import col, lit
@@ -14,8 +17,10 @@ from memqa.chats import without
 from memqa.store import schema
 from memqa.store.collected import Collections
 from memqa.store.ground import folder_bytes
+from memqa.store.indexes import Indexes
 from memqa.store.read import Reader
-from memqa.store.rows import media_table
+from memqa.store.rows import Row, media_table
+from memqa.store.schema import MediaRow
 from memqa.store.tables import Tables
 from memqa.values import Media
 
@@ -27,38 +32,80 @@ _KEEP_VERSIONS = timedelta(seconds=5)
 _KEEP_NOTHING = timedelta(milliseconds=1)
 # So many small files a table may gather before it is compacted; each costs a query about 0.1 ms.
 _MOST_COMMITS = 16
+# A larger table is compacted more seldom, since the rows of up to a million are written anew, and
+# earlier where so many rows wait for an index that to look at each would be felt.
+_SMALL_ROWS, _MOST_FRAGMENTS, _MOST_WAITING = 20_000, 64, 10_000
+# What older versions may take in any case: less is not worth waiting for.
+_LEAST_SPARE_BYTES = 64_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    """What the library takes on disk, in bytes: its tables, and the uploads it keeps."""
+    """What the library takes on disk, in bytes: its tables, and the uploads it keeps.
+
+    ``spare_bytes`` is the part of the tables that older versions and unfinished files take.
+    """
 
     tables_bytes: int
     uploads_bytes: int
+    spare_bytes: int = 0
 
 
 class Upkeep:
     """Compacts, forgets and repairs; holds the write permission while it does."""
 
-    def __init__(self, tables: Tables, reader: Reader, collections: Collections) -> None:
+    def __init__(
+        self,
+        tables: Tables,
+        reader: Reader,
+        collections: Collections,
+        *,
+        indexes: Indexes,
+        spare_share: float,
+    ) -> None:
+        """``spare_share`` is what older versions may take, as a share of what counts."""
         self._tables = tables
         self._reader = reader
         self._collections = collections
+        self._indexes = indexes
+        self._spare_share = spare_share
+        self._keep = max(_KEEP_VERSIONS, tables.ground.keep)
         self._commits = 0
 
     def after_commit(self) -> None:
         """Compact now and then, so that a long ingest does not pile up versions."""
         self._commits += 1
         if self._commits % _MOST_COMMITS == 0:
-            self.compact()
+            self._condense()
 
-    def compact(self) -> None:
-        """Merge small files, index new rows, drop versions that no reader can still hold."""
-        with self._tables.writing():
-            keep = max(_KEEP_VERSIONS, self._tables.ground.keep)
-            for table in self._tables.everything():
-                table.optimize(cleanup_older_than=keep)
+    def compact(self) -> list[str]:
+        """Merge small files, drop what no reader can still hold, make the indexes that are due.
+
+        Gives a line for each index made. While one is made, others read and write as before.
+        """
+        self._condense()
+        done = self._indexes.tend()
+        self._shed()
+        return done
+
+    def _condense(self) -> None:
+        # An index that is being made somewhere would be lost if its table was rewritten.
+        with self._indexes.holding() as free, self._tables.writing():
+            for table in self._tidied(free):
+                if _is_due(table):
+                    table.optimize(cleanup_older_than=self._keep)
         self._tables.ground.tidy()
+
+    def _shed(self) -> None:
+        """Drop older versions once they take more than their share of the disk."""
+        disk = self.disk()
+        live = disk.tables_bytes - disk.spare_bytes
+        if disk.spare_bytes <= max(_LEAST_SPARE_BYTES, self._spare_share * live):
+            return
+        time.sleep(_KEEP_VERSIONS.total_seconds())  # then no reader can still hold them
+        with self._indexes.holding() as free, self._tables.writing():
+            for table in self._tidied(free):
+                table.optimize(cleanup_older_than=self._keep, delete_unverified=True)
 
     def forget(self, media_id: str, *, chats_too: bool = True) -> bool:
         """Delete a media with all that was remembered of it, and purge it from the disk.
@@ -67,16 +114,17 @@ class Upkeep:
         they quote it; from others, what their walk shows of it. Gives False where it is unknown.
         """
         with self._tables.writing():
-            row = self._reader.media_row(media_id)
+            row = self._hidden(media_id)
             if row is None:
                 return False
-            self._tables.prove()
-            hidden = replace(row, forgetting=True)
-            merge = self._tables.media.merge_insert("id").when_matched_update_all()
-            merge.execute(media_table(hidden))
             self._delete(row.media, chats_too=chats_too)
             self._clean(self._tables.media)
         return True
+
+    def hide(self, media_id: str) -> MediaRow | None:
+        """Begin to forget a media: nobody sees it from here on, and ``repair`` finishes it."""
+        with self._tables.writing():
+            return self._hidden(media_id)
 
     def forget_chat(self, chat: str) -> None:
         """Delete a chat, and purge it from the disk."""
@@ -85,11 +133,16 @@ class Upkeep:
             self._clean(self._tables.chats)
 
     def repair(self) -> list[str]:
-        """Finish what a killed process left half forgotten; give a line for each thing done."""
+        """Finish what a killed process left half forgotten; give a line for each thing done.
+
+        Of one that another media at the same path came in the place of, the chat turns stay.
+        """
         done = []
-        for row in self._reader.media_rows():
+        rows = self._reader.media_rows()
+        live = {row.media.path for row in rows if not row.forgetting}
+        for row in rows:
             if row.forgetting:
-                self.forget(row.media.id)
+                self.forget(row.media.id, chats_too=row.media.path not in live)
                 done.append(f"finished forgetting {row.media.name}")
         return done
 
@@ -112,7 +165,20 @@ class Upkeep:
         """Measure what the library takes on disk."""
         uploads = folder_bytes(self._tables.home / "uploads")
         with self._tables.ground.plainly():
-            return Disk(self._tables.ground.bytes_of(list(self._tables.everything())), uploads)
+            tables = list(self._tables.everything())
+            taken = self._tables.ground.bytes_of(tables)
+            live = sum(_figures(table)["total_bytes"] for table in tables)
+        return Disk(taken, uploads, max(0, taken - live))
+
+    def _hidden(self, media_id: str) -> MediaRow | None:
+        row = self._reader.media_row(media_id)
+        if row is None or row.forgetting:
+            return row
+        self._tables.prove()
+        row = replace(row, forgetting=True)
+        merge = self._tables.media.merge_insert("id").when_matched_update_all()
+        merge.execute(media_table(row))
+        return row
 
     def _delete(self, media: Media, *, chats_too: bool) -> None:
         mine = col("media_id") == lit(media.id)
@@ -143,10 +209,36 @@ class Upkeep:
         The write permission is held: no file that looks abandoned is still being written.
         """
         self._tables.rebuild_text_index()
-        for table in self._tables.everything():
-            self._clean(table)
+        with self._indexes.holding() as free:
+            for table in self._tables.plain():
+                self._clean(table)
+            for table in self._tables.all_vectors():
+                # What looks abandoned may be the index that somebody is making.
+                self._clean(table, abandoned_too=free)
 
-    def _clean(self, table: Table) -> None:
+    def _clean(self, table: Table, *, abandoned_too: bool = True) -> None:
         """Remove every version but the newest; the last deletion has to be older than "nothing"."""
         self._tables.ground.let_versions_age(table)
-        table.optimize(cleanup_older_than=_KEEP_NOTHING, delete_unverified=True)
+        table.optimize(cleanup_older_than=_KEEP_NOTHING, delete_unverified=abandoned_too)
+        if self._tables.drop_future_versions(table):
+            table.optimize(cleanup_older_than=_KEEP_NOTHING, delete_unverified=abandoned_too)
+
+    def _tidied(self, free: bool) -> Iterator[Table]:
+        """Give the tables that may be rewritten: not those of which an index is being made."""
+        return self._tables.everything() if free else self._tables.plain()
+
+
+def _is_due(table: Table) -> bool:
+    """Say whether a table has gathered so many small files or new rows that they are felt."""
+    stats = _figures(table)
+    rows, small = int(stats["num_rows"]), stats["fragment_stats"]["num_small_fragments"]
+    if rows < _SMALL_ROWS or small >= _MOST_FRAGMENTS:
+        return True
+    indexed = [index.num_indexed_rows or 0 for index in table.list_indices()]
+    return bool(rows - min(indexed, default=rows) >= _MOST_WAITING)
+
+
+def _figures(table: Table) -> Row:
+    """Give a table's figures as they come, which is not as LanceDB declares them."""
+    figures: Any = table.stats()
+    return dict(figures)

@@ -100,6 +100,15 @@ class Writer:
             self._put(row)
         return row
 
+    def drop_beyond(self, media_id: str) -> None:
+        """Remove what was written of a media beyond its last commit.
+
+        Raises:
+            StoreConflict: the media is gone.
+        """
+        with self._tables.writing():
+            self._drop_stale(self._row(media_id))
+
     def add_vectors(self, batch: VectorBatch, owners: Sequence[Memory]) -> None:
         """Put vectors of stored memories of one media beside those that other encoders made.
 
@@ -170,6 +179,8 @@ class Writer:
         with self._tables.writing():
             row = self._row(media_id)
             notes = [one for one in row.media.notes if not one.startswith(schema.FILE_ABSENT)]
+            if "://" not in path and schema.NO_COPY in notes:
+                notes.remove(schema.NO_COPY)
             row = replace(row, media=replace(row.media, notes=tuple(notes)))
             if path != row.media.path:
                 aliases = dict.fromkeys((row.media.path, *row.aliases))
@@ -177,6 +188,15 @@ class Writer:
                 row = replace(row, media=replace(row.media, path=path), aliases=tuple(aliases))
             row = replace(row, size_bytes=size_bytes, mtime_ns=mtime_ns)
             self._put(row)
+        return row
+
+    def also_at(self, media_id: str, place: str) -> MediaRow:
+        """Note that a media's bytes lie at another place too, which is looked at after its own."""
+        with self._tables.writing():
+            row = self._row(media_id)
+            if place not in row.aliases:
+                row = replace(row, aliases=(*row.aliases, place))
+                _merge(self._tables.media, media_table(row))
         return row
 
     def add_turn(self, turn: Mapping[str, Any]) -> None:

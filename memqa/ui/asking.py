@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from memqa.chats import Asked
+from memqa.ui import faults
 from memqa.ui.turns import ShownTurn
+from memqa.ui.visitors import key_of
 from memqa.values import Answer, Step, Token
 from models.errors import InputError, MemqaError
 
@@ -23,8 +26,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_MOST_CHATS = 16
+_MOST_CHATS = 64
 _MOST_LEFT = 16  # of one chat
+_MOST_COUNTED = 4096  # people whose turns are counted
 
 
 @dataclass(slots=True)
@@ -33,6 +37,7 @@ class _Run:
 
     turn: ShownTurn
     version: int = 0
+    by: str = ""
     stop: threading.Event = field(default_factory=threading.Event)
 
 
@@ -47,14 +52,26 @@ class Asking:
         self._runs: dict[str, _Run] = {}
         self._left: dict[str, list[ShownTurn]] = {}
         self._changed = threading.Condition()
-        self._born, self._turns = uuid4().hex[:8], 0
+        self._born = uuid4().hex[:8]
+        self._turns: OrderedDict[str, int] = OrderedDict({"": 0})  # "" are all
 
     @property
     def stamp(self) -> str:
         """What changes whenever a turn of any chat begins, ends or is dropped."""
-        return f"{self._born}.{self._turns}"
+        return self.stamp_of("")
 
-    def start(self, chat: str, question: str, asked: Asked) -> ShownTurn:
+    def stamp_of(self, key: str) -> str:
+        """Give what changes whenever a turn of somebody's chats begins, ends or is dropped."""
+        return f"{self._born}.{self._turns.get(key, 0)}"
+
+    def running(self, by: str | None = None) -> int:
+        """Count the answers in the making, all or those asked for ``by`` somebody."""
+        with self._changed:
+            return sum(
+                run.turn.running for run in self._runs.values() if by is None or run.by == by
+            )
+
+    def start(self, chat: str, question: str, asked: Asked, *, by: str = "") -> ShownTurn:
         """Begin to answer a question.
 
         Raises:
@@ -64,7 +81,7 @@ class Asking:
         if not question:
             raise InputError("The question is empty; write what you want to know.")
         at = datetime.now(UTC).isoformat(timespec="microseconds")
-        run = _Run(ShownTurn(uuid4().hex, question, running=True, asked=asked, at=at))
+        run = _Run(ShownTurn(uuid4().hex, question, running=True, asked=asked, at=at), by=by)
         with self._changed:
             before = self._runs.get(chat)
             if before is not None and before.turn.running:
@@ -75,7 +92,7 @@ class Asking:
             self._runs.pop(chat, None)  # the chat used last stands at the end
             self._runs[chat] = run
             self._let_go()
-            self._turns += 1
+            self._count(chat)
         threading.Thread(
             target=self._work, args=(run, chat), name=f"ask-{run.turn.id}", daemon=True
         ).start()
@@ -107,7 +124,7 @@ class Asking:
             if run is None or not run.turn.running:
                 return
             run.stop.set()
-            self._set(run, replace(run.turn, running=False, stopped=True))
+            self._set(run, replace(run.turn, running=False, stopped=True), chat)
 
     def drop(self, chat: str) -> None:
         """Stop answering and let go of a chat."""
@@ -115,7 +132,7 @@ class Asking:
         with self._changed:
             self._runs.pop(chat, None)
             self._left.pop(chat, None)
-            self._turns += 1
+            self._count(chat)
             self._changed.notify_all()
 
     def _let_go(self) -> None:
@@ -145,14 +162,14 @@ class Asking:
                 if isinstance(piece, Answer):  # it is kept now, though it may just be stopped
                     self._end(run, chat, piece)
                 else:
-                    self._take(run, piece)
+                    self._take(run, chat, piece)
         except MemqaError as exc:
-            self._fail(run, str(exc))
+            self._fail(run, chat, str(exc))
         except Exception:
-            log.exception("answering failed")
-            self._fail(run, "Answering failed; the log of memqa says why.")
+            mark = faults.kept(log, "answering failed")
+            self._fail(run, chat, f"Answering failed; the log of memqa says why, at {mark}.")
 
-    def _take(self, run: _Run, piece: Step | Token) -> None:
+    def _take(self, run: _Run, chat: str, piece: Step | Token) -> None:
         with self._changed:
             turn = run.turn
             if not turn.running:
@@ -161,7 +178,7 @@ class Asking:
                 turn = replace(turn, steps=(*turn.steps, piece))
             else:
                 turn = replace(turn, text=turn.text + piece.text)
-            self._set(run, turn)
+            self._set(run, turn, chat)
 
     def _end(self, run: _Run, chat: str, answer: Answer) -> None:
         kept = [one.id for one in self._library.turns(chat) if one.answer.text == answer.text]
@@ -171,17 +188,27 @@ class Asking:
                 chat in self._left
             ):  # stopped too late: another was asked, and it is kept all the same
                 self._left[chat] = [one for one in self._left[chat] if one.id != was]
-            self._turns += not run.turn.running
+            if not run.turn.running:
+                self._count(chat)
             turn = replace(run.turn, id=kept[-1] if kept else was, was=was, answer=answer)
-            self._set(run, replace(turn, running=False, stopped=False))
+            self._set(run, replace(turn, running=False, stopped=False), chat)
 
-    def _fail(self, run: _Run, message: str) -> None:
+    def _fail(self, run: _Run, chat: str, message: str) -> None:
         with self._changed:
             if run.turn.running:
-                self._set(run, replace(run.turn, error=message, running=False))
+                self._set(run, replace(run.turn, error=message, running=False), chat)
 
-    def _set(self, run: _Run, turn: ShownTurn) -> None:
-        self._turns += run.turn.running and not turn.running
+    def _count(self, chat: str) -> None:
+        """Note that a turn began, ended or was dropped."""
+        for key in {"", key_of(chat)}:
+            self._turns[key] = self._turns.get(key, 0) + 1
+            self._turns.move_to_end(key)
+        while len(self._turns) > _MOST_COUNTED:
+            self._turns.popitem(last=False)
+
+    def _set(self, run: _Run, turn: ShownTurn, chat: str) -> None:
+        if run.turn.running and not turn.running:
+            self._count(chat)
         run.turn = turn
         run.version += 1
         self._changed.notify_all()

@@ -7,14 +7,20 @@ other machine for anything, whatever text a media may hold.
 
 from __future__ import annotations
 
+import logging
 import re
 from contextvars import ContextVar
 from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from memqa.ui import faults
+
+log = logging.getLogger(__name__)
 
 # Gradio compiles its templates at run time, hence 'unsafe-eval'.
 _POLICY = "; ".join(
@@ -27,6 +33,18 @@ _POLICY = "; ".join(
         "form-action 'self'",
     )
 )
+_HEADERS = {
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",  # with none at all, a form would say it came from nowhere
+    "Permissions-Policy": (
+        "camera=(self), microphone=(self), geolocation=(), display-capture=(), payment=(), usb=()"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_ONLY_TLS = "max-age=31536000"
+_CODE = ("/assets/", "/static/", "/svelte/")  # of Gradio, the same for everyone
 
 # Gradio has two spellings for a file, and fetches either where it is an address.
 _AWAY = re.compile(r"/proxy=|/file[=/]+\s*https?:", re.IGNORECASE)
@@ -47,25 +65,53 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 403 to a request of a foreign site, under a foreign name or leading away."""
+        if scope["type"] == "websocket":  # the page opens none
+            await send({"type": "websocket.close", "code": 1008})
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        headers, has_begun = Headers(scope=scope), False
         _is_forwarded.set(any(map(_FORWARDED.fullmatch, headers)))
-        if leads_away(scope["path"]) or not is_welcome(headers, loopback_only=self._loopback_only):
-            refusal = PlainTextResponse("This page answers only to itself.", status_code=403)
-            await refusal(scope, receive, send)
-            return
 
         async def send_with_policy(message: Message) -> None:
+            nonlocal has_begun
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["Content-Security-Policy"] = _POLICY
-                headers["X-Content-Type-Options"] = "nosniff"
-                headers["Referrer-Policy"] = "no-referrer"
+                has_begun = True
+                _add_policy(MutableHeaders(scope=message), scope)
             await send(message)
 
-        await self._app(scope, receive, send_with_policy)
+        if leads_away(scope["path"]) or not is_welcome(headers, loopback_only=self._loopback_only):
+            refusal = PlainTextResponse("This page answers only to itself.", status_code=403)
+            await refusal(scope, receive, send_with_policy)
+            return
+        try:
+            await self._app(scope, receive, send_with_policy)
+        except ClientDisconnect:
+            log.debug("the browser went away from %s", scope["path"])
+        except Exception as exc:
+            answer = _sorry(exc, scope["path"])
+            if not has_begun:
+                await answer(scope, receive, send_with_policy)
+
+
+def _add_policy(headers: MutableHeaders, scope: Scope) -> None:
+    headers.update(_HEADERS)
+    if not scope["path"].startswith(_CODE):
+        headers["Cache-Control"] = "no-store"
+    host = Headers(scope=scope).get("host", "")
+    if scope.get("scheme") == "https" and not is_loopback(host.rpartition(":")[0] or host):
+        headers["Strict-Transport-Security"] = _ONLY_TLS
+
+
+def _sorry(error: Exception, path: str) -> PlainTextResponse:
+    """Say that it went wrong; what Gradio cannot read was sent wrong, and fills no log."""
+    if path.startswith("/gradio_api/") and isinstance(error, ValueError | KeyError):
+        log.warning("%s was sent what cannot be read: %s", path, type(error).__name__)
+        return PlainTextResponse("This cannot be read; open the page anew.", status_code=400)
+    mark = faults.kept(log, f"answering {path} failed")
+    said = f"Something went wrong here; the log of memqa says what, at {mark}."
+    return PlainTextResponse(said, status_code=500)
 
 
 def leads_away(path: str) -> bool:

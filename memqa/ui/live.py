@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from memqa.addresses import is_address
 from memqa.recordings import Recordings
+from memqa.store.schema import NO_COPY
 from memqa.ui import pictures, words
 from memqa.ui.markup import Safe, el, icon
 from memqa.ui.parts import part
@@ -115,6 +117,8 @@ def without_player(media: Media, *, watched: bool) -> str:
     """Say why a live source is shown by pictures alone; empty where it is another media."""
     if watched:
         return "It is being watched; until it is stopped, its moments are shown as pictures."
+    if is_address(media.path) and NO_COPY in media.notes:
+        return "It was fetched and no copy is kept, so its moments are shown as pictures."
     if "://" in media.path or not Path(media.path).is_absolute():
         return "It was watched and not recorded; what is remembered is shown as pictures."
     return ""

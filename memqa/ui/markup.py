@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 # Bidirectional overrides and isolates, which would turn the text after them round too.
 _TURNS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
-_VOID = frozenset({"img", "input", "br", "wbr"})
+_VOID = frozenset({"img", "input", "br", "wbr", "meta"})
 
 
 class Safe(str):

@@ -6,15 +6,25 @@
 
   const call = async (server, name, data = {}) => {
     let found;
+    let cause;
     try {
       found = await server[name](data);
-    } catch (cause) {
-      tell("connection", { lost: true });
-      throw new Error("memqa does not answer; is it still running?", { cause });
+    } catch (error) {
+      cause = error;
     }
+    // What Gradio could not ask, it only tells the console.
+    if (!found) await lose(cause);
     tell("connection", { lost: false });
     if (found && found.error) throw new Error(found.error);
     return found;
+  };
+
+  // A session that has ended leads to where one logs in.
+  const lose = async (cause) => {
+    const page = await fetch(location.pathname, { method: "HEAD" }).catch(() => null);
+    if (page?.status === 401) location.reload();
+    tell("connection", { lost: true });
+    throw new Error("memqa does not answer; is it still running?", { cause });
   };
 
   const tell = (name, detail) =>

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import gradio as gr
 
+from memqa.ui import faults
 from memqa.ui.markup import Safe
 from models.errors import MemqaError
 
@@ -62,8 +63,8 @@ def _served(name: str, call: Call) -> Callable[[Any], dict[str, Any]]:
         except MemqaError as exc:
             return {"error": str(exc)}
         except Exception:
-            log.exception("%s failed", name)
-            return {"error": "That did not work; the log of memqa says why."}
+            mark = faults.kept(log, f"{name} failed")
+            return {"error": f"That did not work; the log of memqa says why, at {mark}."}
 
     served.__name__ = name
     return served

@@ -43,7 +43,7 @@ class Places:
     """The single files that the running page serves, and who it is served to."""
 
     def __init__(self, *, local: bool) -> None:
-        """Say with ``local`` that the page listens to this machine only."""
+        """Say with ``local`` that the page listens to this machine only, and to one person."""
         self._listens_here = local
         self._page: gr.Blocks | None = None
 
@@ -73,6 +73,14 @@ class Places:
         if resolved not in self._page.allowed_paths:
             self._page.allowed_paths.append(resolved)
         return f"gradio_api/file={quote(resolved, safe='/')}"
+
+    def shows(self, path: str) -> bool:
+        """Say whether a path is exactly a file that is served."""
+        try:
+            resolved = str(Path(path).resolve())
+        except (OSError, ValueError, RuntimeError):
+            return False
+        return self._page is not None and resolved in self._page.allowed_paths
 
     def close(self, media: Media) -> None:
         """Stop serving a file."""

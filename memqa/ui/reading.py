@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from memqa.addresses import is_address
 from memqa.store.schema import memory_id
 from memqa.ui.leaves import Leaf
 from memqa.values import Answer, Evidence, Media
@@ -131,6 +132,11 @@ def quoted_boxes(media: Media, page: int, wanted: Sequence[str]) -> tuple[Box, .
 
 def _opened(media: Media) -> tuple[Path, DocumentInfo]:
     path = Path(media.path)
+    if is_address(media.path):
+        raise InputError(
+            f"It was fetched from {media.path} and no copy is kept, so its pages are not shown; "
+            "what is remembered of it can be asked."
+        )
     if not path.is_file():
         raise InputError(
             f"{path} is not there any more, so its pages cannot be shown; what is remembered of "

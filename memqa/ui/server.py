@@ -9,17 +9,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from memqa.ui.terms import DEFAULT_HOST, DEFAULT_PORT, Terms
 from memqa.warm import warm_up
+from memqa.whereabouts import AUTH_VARIABLE
 from models.errors import MemqaError, SetupError
 
 if TYPE_CHECKING:
     import gradio as gr
 
     from memqa.library import Library
+    from memqa.users import Users
 
-DEFAULT_HOST = "127.0.0.1"
-DEFAULT_PORT = 7860
 _FIRST_PAINT_S = 4.0  # the page that is opened at once is not to wait for models
+_MOST_THREADS = 64  # each answer that a page waits for takes one
+_MOST_CONNECTIONS = 512
+_MOST_STATES = 256  # that Gradio keeps of sessions; the page keeps nothing there
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -28,10 +32,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--home", help="folder of the library (default: your data folder)")
     parser.add_argument("--host", default=DEFAULT_HOST, help="address to listen on")
     parser.add_argument("--port", default=DEFAULT_PORT, type=int, help="port; 0 takes a free one")
-    parser.add_argument("--auth", metavar="USER:PASSWORD", help="ask for a name and a password")
-    options = parser.parse_args(arguments)
+    parser.add_argument(
+        "--auth",
+        metavar="USER[:PASSWORD]",
+        help=f"let one person log in; without a password it is asked for, or set {AUTH_VARIABLE}",
+    )
+    parser.add_argument(
+        "--auth-file", type=Path, metavar="FILE", help="let the users in this file log in"
+    )
+    parser.add_argument(
+        "--open-to-all", action="store_true", help="let everyone who reaches --host in"
+    )
+    parser.add_argument("--cert", type=Path, metavar="FILE", help="serve by TLS: the certificate")
+    parser.add_argument("--key", type=Path, metavar="FILE", help="serve by TLS: its key")
+    options = vars(parser.parse_args(arguments))
     try:
-        launch(options.home, host=options.host, port=options.port, auth=options.auth)
+        launch(options.pop("home"), Terms(**options))
     except MemqaError as error:
         from memqa.cli import exits
 
@@ -39,25 +55,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(exits.code_of(error))
 
 
-def launch(
-    home: str | Path | None = None,
-    *,
-    host: str = DEFAULT_HOST,
-    port: int = DEFAULT_PORT,
-    auth: str | None = None,
-) -> None:
+def launch(home: str | Path | None = None, terms: Terms | None = None) -> None:
     """Open the library under ``home`` in a web page and serve it until the program is stopped.
 
-    ``auth`` is ``user:password``; without it a page that others can reach is theirs to use.
-
     Raises:
-        SetupError: the port is taken, or the library cannot be opened.
+        SetupError: the port is taken, the library cannot be opened, or it would be open to
+            strangers.
     """
+    terms = terms or Terms()
+    users = terms.users()
+    terms.check(users)
     import memqa
     from memqa.doorkeeper import open_door
 
     with memqa.open(home) as library:
-        page = serve(library, host=host, port=port, auth=auth)
+        page = serve(library, terms, users)
         print(f"memqa is open at {page.local_url}  (library: {library.where})  Ctrl+C stops it.")
         with open_door(library) as is_open:
             if is_open:
@@ -65,7 +77,7 @@ def launch(
             page.block_thread()
 
 
-def serve(library: Library, *, host: str, port: int, auth: str | None = None) -> gr.Blocks:
+def serve(library: Library, terms: Terms, users: Users | None = None) -> gr.Blocks:
     """Start serving a library and come back at once; ``close()`` of what is given ends it.
 
     Raises:
@@ -75,44 +87,48 @@ def serve(library: Library, *, host: str, port: int, auth: str | None = None) ->
     import gradio as gr
     from starlette.middleware import Middleware
 
-    from memqa.ui.guard import Guard, is_loopback
+    from memqa.ui.gate import Gate
+    from memqa.ui.guard import Guard
+    from memqa.ui.login import Login
     from memqa.ui.page import build
     from memqa.ui.places import Places
 
-    local = is_loopback(host)
-    if not local and auth is None:
-        # Printed, since the command line shows no warnings of the log.
-        print(
-            f"memqa: anyone who reaches {host} can use this library; "
-            "`memqa serve --auth USER:PASSWORD` asks for a password",
-            file=sys.stderr,
-        )
-    page = build(
-        library, cache=cache, places=Places(local=local), on_ready=lambda: warm_up(library)
-    )
+    # Of several people, none is to reach what only the machine's owner may.
+    places = Places(local=terms.local and not (users is not None and users.are_apart))
+    page = build(library, cache=cache, places=places, on_ready=lambda: warm_up(library))
+    middleware = [
+        Middleware(Guard, loopback_only=terms.local),
+        Middleware(Login, users=users, local=terms.local),
+        Middleware(Gate, library=library, places=places, cache=cache),
+    ]
     try:
         page.launch(
-            server_name=host,
-            server_port=port or _free_port(host),
-            auth=_pair(auth),
+            server_name=terms.host,
+            server_port=terms.port or _free_port(terms.host),
             inbrowser=_has_screen(),
-            quiet=True,
-            prevent_thread_lock=True,
-            share=False,
             max_file_size=library.settings.limits.max_upload_bytes,
-            app_kwargs={
-                "middleware": [Middleware(Guard, loopback_only=local)],
-                "docs_url": None,
-                "redoc_url": None,
-            },
+            app_kwargs={"middleware": middleware, "docs_url": None, "redoc_url": None},
+            ssl_certfile=str(terms.cert) if terms.cert else None,
+            ssl_keyfile=str(terms.key) if terms.key else None,
+            ssl_verify=False,  # of what it asks of itself
             **_quiet_gradio(gr),
         )
     except OSError as exc:
         raise SetupError(
-            f"{host}:{port} cannot be opened, most likely since another program holds it; "
-            "choose another --port"
+            f"{terms.host}:{terms.port} cannot be opened, most likely since another program holds "
+            "it; choose another --port"
         ) from exc
+    _restrain(page)
     return page
+
+
+def _restrain(page: gr.Blocks) -> None:
+    """Let the web server take only so many connections, and not say what it is."""
+    config = page.server.config
+    config.limit_concurrency = _MOST_CONNECTIONS
+    config.encoded_headers = [
+        (name, value) for name, value in config.encoded_headers if name != b"server"
+    ]
 
 
 def prepare(home: Path) -> Path:
@@ -141,6 +157,11 @@ def _quiet_gradio(gr: Any) -> dict[str, Any]:
     return {
         "theme": gr.themes.Base(font=fonts, font_mono=mono),
         "head": f"<style>{styles()}</style>{_ICON}",
+        "quiet": True,
+        "prevent_thread_lock": True,
+        "share": False,
+        "max_threads": _MOST_THREADS,
+        "state_session_capacity": _MOST_STATES,
         "footer_links": [],
         "run_history": False,
         "enable_monitoring": False,
@@ -157,15 +178,6 @@ _ICON = (
     "fill=%27%230b5c8f%27/%3E%3Cpath d=%27M4 4v8M7 4v8M10 4l2.5 8%27 stroke=%27white%27 "
     'stroke-width=%271.6%27 fill=%27none%27/%3E%3C/svg%3E">'
 )
-
-
-def _pair(auth: str | None) -> tuple[str, str] | None:
-    if auth is None:
-        return None
-    user, _, password = auth.partition(":")
-    if not (user and password):
-        raise SetupError("a name and a password are needed: write USER:PASSWORD")
-    return user, password
 
 
 def _free_port(host: str) -> int:

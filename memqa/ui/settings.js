@@ -78,6 +78,7 @@ body.addEventListener("change", (event) => {
   choose("change", { name: setting, value }, setting);
 });
 body.addEventListener("submit", (event) => {
+  if (event.target.matches(".leave")) return; // logging out leads away from the page
   event.preventDefault();
   const { port } = event.target.dataset;
   if (port) choose("use", { port, name: event.target.elements.model.value }, port);

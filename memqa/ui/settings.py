@@ -13,9 +13,11 @@ import gradio as gr
 
 from memqa import model_choice, settings_file
 from memqa.ui import choices, settings_html
+from memqa.ui.login_page import account_html
 from memqa.ui.markup import Safe, el, icon
 from memqa.ui.parts import part
 from memqa.ui.places import Places
+from memqa.ui.visitors import visitor
 from memqa.whereabouts import config_path
 from models.errors import InputError, MemqaError
 from models.shelf import preset
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from memqa.library import Library
 
 _ELSEWHERE = "Settings are changed only where the page is open to this machine alone."
+_NOT_TOLD = "What the doctor finds is told only where the page is open to this machine alone."
 
 
 class SettingsDesk:
@@ -44,8 +47,11 @@ class SettingsDesk:
         )
         fields = [settings_file.setting(now, name) for name in choices.FIELDS]
         note = f"Kept in {config_path()}" if can_change else _ELSEWHERE
+        name = visitor().name
         return {
-            "html": models + settings_html.fields_html(fields, can_change=can_change),
+            "html": (account_html(name) if name else "")
+            + models
+            + settings_html.fields_html(fields, can_change=can_change),
             "note": note,
         }
 
@@ -77,7 +83,9 @@ class SettingsDesk:
         return {**self.look({}), "said": " ".join(["Kept.", *said, *map(_sentence, servers)])}
 
     def doctor(self, _data: Mapping[str, Any]) -> dict[str, Any]:
-        """Look at what has to be in place."""
+        """Look at what has to be in place; a visitor is not told where things lie."""
+        if not self._places.local:
+            return {"html": el("p", _NOT_TOLD, class_="quiet")}
         try:
             tier, why = self._library.tier()
             about = f"Tier {tier}. {why}"

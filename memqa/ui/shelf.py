@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memqa import examples
+from memqa.addresses import is_address
 from memqa.homes import is_remote
-from memqa.kinds import may_be_media
+from memqa.kinds import is_named_as_media, may_be_media
+from memqa.remote import files_of
 from memqa.stale import FINISHED
 from memqa.ui import pictures, words
 from memqa.ui.cards import Card, card_html, cards
@@ -19,6 +21,7 @@ from memqa.ui.desk import Desk
 from memqa.ui.markup import Safe, el
 from memqa.ui.places import Places
 from memqa.ui.uploads import arrived, file_name
+from memqa.ui.visitors import visitor
 from memqa.values import Collection, Media
 from models.errors import InputError
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 _FOOT_EVERY_S = 10.0
 _MOST_SENT = 16
+_MOST_WAITING = 200  # files, until visitors have to wait
 _SEARCHED_FROM = 6
 
 
@@ -48,7 +52,7 @@ class Shelf:
         self._desk = desk
         self._places = places
         self._cache = cache
-        self._foot: tuple[float, Safe] = (-_FOOT_EVERY_S, Safe(""))
+        self._foot: dict[bool, tuple[float, Safe]] = {}  # with the library's folder, and without
         self._sent: dict[str, dict[str, Safe]] = {}
 
     def look(self, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,6 +98,7 @@ class Shelf:
         """Take a file that the browser has sent."""
         sent = arrived(str(data.get("path", "")), cache=self._cache)
         try:
+            self._check_room_to_wait()
             path = self._library.keep_upload(sent, file_name(str(data.get("name", ""))))
         finally:  # one that is refused does not stay either
             sent.unlink(missing_ok=True)
@@ -104,6 +109,8 @@ class Shelf:
         typed = str(data.get("path", "")).strip().strip("\"'")
         if not self._places.local:
             raise InputError("Paths are taken only where the page is open to this machine alone.")
+        if is_address(typed):
+            return self._add_address(typed)
         path = Path(typed).expanduser()
         if not typed or not path.is_absolute():
             raise InputError("Write the whole path of a file, from its root on.")
@@ -122,7 +129,7 @@ class Shelf:
             return {}
         if path not in {card.path for card in self._cards()}:
             raise InputError("This file is not on the shelf any more.")
-        return self._add(Path(path))
+        return self._add(path)
 
     def renew(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Bring a media up to date with the models in use, in the background."""
@@ -199,8 +206,21 @@ class Shelf:
             dismissed=state.dismissed,
         )
 
-    def _add(self, path: Path) -> dict[str, Any]:
+    def _check_room_to_wait(self) -> None:
+        """Refuse a visitor's file where very many wait already."""
+        waiting = sum(job.is_open for job in self._library.jobs())
+        if visitor().counted_as and waiting >= _MOST_WAITING:
+            raise InputError(f"{waiting} files are waiting already; send it once some are read.")
+
+    def _add(self, path: Path | str) -> dict[str, Any]:
         return {"said": "", "jobs": [self._library.add(path, wait=False).id]}
+
+    def _add_address(self, address: str) -> dict[str, Any]:
+        """Take what lies at an address, or what is named as media below one of object storage."""
+        found = [one for one in files_of(address) if one == address or is_named_as_media(one)]
+        if not found:
+            raise InputError("There are no documents, videos or recordings below that address.")
+        return {"said": "", "jobs": [self._library.add(one, wait=False).id for one in found]}
 
     def _said(self, mine: object) -> tuple[str, dict[str, list[str]]]:
         """Say of the files that a tab added that they were in the library already; each once."""
@@ -235,7 +255,8 @@ class Shelf:
         return {"said": said, "jobs": jobs}
 
     def _foot_html(self) -> Safe:
-        made_at, foot = self._foot
+        is_told = self._places.local
+        made_at, foot = self._foot.get(is_told, (-_FOOT_EVERY_S, Safe("")))
         if time.monotonic() - made_at >= _FOOT_EVERY_S:
             stats = self._library.stats()
             away = f" in {stats.home}" if is_remote(stats.home) else ""
@@ -244,8 +265,9 @@ class Shelf:
                 parts.append(f"{words.size(stats.uploads_bytes)} of uploads")
             here = "" if away and not stats.uploads_bytes else " on disk"
             said = f"{' and '.join(parts)}{here}"
-            foot = el("p", said, title=stats.home) if stats.media else Safe("")
-            self._foot = (time.monotonic(), foot)
+            where = stats.home if is_told else None
+            foot = el("p", said, title=where) if stats.media else Safe("")
+            self._foot[is_told] = (time.monotonic(), foot)
         return foot
 
 
@@ -282,6 +304,8 @@ def scope(shelf: Sequence[Card], collections: Sequence[Collection] = ()) -> dict
 
 
 def _is_gone(path: str) -> bool:
+    if is_address(path):
+        return False
     try:
         return not Path(path).exists()
     except OSError:  # it lies where nobody may look now, and may be there again

@@ -55,14 +55,14 @@ def _skeleton(with_paths: bool) -> Safe:
     )
     path_box = el(
         "details",
-        el("summary", "or a path on this machine"),
+        el("summary", "or a path on this machine, or an address"),
         el(
             "form",
             el(
                 "input",
                 type="text",
                 name="path",
-                aria_label="Path of a file or folder",
+                aria_label="Path of a file or folder, or an address",
                 placeholder="/home/me/talk.mp4",
                 autocomplete="off",
                 spellcheck="false",

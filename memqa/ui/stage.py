@@ -24,6 +24,7 @@ from memqa.ui.reading import Walked
 from memqa.ui.stock import Counts, counts_view, memory_view
 from memqa.ui.subtitles import as_webvtt, cues, file_name
 from memqa.ui.timeline import timeline, timeline_html
+from memqa.ui.visitors import chat_of
 from memqa.values import Answer, Media
 from models.errors import InputError, StoreMismatch
 from models.values import TimeSpan
@@ -162,7 +163,7 @@ class Stage:
     def _answer(self, data: Mapping[str, Any]) -> Answer | None:
         """Give the answer of a chat's turn, if it is kept."""
         wanted = str(data.get("turn", ""))
-        turns = self._library.turns(str(data.get("chat", ""))) if wanted else []
+        turns = self._library.turns(chat_of(data)) if wanted else []
         return next((one.answer for one in turns if one.id == wanted), None)
 
     def _counts(self, media: Media) -> Counts:

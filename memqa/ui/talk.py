@@ -19,10 +19,12 @@ from memqa.ui.asking import Asking
 from memqa.ui.cards import Card, cards
 from memqa.ui.desk import Desk
 from memqa.ui.markup import Safe, el
+from memqa.ui.pace import Pace
 from memqa.ui.shelf import asked
 from memqa.ui.suggest import LEVELS, Known, known_of, suggestions
 from memqa.ui.transcript import Told, file_name, markdown
 from memqa.ui.turns import STATES, ShownTurn, steps_of, turn_html, when
+from memqa.ui.visitors import chat_of, visitor
 from memqa.ui.way import led_to, way_html
 from memqa.values import Collection, Media
 from models.errors import InputError
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from memqa.library import Library
 
 _MOST_KNOWN = 3  # media that questions are suggested about
+_MOST_CHARACTERS = 8000  # of a question
 _MOST_REMEMBERED = 64  # media whose suggestions are not made again
 
 
@@ -43,15 +46,16 @@ class Talk:
         self._library = library
         self._desk = desk
         self._asking = asking
+        self._pace = Pace(library, asking)
         self._known: dict[str, tuple[int, Known]] = {}  # with how many memories it was made of
 
     def talk(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Open a chat, the last one where none is named, with all its turns."""
-        stamp = self._asking.stamp
+        stamp = self._asking.stamp_of(visitor().key)
         chat = self._opened(data)
         turns, version = self._turns(chat)
         return {
-            "chat": chat,
+            "chat": visitor().called(chat),
             "html": self._html(turns) or self._start(),
             "chats": self._chats(chat),
             "kept": bool(turns),
@@ -79,7 +83,7 @@ class Talk:
 
     def follow(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Wait for news of the answer in the making."""
-        chat = str(data.get("chat", ""))
+        chat = chat_of(data)
         turn, version = self._asking.follow(chat, int(data.get("version") or 0))
         if turn is None:
             return {"html": "", "version": version, "running": False, "said": "", "chats": ""}
@@ -93,17 +97,17 @@ class Talk:
         }
 
     def pulse(self, _data: Mapping[str, Any]) -> dict[str, Any]:
-        """Tell whether a question was asked or answered, here or in another tab."""
-        return {"stamp": self._asking.stamp}
+        """Tell whether this person asked or was answered, here or in another tab."""
+        return {"stamp": self._asking.stamp_of(visitor().key)}
 
     def stop(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Stop the answer in the making."""
-        self._asking.stop(str(data.get("chat", "")))
+        self._asking.stop(chat_of(data))
         return {}
 
     def way(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Draw how a turn's answer was found."""
-        turns, _ = self._turns(str(data.get("chat", "")))
+        turns, _ = self._turns(chat_of(data))
         wanted = str(data.get("turn", ""))
         turn = next((one for one in turns if wanted in (one.id, one.was)), None)
         if turn is None:
@@ -114,15 +118,15 @@ class Talk:
 
     def drop(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Delete a chat, and open the one used last before it."""
-        chat = str(data.get("chat", ""))
+        chat = chat_of(data)
         self._asking.drop(chat)
         self._library.drop_chat(chat)
-        left = self._library.chats()
-        return self.talk({"chat": left[0].id if left else "new"})
+        left = self._kept()
+        return self.talk({"chat": visitor().called(left[0].id) if left else "new"})
 
     def export(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Write a chat as Markdown, its places as links to the page at ``address``."""
-        turns = self._library.turns(str(data.get("chat", "")))
+        turns = self._library.turns(chat_of(data))
         if not turns:
             raise InputError("There is no answer in this chat yet.")
         scopes = self._scopes([_shown(turn) for turn in turns])
@@ -135,9 +139,15 @@ class Talk:
         return {"name": file_name(title, turns[0].at), "text": text}
 
     def _begin(self, data: Mapping[str, Any], wanted: Asked) -> dict[str, Any]:
-        chat = self._opened(data)
-        turn = self._asking.start(chat, str(data.get("question", "")), wanted)
-        return {"chat": chat, "html": self._html([turn]), "version": 0}
+        question, whom = str(data.get("question", "")), visitor()
+        if len(question) > _MOST_CHARACTERS:
+            raise InputError(
+                f"The question has {len(question)} characters, up to {_MOST_CHARACTERS} are read."
+            )
+        with self._pace.let(whom.counted_as):
+            chat = self._opened(data)
+            turn = self._asking.start(chat, question, wanted, by=whom.counted_as)
+        return {"chat": whom.called(chat), "html": self._html([turn]), "version": 0}
 
     def _turns(self, chat: str) -> tuple[list[ShownTurn], int]:
         """Give the turns of a chat, those stopped and the one in the making among them."""
@@ -167,20 +177,24 @@ class Talk:
 
     def _opened(self, data: Mapping[str, Any]) -> str:
         wanted = str(data.get("chat", ""))
-        chat = wanted if wanted and wanted != "new" else ""
+        chat = chat_of(data) if wanted and wanted != "new" else ""
         if not chat and wanted != "new":
             chat = self._desk.state.chat
-        chat = chat or uuid4().hex[:12]
+        chat = chat or visitor().own(uuid4().hex[:12])
         if chat != self._desk.state.chat and not data.get("quiet"):
             self._desk.turn_to(chat)
         return chat
 
     def _chats(self, current: str) -> Safe:
-        kept = self._library.chats()
+        kept = self._kept()
         options = [_option(chat) for chat in kept]
         if current not in {chat.id for chat in kept}:
-            options.insert(0, el("option", "New chat", value=current))
+            options.insert(0, el("option", "New chat", value=visitor().called(current)))
         return Safe("".join(options))
+
+    def _kept(self) -> list[Chat]:
+        whom = visitor()
+        return [chat for chat in self._library.chats() if whom.owns(chat.id)]
 
     def _shelf(self) -> list[Card]:
         return cards(
@@ -283,4 +297,6 @@ def _spoken(turn: ShownTurn) -> str:
 
 def _option(chat: Chat) -> Safe:
     title = " ".join(chat.title.split())
-    return el("option", title if len(title) <= 60 else f"{title[:59]}…", value=chat.id)
+    return el(
+        "option", title if len(title) <= 60 else f"{title[:59]}…", value=visitor().called(chat.id)
+    )

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from memqa.addresses import title
 from memqa.ui.leads import lead
 from memqa.ui.markup import without_turns
 from memqa.values import Answer, Evidence
@@ -63,7 +64,7 @@ def file_name(title: str, at: str) -> str:
 
 def where(item: Evidence) -> str:
     """Say where a piece of evidence lies: ``talk.mp4, 0:15–0:26``, ``report.pdf, p. 37``."""
-    name = item.path if "://" in item.path else item.path.replace("\\", "/").rsplit("/", 1)[-1]
+    name = title(item.path)
     span = item.locator
     at = f"{clock(span.start_s)}–{clock(span.end_s)}" if isinstance(span, TimeSpan) else item.label
     return f"{name}, {at}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from memqa.addresses import title
 from memqa.jobs import Job
 from memqa.values import Kind, Media
 from models.values import Progress, clock
@@ -67,9 +68,7 @@ def watching(progress: Progress | None) -> str:
 
 def source(job: Job) -> str:
     """Name what a job works on: a stream by its address, a recording as the camera."""
-    if "://" in job.path:
-        return job.path
-    name = job.path.replace("\\", "/").rsplit("/", 1)[-1]
+    name = title(job.path)
     return "Camera" if job.task == "live" and name.startswith("camera-") else name
 
 

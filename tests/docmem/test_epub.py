@@ -6,7 +6,7 @@ import pytest
 
 from docmem.pages import Page
 from docmem.parse import open_document, read_pages
-from docmem.parse.archive import MAX_ENTRIES
+from docmem.parse.limits import MAX_ENTRIES
 from docmem.passages import cut
 from models.errors import EmptyMedia, LockedDocument, UnreadableMedia, UnsupportedMedia
 from tests.archives import (

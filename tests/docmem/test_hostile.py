@@ -88,7 +88,7 @@ def _with_forms_that_multiply(pages: int) -> dict[int, bytes]:
 def test_a_page_that_eats_memory_is_left_out_and_the_others_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parse_pdf, "LIMITS", TIGHT)
+    monkeypatch.setattr(parse_pdf, "PDF_PROCESS", TIGHT)
     path = write(tmp_path / "a.pdf", _with_forms_that_multiply(3))
     info = open_document(path)
     assert info.title == "a"
@@ -100,7 +100,7 @@ def test_a_page_that_eats_memory_is_left_out_and_the_others_are_read(
 
 
 def test_forms_in_a_ring_are_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parse_pdf, "LIMITS", TIGHT)
+    monkeypatch.setattr(parse_pdf, "PDF_PROCESS", TIGHT)
     objects = one_page(b"/X Do", resources=b"/XObject << /X 6 0 R >>")
     objects[6], objects[7] = _form(b"/X Do /X Do", 7), _form(b"/X Do /X Do", 6)
     started = time.monotonic()
@@ -111,7 +111,7 @@ def test_forms_in_a_ring_are_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_a_page_that_hangs_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tight = Limits(silence_s=1.0, segment_s=2.0, address_space_bytes=2**32, ahead=4)
-    monkeypatch.setattr(parse_pdf, "LIMITS", tight)
+    monkeypatch.setattr(parse_pdf, "PDF_PROCESS", tight)
     objects = one_page(stream(b"0 0 m 9 9 l S " * 2_000_000, packed=True))
     (page,) = pages_of(write(tmp_path / "a.pdf", objects), Reader())
     assert "Page 1 could not be read: The decoder" in page.notes[0]
@@ -159,7 +159,7 @@ def test_pages_of_impossible_sizes(tmp_path: Path, box: bytes) -> None:
 def test_content_that_unpacks_to_gigabytes_is_no_more_than_a_note(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parse_pdf, "LIMITS", TIGHT)
+    monkeypatch.setattr(parse_pdf, "PDF_PROCESS", TIGHT)
     packed = bomb(b" ", 600)
     objects = one_page(shown(FOX))
     objects[4] = b"<< /Filter /FlateDecode /Length %d >>\nstream\n%s\nendstream" % (

@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,11 +30,25 @@ WIDTHS = {"wide": (1440, 900), "middle": (1024, 768), "phone": (390, 844)}
 
 
 @contextmanager
-def served(home: Path, environment: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Serve the library under ``home`` with ``python app.py`` and give its address."""
+def served(
+    home: Path, environment: Mapping[str, str] | None = None, *, terms: Sequence[str] = ()
+) -> Iterator[str]:
+    """Serve the library under ``home`` with ``python app.py`` and give its address.
+
+    ``terms`` are its other options.
+    """
     # A shell that runs the tests in the background has them, and their children, ignore Ctrl-C.
     heeding = ["env", "--default-signal=INT"]
-    command = [*heeding, sys.executable, str(ROOT / "app.py"), "--home", str(home), "--port", "0"]
+    command = [
+        *heeding,
+        sys.executable,
+        str(ROOT / "app.py"),
+        "--home",
+        str(home),
+        "--port",
+        "0",
+        *terms,
+    ]
     surroundings = {
         **os.environ,
         "MEMQA_JOBS__IDLE_EXIT_S": "5",
@@ -46,7 +60,7 @@ def served(home: Path, environment: Mapping[str, str] | None = None) -> Iterator
     ) as server:
         assert server.stdout is not None
         line = server.stdout.readline()
-        found = re.search(r"http://\S+", line)
+        found = re.search(r"https?://\S+", line)
         assert found, f"the page did not come up: {line!r}"
         try:
             yield found.group()

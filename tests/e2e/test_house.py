@@ -19,6 +19,7 @@ LIBRARIES = {
     "llama_cpp": ("models/",),
     "faster_whisper": ("models/",),
     "rapidocr": ("models/",),
+    "ray": ("memqa/cluster_ray.py",),
 }
 
 

@@ -63,7 +63,7 @@ def test_a_question_without_any_known_word_fits_nothing():
 
 
 def test_numbers_are_words_and_possessives_are_not():
-    assert words_of("The company’s 1,234.5 employees") == ["the", "compani", "1,234.5", "employe"]
+    assert words_of("The company’s 1,234.5 employees") == ("the", "compani", "1,234.5", "employe")
 
 
 @given(

@@ -108,6 +108,18 @@ def test_whoever_stops_the_watch_ends_the_recording(
         recordings.add(one, 1, b"two")
 
 
+def test_a_recording_leaves_room_on_the_disk(
+    library: Library, recordings: Recordings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = recordings.begin(WEBM)
+    job = recordings.add(one, 0, b"one")
+    free = library.settings.limits.min_free_bytes
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free + 2))
+    with pytest.raises(InputError, match="nearly full"):
+        recordings.add(one, 1, b"two")
+    assert file_of(job).read_bytes() == b"one"
+
+
 def test_a_recording_that_is_stopped_before_it_is_watched_goes(
     library: Library, recordings: Recordings
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -382,34 +381,3 @@ def test_a_long_ingest_stays_small_on_disk(store: Store, monkeypatch: pytest.Mon
         sizes.append(store.upkeep.disk().tables_bytes)
     assert sizes[-1] < 2 * sizes[upkeep._MOST_COMMITS - 1]
     assert sizes[-1] < max(sizes) / 2
-
-
-def test_searches_are_quick_with_ten_thousand_memories(store: Store) -> None:
-    random = np.random.default_rng(0)
-    store.write.begin(MediaRow(a_media()))
-    for segment in range(5):
-        said = [
-            a_memory(f"u{segment * 2000 + i}", f"word{i % 50} and word{i % 777}", segment=segment)
-            for i in range(2000)
-        ]
-        vectors = random.standard_normal((2000, 384)).astype(np.float32)
-        ids = tuple(memory.id for memory in said)
-        batch = VectorBatch("words/1", "cosine", ids, vectors)
-        store.write.commit(Commit(segment, a_media(), memories=said, vectors=[batch]))
-    store.write.settle(replace(a_media(), status="indexed"))
-    store.upkeep.compact()
-
-    def best_of_ten(search: object) -> float:
-        taken = []
-        for _ in range(10):
-            started = time.perf_counter()
-            assert len(search()) == 20  # type: ignore[operator]
-            taken.append(time.perf_counter() - started)
-        return min(taken)
-
-    by_text = best_of_ten(lambda: store.read.search_text("word7 or word70", limit=20))
-    by_vector = best_of_ten(
-        lambda: store.read.search_vectors("words/1", vectors[0], metric="cosine", limit=20)
-    )
-    assert by_text < 0.05
-    assert by_vector < 0.05

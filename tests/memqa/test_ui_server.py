@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from memqa.ui import main, server
+from memqa.ui.terms import Terms
 from models.errors import SetupError
 
 
 def test_a_taken_port_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def taken(home: str | None, *, host: str, port: int, auth: str | None) -> None:
-        raise SetupError(f"{host}:{port} cannot be opened")
+    def taken(home: str | None, terms: Terms) -> None:
+        raise SetupError(f"{terms.host}:{terms.port} cannot be opened")
 
     monkeypatch.setattr(server, "launch", taken)
     with pytest.raises(SystemExit) as leaving:
@@ -32,3 +34,53 @@ def test_bad_settings_are_one_sentence(
         main(["--home", str(tmp_path / "home")])
     assert leaving.value.code == 3
     assert capsys.readouterr().err.startswith("memqa: ")
+
+
+def test_a_network_is_not_served_by_oversight(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        main(["--home", str(tmp_path / "home"), "--host", "0.0.0.0"])
+    assert leaving.value.code == 3
+    said = capsys.readouterr().err
+    assert all(way in said for way in ("0.0.0.0", "--auth", "--auth-file", "--open-to-all"))
+    assert not (tmp_path / "home").exists()
+
+
+def test_who_may_log_in_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMQA_AUTH", "ada:a secret")
+    users = Terms().users()
+    assert users is not None
+    assert users.admit("ada", "a secret")
+    assert not users.are_apart
+    assert "MEMQA_AUTH" not in os.environ  # no process that is started can read it
+    assert Terms().users() is None
+    with pytest.raises(SetupError, match="give one of them"):
+        Terms(open_to_all=True).check(users)
+    with pytest.raises(SetupError, match="give one of them"):
+        Terms(auth="ada:a secret", auth_file=tmp_path / "users").users()
+
+
+@pytest.mark.parametrize("auth", ["ada", "ada:", ":secret", ""])
+def test_half_a_password_is_none(auth: str) -> None:
+    with pytest.raises(SetupError, match="USER:PASSWORD"):
+        Terms(auth=auth).users()
+    users = Terms(auth="ada:se:cret").users()
+    assert users is not None
+    assert users.admit("ada", "se:cret")
+
+
+def test_a_certificate_goes_with_its_key(tmp_path: Path) -> None:
+    cert = tmp_path / "cert.pem"
+    with pytest.raises(SetupError, match="--cert and --key"):
+        Terms(cert=cert).check(None)
+    with pytest.raises(SetupError, match="there is no file"):
+        Terms(cert=cert, key=cert).check(None)
+
+
+def test_that_passwords_go_in_the_clear_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    terms = Terms(host="0.0.0.0", auth="ada:a secret")
+    terms.check(terms.users())
+    assert "over the network as they are typed" in capsys.readouterr().err
+    Terms(host="0.0.0.0", open_to_all=True).check(None)
+    assert capsys.readouterr().err == ""

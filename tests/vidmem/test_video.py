@@ -7,7 +7,8 @@ from PIL import Image
 
 from models.errors import DecodeFailed, EmptyMedia, UnreadableMedia, UnsupportedMedia
 from tests.media import number_in, picture, sound_only, video
-from vidmem.video import decode_here, frame_at, probe, subtitles
+from vidmem.subtitles import subtitles
+from vidmem.video import decode_here, frame_at, probe
 
 
 @pytest.fixture(scope="module")

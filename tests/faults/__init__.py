@@ -1,0 +1,1 @@
+"""What goes wrong under a library: kills, full disks, files that change, many processes at once."""
