@@ -22,9 +22,9 @@ _TITLES = {
     "duration_s": "length",
     "tables_bytes": "memory",
     "uploads_bytes": "uploads",
-    "spare_bytes": "of it older versions",
-    "indexed": "of them indexed",
-    "recall": "recall of the index",
+    "spare_bytes": "older versions",
+    "indexed": "vectors indexed",
+    "recall": "search by meaning",
 }
 _ID = typer.Argument(metavar="ID", help="Id, start of an id, file name or path.")
 
@@ -148,7 +148,8 @@ def _figure(name: str, value: Any) -> str:
     if name == "duration_s":
         return clock(value)
     if name == "recall":
-        return "every search is exact" if value is None else f"{value:.1%} when it was made"
+        found = "finds {:.1%} of what is nearest, as measured when its index was made"
+        return "exact" if value is None else found.format(value)
     return words.size(value) if "bytes" in name and isinstance(value, int | float) else str(value)
 
 
