@@ -69,8 +69,11 @@ class Upkeep:
         self._collections = collections
         self._indexes = indexes
         self._spare_share = spare_share
-        self._keep = max(_KEEP_VERSIONS, tables.ground.keep)
         self._commits = 0
+
+    @property
+    def _keep(self) -> timedelta:
+        return max(_KEEP_VERSIONS, self._tables.ground.keep)
 
     def after_commit(self) -> None:
         """Compact now and then, so that a long ingest does not pile up versions."""
