@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 from memqa import batch_lines
+from memqa.addresses import is_address, shown
 from memqa.batch_lines import Line
 from memqa.engines import CatalogEngines, Engines
 from memqa.listening import Listener
@@ -74,7 +75,7 @@ class Worker:
                 self._ingest = Ingest(store, self._engines, self._settings)
             return self._ingest.take(path, method=method, listener=listener)
 
-        return outcome_of(path, take)
+        return outcome_of(shown(path) if is_address(path) else path, take)
 
     def _found(self, media: Media) -> None:
         self._tell(batch_lines.of_length(media))
