@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from memqa import batch_lines
+from memqa import batch_lines, watching
 from memqa.batch import Batch
 from memqa.batch_child import Allowance
+from memqa.batch_worker import Worker
+from memqa.jobs import Queue
 from memqa.listening import Listener
 from memqa.named import Named
 from memqa.settings import BatchSettings, Settings, load
 from memqa.values import Media, Outcome
-from models.errors import DecodeFailed, IngestCancelled, StoreConflict
+from models.errors import DecodeFailed, IngestCancelled, SetupError, StoreConflict
 from models.values import Progress
+from tests.memqa.parts import FakeEngines
 
 NOBODY = Listener()
 
@@ -221,3 +225,27 @@ def test_a_long_file_may_take_longer_as_long_as_it_gets_on() -> None:
         taken.moved(Progress("Watching", done))
     assert "more than 220 s" in taken.overrun(9, 0)
     assert "did not start" in Allowance(limits).overrun(301, 0)
+
+
+@pytest.mark.parametrize("entrance", ["a worker", "a watch"])
+def test_the_share_of_older_versions_is_the_settings_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entrance: str
+) -> None:
+    shares: list[float | None] = []
+
+    def opened(home: Path, *, spare_share: float | None = None) -> None:
+        shares.append(spare_share)
+        raise SetupError("no library here")
+
+    settings = load(home=tmp_path)
+    limits = settings.limits.model_copy(update={"spare_share": 3.0})
+    settings = settings.model_copy(update={"limits": limits})
+    if entrance == "a worker":
+        monkeypatch.setattr("memqa.store.store.Store", opened)
+        Worker(settings, FakeEngines(), BytesIO())._outcome("b.txt", "auto")
+    else:
+        monkeypatch.setattr("memqa.watching.Store", opened)
+        job = Queue(tmp_path).submit_live("webcam")
+        with pytest.raises(SetupError, match="no library here"):
+            watching.run(settings, job.id, "webcam", engines=FakeEngines())
+    assert shares == [3.0]
