@@ -76,6 +76,18 @@ def test_a_certificate_goes_with_its_key(tmp_path: Path) -> None:
         Terms(cert=cert).check(None)
     with pytest.raises(SetupError, match="there is no file"):
         Terms(cert=cert, key=cert).check(None)
+    cert.write_text("no certificate", encoding="utf-8")
+    with pytest.raises(SetupError, match="no certificate with its key"):
+        Terms(cert=cert, key=cert).check(None)
+
+
+def test_a_port_that_there_cannot_be_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        main(["--home", str(tmp_path / "home"), "--port", "99999"])
+    assert leaving.value.code == 3
+    assert "0 to 65535" in capsys.readouterr().err
 
 
 def test_that_passwords_go_in_the_clear_is_said(capsys: pytest.CaptureFixture[str]) -> None:
