@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memqa.ui.terms import DEFAULT_HOST, DEFAULT_PORT, Terms
+from memqa.ui.uploads import sweep
 from memqa.warm import warm_up
 from memqa.whereabouts import AUTH_VARIABLE
 from models.errors import MemqaError, SetupError
@@ -134,14 +135,12 @@ def _restrain(page: gr.Blocks) -> None:
 def prepare(home: Path) -> Path:
     """Keep what Gradio would put elsewhere, or send, inside the library; give the cache's folder.
 
-    Gradio reads these when it is imported. The cache is emptied: it only ever holds files on their
-    way to ``home/uploads``.
+    Gradio reads these when it is imported. The cache only ever holds files on their way to
+    ``home/uploads``; of those that a page which runs already takes, none is touched.
     """
-    import shutil
-
     cache = home / "page" / "cache"
-    shutil.rmtree(cache, ignore_errors=True)
     cache.mkdir(parents=True, exist_ok=True)
+    sweep(cache)
     os.environ["GRADIO_TEMP_DIR"] = str(cache)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
