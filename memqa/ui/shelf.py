@@ -259,7 +259,8 @@ class Shelf:
         made_at, foot = self._foot.get(is_told, (-_FOOT_EVERY_S, Safe("")))
         if time.monotonic() - made_at >= _FOOT_EVERY_S:
             stats = self._library.stats()
-            away = f" in {stats.home}" if is_remote(stats.home) else ""
+            is_away = is_remote(stats.home)
+            away = f" in {stats.home if is_told else 'object storage'}" if is_away else ""
             parts = [f"{words.size(stats.tables_bytes)} of memory{away}"]
             if stats.uploads_bytes:
                 parts.append(f"{words.size(stats.uploads_bytes)} of uploads")
