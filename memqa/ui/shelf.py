@@ -160,7 +160,8 @@ class Shelf:
         key = str(data.get("key", ""))
         known = {one.path for one in self._library.media()}
         for card in self._cards():
-            if card.key == key and card.media_id is None and card.path not in known:
+            is_over = card.key == key and card.state in ("failed", "cancelled")
+            if is_over and card.media_id is None and card.path not in known:
                 drop_upload(self._library.home, Path(card.path))
         self._desk.dismiss(key)
         return {}

@@ -347,6 +347,11 @@ def test_a_dismissed_upload_leaves_the_disk(library: FakeLibrary) -> None:
     film.write_bytes(b"x")
     job = library.add(film)
     page.cancel({"job": job.id})
+    page.retry({"key": job.id, "job": job.id})
+    page.dismiss({"key": job.id})
+    assert film.exists(), "it was tried again in another tab"
+    page.retry({"key": job.id, "job": job.id})
+    page.cancel({"job": job.id})
     page.dismiss({"key": job.id})
     assert not film.exists()
 
