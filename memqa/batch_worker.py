@@ -21,6 +21,7 @@ from memqa.addresses import is_address, shown
 from memqa.batch_lines import Line
 from memqa.engines import CatalogEngines, Engines
 from memqa.listening import Listener
+from memqa.logged import log_to_stderr
 from memqa.settings import ModelNames, Settings
 from memqa.values import Media, Outcome
 from models.serving import take_stdout
@@ -114,7 +115,7 @@ def _prepare() -> None:
 def main(engines: Callable[[ModelNames], Engines] = CatalogEngines) -> None:
     """Take in what is handed over stdin."""
     out, lines = take_stdout(), sys.stdin.buffer
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    log_to_stderr(logging.WARNING, "%(asctime)s %(name)s %(message)s")
     settings = Settings.model_validate_json(lines.readline())
     _prepare()
     Worker(settings, engines(settings.models), out).run(lines)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from memqa.logged import log_to_stderr
 from memqa.ui.terms import DEFAULT_HOST, DEFAULT_PORT, Terms
 from memqa.ui.uploads import sweep
 from memqa.warm import warm_up
@@ -47,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--cert", type=Path, metavar="FILE", help="serve by TLS: the certificate")
     parser.add_argument("--key", type=Path, metavar="FILE", help="serve by TLS: its key")
     options = vars(parser.parse_args(arguments))
+    log_to_stderr(logging.WARNING, "memqa: %(levelname)s: %(message)s")
     try:
         launch(options.pop("home"), Terms(**options))
     except MemqaError as error:
