@@ -107,8 +107,7 @@ def serve(library: Library, terms: Terms, users: Users | None = None) -> gr.Bloc
     ]
     try:
         page.launch(
-            server_name=terms.host,
-            server_port=terms.port or _free_port(terms.host),
+            **_place(terms),
             inbrowser=_has_screen(),
             max_file_size=library.settings.limits.max_upload_bytes,
             app_kwargs={"middleware": middleware, "docs_url": None, "redoc_url": None},
@@ -182,10 +181,18 @@ _ICON = (
 )
 
 
-def _free_port(host: str) -> int:
+def _place(terms: Terms) -> dict[str, Any]:
+    """Say where to listen, as Gradio reads it: an address of IPv6 in brackets."""
+    bare = terms.host.strip("[]")
+    is_ipv6 = ":" in bare
+    port = terms.port or _free_port(bare, is_ipv6=is_ipv6)
+    return {"server_name": f"[{bare}]" if is_ipv6 else bare, "server_port": port}
+
+
+def _free_port(host: str, *, is_ipv6: bool) -> int:
     import socket
 
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET) as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
