@@ -157,13 +157,14 @@ class Shelf:
         """Take a failed or stopped card off the shelf, and its upload off the disk."""
         from memqa.ingest import drop_upload
 
-        key = str(data.get("key", ""))
-        known = {one.path for one in self._library.media()}
+        key, media = str(data.get("key", "")), self._library.media()
+        known = {one.path for one in media}
         for card in self._cards():
             is_over = card.key == key and card.state in ("failed", "cancelled")
             if is_over and card.media_id is None and card.path not in known:
                 drop_upload(self._library.home, Path(card.path))
-        self._desk.dismiss(key)
+        if key in {one.id for one in (*media, *self._library.jobs())}:
+            self._desk.dismiss(key)
         return {}
 
     def forget(self, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -176,7 +177,8 @@ class Shelf:
 
     def tick(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Let a media count for questions, or not."""
-        self._desk.tick(str(data.get("media", "")), bool(data.get("ticked")))
+        media = self._library.show(str(data.get("media", "")))
+        self._desk.tick(media.id, bool(data.get("ticked")))
         return {}
 
     def poster(self, data: Mapping[str, Any]) -> dict[str, Any]:

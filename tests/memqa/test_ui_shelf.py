@@ -356,6 +356,14 @@ def test_a_dismissed_upload_leaves_the_disk(library: FakeLibrary) -> None:
     assert not film.exists()
 
 
+def test_a_desk_keeps_nothing_but_what_is_in_the_library(library: FakeLibrary) -> None:
+    page = shelf(library)
+    with pytest.raises(InputError, match="not in the library"):
+        page.tick({"media": "x" * 1_000_000, "ticked": False})
+    page.dismiss({"key": "x" * 1_000_000})
+    assert [len(file.read_bytes()) for file in library.home.rglob("*.json")] == []
+
+
 def test_dismissing_a_watch_never_deletes_the_file_of_a_media(library: FakeLibrary) -> None:
     film = library.home / "uploads" / "one" / "film.webm"
     film.parent.mkdir(parents=True)
