@@ -24,6 +24,8 @@ class Asked:
 
 
 EVERYTHING = Asked()
+# What the chats of the page's users and visitors begin with, whom their key tells apart.
+OF_USER, OF_VISITOR = "user:", "visitor:"
 _FORGOTTEN = "a file forgotten since"
 
 
@@ -47,6 +49,12 @@ class Chat:
     title: str
     started_at: str
     turns: int
+
+
+def is_visitors(chat: str) -> bool:
+    """Say whether a chat is a user's or visitor's of the page, who reads all that is asked in it."""
+    whose, join, _ = chat.partition("/")
+    return bool(join) and whose.startswith((OF_USER, OF_VISITOR))
 
 
 def turn_row(chat: str, question: str, answer: Answer, asked: Asked = EVERYTHING) -> dict[str, Any]:

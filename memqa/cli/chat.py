@@ -18,6 +18,7 @@ from uuid import uuid4
 
 import typer
 
+from memqa.chats import is_visitors
 from memqa.cli import exits, words
 from memqa.cli.options import AsJson, Home, OfMedia, open_library, seconds
 from memqa.doorkeeper import open_door
@@ -88,14 +89,16 @@ def _chat_of(library: Library, name: str | None, *, is_last: bool) -> str:
     if name is not None and is_last:
         raise InputError("--chat and --last name two chats; give one of them")
     kept = library.chats() if name is not None or is_last else []
+    # Whoever else has chats by the page would read what is asked in one of theirs.
+    own = [one for one in kept if not is_visitors(one.id)]
     if is_last:
-        if not kept:
+        if not own:
             raise InputError("there is no chat yet to go on with; start one: memqa chat")
-        return kept[0].id
+        return own[0].id
     if name is None:
         return uuid4().hex[:12]
     fitting = [one.id for one in kept if name == one.id] or [
-        one.id for one in kept if name.casefold() == one.title.casefold()
+        one.id for one in own if name.casefold() == one.title.casefold()
     ]
     if fitting:
         return fitting[0]

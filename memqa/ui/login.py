@@ -20,6 +20,7 @@ from starlette.requests import Request, cookie_parser
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from memqa.chats import OF_USER, OF_VISITOR
 from memqa.ui import sessions
 from memqa.ui.guard import is_forwarded
 from memqa.ui.limits import in_words
@@ -64,7 +65,7 @@ class Login:
         cookie = _cookie_of("visitor", scope)
         given = _read(scope, cookie)
         secret = given if _SECRET.fullmatch(given) else secrets.token_urlsafe(32)
-        key = f"visitor:{hashlib.sha256(secret.encode()).hexdigest()[:24]}"
+        key = f"{OF_VISITOR}{hashlib.sha256(secret.encode()).hexdigest()[:24]}"
         answer(Visitor(key, address=_address(scope)))
 
         async def send_with_secret(message: Message) -> None:
@@ -88,7 +89,7 @@ class Login:
             self._sessions.end(secret)
             response = _to_the_page(_set(scope, cookie, "", lives_s=0))
         elif name is not None:
-            key = f"user:{name}" if users.are_apart else ""
+            key = f"{OF_USER}{name}" if users.are_apart else ""
             answer(Visitor(key, name, _address(scope)))
         elif path == "/":
             response = HTMLResponse(login_html(), status_code=401)

@@ -117,12 +117,13 @@ class Talk:
         return {"html": way_html(steps, known)}
 
     def drop(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Delete a chat, and open the one used last before it."""
+        """Delete a chat, and open the one of this person's own that was used last before it."""
         chat = chat_of(data)
         self._asking.drop(chat)
         self._library.drop_chat(chat)
-        left = self._kept()
-        return self.talk({"chat": visitor().called(left[0].id) if left else "new"})
+        whom = visitor()
+        left = [one.id for one in self._kept() if whom.began(one.id)]
+        return self.talk({"chat": whom.called(left[0]) if left else "new"})
 
     def export(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Write a chat as Markdown, its places as links to the page at ``address``."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
+from memqa.chats import is_visitors
 from models.errors import InputError
 
 _JOIN = "/"  # between whose a chat is and what it is called; names of users have none
@@ -39,6 +40,10 @@ class Visitor:
     def owns(self, kept: str) -> bool:
         """Say whether a chat that the library keeps is theirs; the owner may read them all."""
         return not self.key or kept.startswith(self.key + _JOIN)
+
+    def began(self, kept: str) -> bool:
+        """Say whether a chat is theirs to go on with: the owner is no part of a visitor's."""
+        return self.owns(kept) and (bool(self.key) or not is_visitors(kept))
 
     def called(self, kept: str) -> str:
         """Give the name that they know a chat of theirs by."""

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import pytest
 
 from memqa.chats import EVERYTHING, Turn
+from memqa.cli.chat import _chat_of
 from memqa.ui.asking import Asking
 from memqa.ui.desk import Desk
 from memqa.ui.places import Places
@@ -111,6 +112,21 @@ def test_the_owner_sees_every_chat(talk: Talk) -> None:
     assert "dog do" in found["html"]
     assert found["chat"] == f"user:ada/{mine}"
     assert "dog do" in found["chats"]
+
+
+def test_the_owner_does_not_come_into_a_visitors_chat_unasked(
+    talk: Talk, library: FakeLibrary
+) -> None:
+    mine = asked(talk, OWNER, "what is secret?")
+    asked(talk, ADA, "what did the dog do?")
+    asked(talk, AT_NIGHT, "and the cat?")
+    assert _chat_of(library, None, is_last=True) == mine  # type: ignore[arg-type]
+    assert _chat_of(library, "and the cat?", is_last=False) == "and the cat?"  # type: ignore[arg-type]
+    left = as_(OWNER, talk.drop, {"chat": mine})
+    assert left["html"] != ""
+    assert not left["kept"]
+    with pytest.raises(InputError, match="no chat yet"):
+        _chat_of(library, None, is_last=True)  # type: ignore[arg-type]
 
 
 def test_that_somebody_asks_is_told_to_nobody_else(talk: Talk) -> None:
