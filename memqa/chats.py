@@ -52,7 +52,7 @@ class Chat:
 
 
 def is_visitors(chat: str) -> bool:
-    """Say whether a chat is a user's or visitor's of the page, who reads all that is asked in it."""
+    """Say whether a chat is a user's or visitor's of the page, who reads what is asked in it."""
     whose, join, _ = chat.partition("/")
     return bool(join) and whose.startswith((OF_USER, OF_VISITOR))
 
