@@ -95,6 +95,25 @@ class Guard:
                 await answer(scope, receive, send_with_policy)
 
 
+class NoPreflight:
+    """ASGI middleware around all else, Gradio's own too: no other site is let in beforehand.
+
+    Where the page has a name, Gradio grants any site what it asks for, with cookies and with the
+    headers of proxies, which the guard has to believe.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 405 to what only another site's page makes a browser ask."""
+        if scope["type"] == "http" and scope["method"] == "OPTIONS":
+            refusal = PlainTextResponse("This page answers only to itself.", 405, _HEADERS)
+            await refusal(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
 def _add_policy(headers: MutableHeaders, scope: Scope) -> None:
     headers.update(_HEADERS)
     if not scope["path"].startswith(_CODE):
@@ -140,7 +159,7 @@ def is_welcome(headers: Headers, *, loopback_only: bool) -> bool:
     """Whether a request comes from the page itself, judged by ``Host`` and ``Origin``.
 
     A proxy on this machine names the host it was asked for in ``X-Forwarded-Host``, which no
-    foreign site can set without a preflight; whoever comes through it is a visitor, and nobody at
+    foreign site can set without a preflight (``NoPreflight``); whoever comes through it is a visitor, and nobody at
     this machine (``is_forwarded``). A name that was rebound to this machine can, so
     ``Host`` has to be this machine's own nevertheless.
     """

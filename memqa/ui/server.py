@@ -126,8 +126,11 @@ def serve(library: Library, terms: Terms, users: Users | None = None) -> gr.Bloc
 
 
 def _restrain(page: gr.Blocks) -> None:
-    """Let the web server take only so many connections, and not say what it is."""
+    """Let the web server take only so many connections, ask us first, and not say what it is."""
+    from memqa.ui.guard import NoPreflight
+
     config = page.server.config
+    config.loaded_app = NoPreflight(config.loaded_app)
     config.limit_concurrency = _MOST_CONNECTIONS
     config.encoded_headers = [
         (name, value) for name, value in config.encoded_headers if name != b"server"

@@ -175,6 +175,8 @@ def test_without_logging_in_nothing_is_answered(address: str, home: Path) -> Non
     for path in ("component_server", "upload", "queue/join", "cancel", "run/look"):
         assert httpx.post(f"{address}gradio_api/{path}", json={}).status_code == 401
     assert "server" not in httpx.get(address).headers
+    foreign = {"Origin": "http://evil.test", "Access-Control-Request-Method": "POST"}
+    assert httpx.options(address, headers={**foreign, "Host": "memqa.test"}).status_code == 405
 
 
 @pytest.fixture(scope="module")

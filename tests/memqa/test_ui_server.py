@@ -5,8 +5,13 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from gradio.route_utils import CustomCORSMiddleware
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from memqa.ui import main, server
 from memqa.ui.terms import Terms
@@ -108,3 +113,20 @@ def test_that_passwords_go_in_the_clear_is_said(capsys: pytest.CaptureFixture[st
     assert "over the network as they are typed" in capsys.readouterr().err
     Terms(host="0.0.0.0", open_to_all=True).check(None)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("origin", ["http://evil.corp.test", "http://memqa.corp.test:7860"])
+def test_no_other_site_is_granted_anything_beforehand(origin: str) -> None:
+    """A proxy's header may only come with a preflight, which Gradio grants any site."""
+    config = SimpleNamespace(encoded_headers=[(b"server", b"x")], limit_concurrency=None)
+    config.loaded_app = CustomCORSMiddleware(Starlette())
+    page: Any = SimpleNamespace(server=SimpleNamespace(config=config))
+    server._restrain(page)
+    asked = {"Access-Control-Request-Method": "POST", "Origin": origin}
+    asked["Access-Control-Request-Headers"] = "x-forwarded-host"
+    client = TestClient(config.loaded_app, base_url="http://memqa.corp.test:7860")
+    answer = client.options("/gradio_api/component_server/", headers=asked)
+    assert answer.status_code == 405
+    assert not any(name.startswith("access-control") for name in answer.headers)
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert client.get("/nothing").status_code == 404
