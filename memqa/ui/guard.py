@@ -159,9 +159,9 @@ def is_welcome(headers: Headers, *, loopback_only: bool) -> bool:
     """Whether a request comes from the page itself, judged by ``Host`` and ``Origin``.
 
     A proxy on this machine names the host it was asked for in ``X-Forwarded-Host``, which no
-    foreign site can set without a preflight (``NoPreflight``); whoever comes through it is a visitor, and nobody at
-    this machine (``is_forwarded``). A name that was rebound to this machine can, so
-    ``Host`` has to be this machine's own nevertheless.
+    foreign site can set without a preflight (``NoPreflight``); whoever comes through it is a
+    visitor, and nobody at this machine (``is_forwarded``). A name that was rebound to this machine
+    can, so ``Host`` has to be this machine's own nevertheless.
     """
     host = headers.get("host", "")
     try:
