@@ -19,12 +19,17 @@
     return found;
   };
 
-  // A session that has ended leads to where one logs in.
+  // A session that has ended leads to where one logs in; a server that refuses, as where too much is
+  // asked at once, still runs.
   const lose = async (cause) => {
     const page = await fetch(location.pathname, { method: "HEAD" }).catch(() => null);
     if (page?.status === 401) location.reload();
-    tell("connection", { lost: true });
-    throw new Error("memqa does not answer; is it still running?", { cause });
+    const lost = !page?.ok;
+    tell("connection", { lost });
+    const said = lost
+      ? "memqa does not answer; is it still running?"
+      : "memqa did not take this; try it again in a moment, or open the page anew.";
+    throw new Error(said, { cause });
   };
 
   const tell = (name, detail) =>
