@@ -18,7 +18,7 @@ from pathlib import Path
 
 from models.errors import InputError, SetupError
 
-LEAST_CHARACTERS = 8
+_LEAST_CHARACTERS = 8
 _MOST_CHARACTERS = 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _HASH = re.compile(r"scrypt:(\d{1,2}):(\d{1,2}):(\d{1,2}):([0-9a-f]{32}):([0-9a-f]{64})")
@@ -118,9 +118,9 @@ def checked(name: str, password: str) -> str:
     """
     if not _NAME.fullmatch(name):
         raise InputError(f"{name!r} cannot name a user; use letters, digits and . _ @ -")
-    if not LEAST_CHARACTERS <= len(password) <= _MOST_CHARACTERS:
+    if not _LEAST_CHARACTERS <= len(password) <= _MOST_CHARACTERS:
         raise InputError(
-            f"a password has {LEAST_CHARACTERS} to {_MOST_CHARACTERS} characters, "
+            f"a password has {_LEAST_CHARACTERS} to {_MOST_CHARACTERS} characters, "
             f"this one {len(password)}; choose another"
         )
     return hashed(password)

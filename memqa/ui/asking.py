@@ -55,13 +55,11 @@ class Asking:
         self._born = uuid4().hex[:8]
         self._turns: OrderedDict[str, int] = OrderedDict({"": 0})  # "" are all
 
-    @property
-    def stamp(self) -> str:
-        """What changes whenever a turn of any chat begins, ends or is dropped."""
-        return self.stamp_of("")
-
     def stamp_of(self, key: str) -> str:
-        """Give what changes whenever a turn of somebody's chats begins, ends or is dropped."""
+        """Give what changes whenever a turn of somebody's chats begins, ends or is dropped.
+
+        For the owner, whose ``key`` is empty, these are all chats.
+        """
         return f"{self._born}.{self._turns.get(key, 0)}"
 
     def running(self, by: str | None = None) -> int:
@@ -184,9 +182,8 @@ class Asking:
         kept = [one.id for one in self._library.turns(chat) if one.answer.text == answer.text]
         with self._changed:
             was = run.turn.id
-            if (
-                chat in self._left
-            ):  # stopped too late: another was asked, and it is kept all the same
+            if chat in self._left:
+                # Stopped too late: another was asked, and it is kept all the same.
                 self._left[chat] = [one for one in self._left[chat] if one.id != was]
             if not run.turn.running:
                 self._count(chat)

@@ -243,7 +243,7 @@ def test_an_answer_that_was_kept_before_it_was_stopped_stands_once(library: Fake
     asking.stop("chat")
     library.gate.clear()
     asking.start("chat", "and then?", EVERYTHING)
-    before = asking.stamp
+    before = asking.stamp_of("")
     assert len(asking.left("chat")) == 1
     go_on.set()
     for _ in range(100):
@@ -251,7 +251,7 @@ def test_an_answer_that_was_kept_before_it_was_stopped_stands_once(library: Fake
             break
         time.sleep(0.02)
     assert asking.left("chat") == []
-    assert asking.stamp != before
+    assert asking.stamp_of("") != before
     library.gate.set()
     settled()
 
