@@ -52,6 +52,7 @@ def start(settings: Settings, address: str, *, method: str, is_recording: bool =
     Raises:
         InputError: it is no address of a live source, it is watched already, or too many are.
         StoreConflict: another watch is being started at this moment.
+        DiskFull, ReadOnly: what tells of a recording cannot be written.
     """
     home, source = settings.home, understand(address)
     if not is_recording:
@@ -63,8 +64,9 @@ def start(settings: Settings, address: str, *, method: str, is_recording: bool =
         job = Queue(home).submit_live(source.name, method=method)
         _told[job.id] = source.address
     if is_recording:
-        _mark(home, job.id).parent.mkdir(parents=True, exist_ok=True)
-        _mark(home, job.id).touch()
+        with writing_to(home):
+            _mark(home, job.id).parent.mkdir(parents=True, exist_ok=True)
+            _mark(home, job.id).touch()
     _follow(spawn(settings, "--live", job.id, told=address), job.id)
     return job
 

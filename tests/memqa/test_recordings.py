@@ -141,6 +141,21 @@ def test_a_piece_that_finds_no_room_ends_it(
     assert len(list((library.home / "uploads").iterdir())) == pieces, "nothing is orphaned"
 
 
+def test_a_recording_whose_watch_finds_no_room_leaves_nothing(
+    library: Library, recordings: Recordings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path) -> None:
+        raise OSError(errno.ENOSPC, "no room", str(path))
+
+    one = recordings.begin(WEBM)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "touch", full)
+        with pytest.raises(DiskFull):
+            recordings.add(one, 0, b"one")
+    assert recordings.is_over(one)
+    assert list((library.home / "uploads").iterdir()) == []
+
+
 def test_a_recording_that_is_stopped_before_it_is_watched_goes(
     library: Library, recordings: Recordings
 ) -> None:
