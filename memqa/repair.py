@@ -217,7 +217,8 @@ class _Looking:
         uploads = self.library.home / "uploads"
         rows = self.library.store.read.media_rows()
         named = {path for row in rows for path in (row.media.path, *row.aliases)}
-        named |= {job.path for job in self.library.jobs() if job.is_open}
+        # A job that failed can be tried again; it goes with its upload once it is dismissed.
+        named |= {job.path for job in self.library.jobs() if job.state != "done"}
         used = {part for path in named for part in Path(path).parts}
         folders = sorted(uploads.iterdir()) if uploads.is_dir() else []
         old = time.time() - _FRESH_S

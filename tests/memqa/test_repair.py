@@ -194,6 +194,18 @@ def test_an_upload_that_nothing_names_goes_once_it_is_old(library: Library) -> N
     assert not old.exists()
 
 
+def test_an_upload_that_can_be_tried_again_stays(library: Library) -> None:
+    file = library.home / "uploads" / "cccc" / "talk.mp4"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"x")
+    an_hour_ago = time.time() - 4000
+    os.utime(file.parent, (an_hour_ago, an_hour_ago))
+    job = library._queue.submit(str(file))
+    library._queue.finish(job.id, "failed", error="a model is missing")
+    assert one(library, "uploads", repair=True).finding == "ok"
+    assert file.exists()
+
+
 def test_an_index_whose_files_are_lost_is_made_anew(library: Library) -> None:
     indexes = library.store.write._tables.memories.list_indices()
     words = next(index for index in indexes if index.columns == ["words"])
