@@ -50,7 +50,7 @@ def _tables(home: Path, *, mending: bool) -> Iterator[Check]:
         yield Check("tables", "ok", "every row of every table can be read")
     for broken in found:
         name, done = f"table {broken.name}", mend(home, broken) if mending else ""
-        able = broken.older is not None or broken.is_derived
+        able = broken.is_torn or broken.older is not None or broken.is_derived
         if done:
             yield Check(name, "note", f"mended: {done}")
         elif able:
