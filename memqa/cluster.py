@@ -21,7 +21,7 @@ from memqa.carried import version
 from memqa.cluster_actor import Indexer, Made
 from memqa.cluster_ray import Cluster, Workers, workers_of
 from memqa.engines import CatalogEngines
-from memqa.ingest import FileFacts
+from memqa.facts import FileFacts
 from memqa.listening import Listener
 from memqa.named import Named
 from memqa.store.schema import MediaRow

@@ -11,7 +11,8 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from memqa.ingest import FileFacts, Ingest, leased
+from memqa.facts import FileFacts
+from memqa.ingest import Ingest, leased
 from memqa.listening import Listener
 from memqa.stale import FINISHED
 from memqa.store.parcel import Parcel
