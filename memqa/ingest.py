@@ -8,7 +8,6 @@ last of them.
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -28,6 +27,7 @@ from memqa.settings import Settings
 from memqa.stale import FINISHED, compared, indexed_with_others
 from memqa.store.lock import locked
 from memqa.store.schema import NO_COPY, NOTHING_COMMITTED, MediaRow
+from memqa.uploads import drop_upload, is_upload
 from memqa.values import Media, MediaStatus, Outcome, OutcomeStatus
 from models.errors import (
     BackendError,
@@ -486,18 +486,3 @@ def leased(home: Path, media_id: str, *, timeout_s: float = 0.0) -> Iterator[Non
         finally:
             with suppress(OSError):  # Windows keeps a file that is open; an empty one may stay.
                 path.unlink()
-
-
-def drop_upload(home: Path, path: Path) -> None:
-    """Delete a file that was uploaded into this library; any other file is left alone."""
-    if is_upload(home, path):
-        folder = path.resolve().relative_to((home / "uploads").resolve()).parts[0]
-        shutil.rmtree(home / "uploads" / folder, ignore_errors=True)
-
-
-def is_upload(home: Path, path: Path) -> bool:
-    """Say whether a file lies among those that were uploaded into this library."""
-    try:
-        return (home / "uploads").resolve() in path.resolve().parents
-    except (OSError, RuntimeError):  # a link that leads to itself, as pathlib before 3.13 says it
-        return False

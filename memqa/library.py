@@ -916,7 +916,7 @@ class Library:
 
     def _finish_forgetting(self, store: Store) -> None:
         """Forget for good what somebody began to forget: its jobs, its upload, and all its rows."""
-        from memqa.ingest import drop_upload
+        from memqa.uploads import drop_upload
 
         rows = store.read.media_rows()
         kept = [row for row in rows if not row.forgetting]
