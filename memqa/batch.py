@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from memqa import batch_lines
+from memqa.alone import leased
 from memqa.batch_child import Allowance, Child, Inbox
 from memqa.batch_lines import Line
 from memqa.facts import FileFacts
-from memqa.ingest import leased, settle_abandoned, settle_unfinished
+from memqa.ingest import settle_abandoned, settle_unfinished
 from memqa.listening import Listener
 from memqa.named import Named
 from memqa.settings import Settings

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memqa.addresses import is_address, shown
+from memqa.alone import leased
 from memqa.carried import Carried, Manifest
 from memqa.chats import turn_from
 from memqa.copying import SPARE_BYTES, copied, drop_if_empty, only_file
 from memqa.facts import FileFacts, sha256_of
 from memqa.homes import refuse_address
-from memqa.ingest import LIVE, leased
+from memqa.ingest import LIVE
 from memqa.listening import Listener
 from memqa.scope import proper_name
 from memqa.stale import FINISHED

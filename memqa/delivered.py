@@ -11,8 +11,9 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from memqa.alone import leased
 from memqa.facts import FileFacts
-from memqa.ingest import Ingest, leased
+from memqa.ingest import Ingest
 from memqa.listening import Listener
 from memqa.stale import FINISHED
 from memqa.store.parcel import Parcel

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from memqa import capabilities
+from memqa.alone import leased
 from memqa.captions import Budget, Captioned, caption
-from memqa.ingest import leased
 from memqa.kept import Rewritten, dump_rewrites, gist_inputs, load_rewrites
 from memqa.listening import Listener
 from memqa.outline import LEAVES, load_outline

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from memqa import placing
 from memqa.addresses import is_address
+from memqa.alone import leased
 from memqa.carried import Carried, Entry, Manifest, version
 from memqa.chats import shown_in, turn_from
 from memqa.copying import copied, is_there, only_file
 from memqa.homes import refuse_address
-from memqa.ingest import leased
 from memqa.listening import Listener
 from memqa.stale import FINISHED
 from memqa.store.rows import Row

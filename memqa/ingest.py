@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Callable, Collection, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from memqa.addresses import is_address, is_whole
+from memqa.alone import leased
 from memqa.engines import Engines
 from memqa.facts import FileFacts, sha256_of
 from memqa.kinds import identify
 from memqa.listening import Listener
-from memqa.room import writing_to
 from memqa.settings import Settings
 from memqa.stale import FINISHED, compared, indexed_with_others
-from memqa.store.lock import locked
 from memqa.store.schema import NO_COPY, NOTHING_COMMITTED, MediaRow
 from memqa.uploads import drop_upload, is_upload
 from memqa.values import Media, MediaStatus, Outcome, OutcomeStatus
@@ -461,28 +460,3 @@ def _settle(store: Store, row: MediaRow) -> None:
     else:
         notes = (*row.media.notes, "Watching was cut short.")
         store.write.settle(replace(row.media, status="partial", notes=notes))
-
-
-@contextmanager
-def leased(home: Path, media_id: str, *, timeout_s: float = 0.0) -> Iterator[None]:
-    """Be the only one, over all processes and machines, who works on a media.
-
-    Raises:
-        StoreConflict: another one does.
-        DiskFull, ReadOnly: the library's folder cannot be written to.
-    """
-    from memqa.store.ground import ground_of
-
-    name = f"media-{media_id[:16]}"
-    path = home / "locks" / f"{name}.lock"
-    with ExitStack() as stack:
-        with writing_to(home):
-            held = stack.enter_context(locked(path, timeout_s=timeout_s))
-        if not held:
-            raise StoreConflict("this file is being indexed by another process; wait for that one")
-        try:
-            with ground_of(home).leased(name, timeout_s=timeout_s):
-                yield
-        finally:
-            with suppress(OSError):  # Windows keeps a file that is open; an empty one may stay.
-                path.unlink()

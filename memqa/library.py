@@ -652,7 +652,7 @@ class Library:
             InputError: no such media.
             StoreConflict: it is being indexed and did not stop within a minute.
         """
-        from memqa.ingest import leased
+        from memqa.alone import leased
 
         found = self.show(media)
         self._queue.forget(found.id, found.path)

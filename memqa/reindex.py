@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from memqa.addresses import is_address, is_whole
+from memqa.alone import leased
 from memqa.facts import FileFacts, sha256_of
-from memqa.ingest import LIVE, Ingest, leased
+from memqa.ingest import LIVE, Ingest
 from memqa.kinds import identify
 from memqa.listening import Listener
 from memqa.stale import FINISHED, load, models_of, stale_of, unsure_of

@@ -19,12 +19,12 @@ import lancedb
 import psutil
 import pytest
 
+from memqa.alone import leased
 from memqa.carried import version
 from memqa.cluster_actor import Indexer, Made, scratch
 from memqa.cluster_ray import Cluster, workers_of
 from memqa.delivered import Delivery
 from memqa.facts import FileFacts
-from memqa.ingest import leased
 from memqa.library import Library
 from memqa.store.write import Writer
 from memqa.values import Outcome
