@@ -22,10 +22,9 @@ from memqa.chats import turn_from
 from memqa.copying import SPARE_BYTES, copied, drop_if_empty, only_file
 from memqa.facts import FileFacts, sha256_of
 from memqa.homes import refuse_address
-from memqa.ingest import LIVE
 from memqa.listening import Listener
 from memqa.scope import proper_name
-from memqa.stale import FINISHED
+from memqa.stale import FINISHED, LIVE
 from memqa.store.schema import FILE_ABSENT, NOTHING_COMMITTED, MediaRow
 from models.errors import IngestCancelled, InputError, MemqaError, SetupError
 

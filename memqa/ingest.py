@@ -24,7 +24,7 @@ from memqa.facts import FileFacts, sha256_of
 from memqa.kinds import identify
 from memqa.listening import Listener
 from memqa.settings import Settings
-from memqa.stale import FINISHED, compared, indexed_with_others
+from memqa.stale import FINISHED, LIVE, compared, indexed_with_others
 from memqa.store.schema import NO_COPY, NOTHING_COMMITTED, MediaRow
 from memqa.uploads import drop_upload, is_upload
 from memqa.values import Media, MediaStatus, Outcome, OutcomeStatus
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
     from vidmem.live import Live
 
 log = logging.getLogger(__name__)
-
-LIVE = "live"  # the signature of a media that came from a live source
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from memqa.addresses import is_address, is_whole
 from memqa.alone import leased
 from memqa.facts import FileFacts, sha256_of
-from memqa.ingest import LIVE, Ingest
+from memqa.ingest import Ingest
 from memqa.kinds import identify
 from memqa.listening import Listener
-from memqa.stale import FINISHED, load, models_of, stale_of, unsure_of
+from memqa.stale import FINISHED, LIVE, load, models_of, stale_of, unsure_of
 from memqa.store.schema import MediaRow
 from memqa.values import Media, Sense
 from models.errors import IngestCancelled, InputError, MemqaError, StoreConflict, UnreadableMedia
