@@ -20,10 +20,10 @@ from memqa.alone import leased
 from memqa.batch_child import Allowance, Child, Inbox
 from memqa.batch_lines import Line
 from memqa.facts import FileFacts
-from memqa.ingest import settle_abandoned, settle_unfinished
 from memqa.listening import Listener
 from memqa.named import Named
 from memqa.settings import Settings
+from memqa.settled import settle_abandoned, settle_unfinished
 from memqa.values import Outcome
 from models.errors import (
     BackendError,

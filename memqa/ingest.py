@@ -7,10 +7,9 @@ last of them.
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Collection, Mapping
-from contextlib import closing, suppress
+from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,16 +23,15 @@ from memqa.facts import FileFacts, sha256_of
 from memqa.kinds import identify
 from memqa.listening import Listener
 from memqa.settings import Settings
+from memqa.settled import settle_unfinished
 from memqa.stale import FINISHED, LIVE, compared, indexed_with_others
-from memqa.store.schema import NO_COPY, NOTHING_COMMITTED, MediaRow
+from memqa.store.schema import NO_COPY, MediaRow
 from memqa.uploads import drop_upload, is_upload
 from memqa.values import Media, MediaStatus, Outcome, OutcomeStatus
 from models.errors import (
     BackendError,
     IngestCancelled,
     InputError,
-    MemqaError,
-    StoreConflict,
 )
 from vidmem.memory.methods import DEFAULT, METHODS
 from vidmem.values import MediaInfo
@@ -42,8 +40,6 @@ if TYPE_CHECKING:
     from memqa.kinds import Found
     from memqa.store.store import Store
     from vidmem.live import Live
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,64 +393,7 @@ class Ingest:
         ]
 
 
-def outcome_of(path: str, work: Callable[[], Outcome]) -> Outcome:
-    """Give the outcome of the work on one file, whatever happens in it."""
-    started = time.monotonic()
-    try:
-        return work()
-    except IngestCancelled as exc:
-        return Outcome(path, "cancelled", error=exc, elapsed_s=time.monotonic() - started)
-    except MemqaError as exc:
-        return Outcome(path, "failed", error=exc, elapsed_s=time.monotonic() - started)
-    except Exception as exc:  # one file must never stop the batch
-        log.exception("unexpected while indexing")
-        return Outcome(path, "failed", error=exc, elapsed_s=time.monotonic() - started)
-
-
-def settle_unfinished(store: Store, media_id: str, error: BaseException) -> None:
-    """Keep what was committed for the next run; of a file that is at fault, keep nothing."""
-    row = store.read.media_row(media_id)
-    if row is None or row.forgetting:
-        return
-    if isinstance(error, InputError) or row.committed_segment == NOTHING_COMMITTED:
-        store.upkeep.forget(media_id)
-    elif isinstance(error, Exception) and not isinstance(error, IngestCancelled):
-        text = str(error) or type(error).__name__
-        store.write.settle(replace(row.media, status="failed", error=text))
-    else:
-        store.write.settle(replace(row.media, status="cancelled"))
-
-
 def _outcome(place: str, media: Media, is_new: bool, started: float) -> Outcome:
     ended: OutcomeStatus = "partial" if media.status == "partial" else "indexed"
     status = ended if is_new else "unchanged"
     return Outcome(place, status, media, elapsed_s=time.monotonic() - started)
-
-
-def settle_abandoned(store: Store, waiting: Collection[str] = ()) -> None:
-    """Settle media whose process died while it took them in, so that they can be gone on with.
-
-    Those with an id or a path in ``waiting`` are left to the worker, which takes them up itself. A
-    live source cannot be taken up again: what was seen of it is kept as it is.
-    """
-    for row in store.read.media_rows():
-        if _is_left(row) and not {row.media.id, row.media.path} & set(waiting):
-            with suppress(StoreConflict), leased(store.home, row.media.id):
-                # It may have come to its end between our look and our lease.
-                last = store.read.media_row(row.media.id)
-                if last is not None and _is_left(last):
-                    _settle(store, last)
-
-
-def _is_left(row: MediaRow) -> bool:
-    return row.media.status == "indexing" and not row.forgetting
-
-
-def _settle(store: Store, row: MediaRow) -> None:
-    if LIVE not in row.signatures:
-        store.write.settle(replace(row.media, status="cancelled"))
-    elif row.committed_segment == NOTHING_COMMITTED:
-        store.upkeep.forget(row.media.id)
-    else:
-        notes = (*row.media.notes, "Watching was cut short.")
-        store.write.settle(replace(row.media, status="partial", notes=notes))

@@ -910,7 +910,7 @@ class Library:
         )
 
     def _outcome(self, file: Named, method: str, listener: Listener) -> Outcome:
-        from memqa.ingest import outcome_of
+        from memqa.settled import outcome_of
 
         return outcome_of(file.told, lambda: self._ingest(file.place, method, listener))
 
@@ -928,7 +928,7 @@ class Library:
         store.upkeep.repair()
 
     def _settle(self, store: Store) -> None:
-        from memqa.ingest import settle_abandoned
+        from memqa.settled import settle_abandoned
 
         # Nobody takes up a live source, so that only its lease tells whether it is watched.
         open_ = [job for job in self._queue.all() if job.is_open and job.task != "live"]
