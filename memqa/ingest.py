@@ -8,9 +8,8 @@ last of them.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,46 +25,16 @@ from memqa.settings import Settings
 from memqa.settled import settle_unfinished
 from memqa.stale import FINISHED, LIVE, compared, indexed_with_others
 from memqa.store.schema import NO_COPY, MediaRow
+from memqa.task import Task
 from memqa.uploads import drop_upload, is_upload
 from memqa.values import Media, MediaStatus, Outcome, OutcomeStatus
-from models.errors import (
-    BackendError,
-    IngestCancelled,
-    InputError,
-)
+from models.errors import BackendError, IngestCancelled, InputError
 from vidmem.memory.methods import DEFAULT, METHODS
 from vidmem.values import MediaInfo
 
 if TYPE_CHECKING:
     from memqa.kinds import Found
     from memqa.store.store import Store
-    from vidmem.live import Live
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One media being taken in: how far its last commit came, the opened file, whom to tell.
-
-    ``earlier`` is what lay at the same path before the file was edited, to be replaced at the end.
-    """
-
-    row: MediaRow
-    found: Found
-    states: Mapping[str, bytes]
-    listener: Listener
-    earlier: MediaRow | None = None
-    live: Live | None = None
-    facts: FileFacts | None = None
-
-    def check_file(self) -> None:
-        """See that what was read till now are the bytes that the media is known by.
-
-        Raises:
-            MediaChanged: the file was changed meanwhile.
-            MediaGone: it was removed.
-        """
-        if self.facts is not None:
-            self.facts.check()
 
 
 class Ingest:
