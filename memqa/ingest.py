@@ -1,8 +1,8 @@
 """Taking one file in: known or new, what kind, who may work on it, and how the work ended.
 
-The memories themselves are made in ``ingest_video`` and ``ingest_document``. Whatever happens, and
-whenever the process dies, the library holds whole segments only, and the next run goes on from the
-last of them.
+Whether it is in already is told by ``known``; the memories themselves are made in ``ingest_video``
+and ``ingest_document``. Whatever happens, and whenever the process dies, the library holds whole
+segments only, and the next run goes on from the last of them.
 """
 
 from __future__ import annotations
@@ -15,18 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from memqa.addresses import is_address, is_whole
+from memqa.addresses import is_address
 from memqa.alone import leased
-from memqa.engines import Engines
 from memqa.facts import FileFacts, sha256_of
 from memqa.kinds import identify
+from memqa.known import Known
 from memqa.listening import Listener
-from memqa.settings import Settings
 from memqa.settled import settle_unfinished
-from memqa.stale import FINISHED, LIVE, compared, indexed_with_others
+from memqa.stale import LIVE
 from memqa.store.schema import NO_COPY, MediaRow
 from memqa.task import Task
-from memqa.uploads import drop_upload, is_upload
+from memqa.uploads import drop_upload
 from memqa.values import Media, MediaStatus, Outcome, OutcomeStatus
 from models.errors import BackendError, IngestCancelled, InputError
 from vidmem.memory.methods import DEFAULT, METHODS
@@ -34,16 +33,10 @@ from vidmem.values import MediaInfo
 
 if TYPE_CHECKING:
     from memqa.kinds import Found
-    from memqa.store.store import Store
 
 
-class Ingest:
+class Ingest(Known):
     """Takes files into one library."""
-
-    def __init__(self, store: Store, engines: Engines, settings: Settings) -> None:
-        self._store = store
-        self._engines = engines
-        self._settings = settings
 
     def take(self, path: Path | str, *, method: str, listener: Listener) -> Outcome:
         """Take a file, or what lies at an address, in, or find that it is in already.
@@ -95,19 +88,6 @@ class Ingest:
         if (media := self._same_bytes(media_id, facts)) is not None:
             return media, False
         return self._take(media_id, facts, (found, method), listener), True
-
-    def _told(
-        self, taken: tuple[Media, bool], wished: str, listener: Listener
-    ) -> tuple[Media, bool]:
-        """Tell of a media, and note what of one that was in already is not as wished."""
-        media, is_new = taken
-        if not is_new:
-            self._replace_earlier(media)  # a run may have died just before it
-        listener.found(media)
-        if not is_new and wished not in ("auto", media.method) and media.kind == "video":
-            note = f"It is kept by {media.method}; forget it first to take it in by {wished}."
-            media = replace(media, notes=(*media.notes, note))
-        return (media if is_new else self._compared(media)), is_new
 
     def take_again(self, row: MediaRow, facts: FileFacts, listener: Listener) -> Media:
         """Take a finished media in anew from its file, in its place; it can be asked as it grows.
@@ -183,42 +163,7 @@ class Ingest:
         ended: OutcomeStatus = "partial" if media.status == "partial" else "indexed"
         return Outcome(live.info.path, ended, media, elapsed_s=time.monotonic() - started)
 
-    # Is it in already?
-
-    def _unchanged(self, facts: FileFacts) -> Media | None:
-        """Find the finished media of a file that has not changed since, without reading it."""
-        for row in self._store.read.rows_at(facts.place):
-            if row.media.status in FINISHED and not row.forgetting and facts.fits(row):
-                return row.media
-        return None
-
-    def _compared(self, media: Media) -> Media:
-        """Note of a media that is in already whether other models than those in use made it."""
-        row = self._store.read.media_row(media.id)
-        if row is None:
-            return media
-        media = compared(media, row, self._engines.signatures())
-        note = indexed_with_others(media)
-        return replace(media, notes=(*media.notes, note)) if note else media
-
-    def _same_bytes(self, media_id: str, facts: FileFacts) -> Media | None:
-        """Find the finished media of the same bytes, and note that they lie here too."""
-        row = self._store.read.media_row(media_id)
-        if row is None or row.forgetting or row.media.status not in FINISHED:
-            return None
-        older = Path(row.media.path)
-        if is_upload(self._store.home, facts.path) and older != facts.path and older.exists():
-            drop_upload(self._store.home, facts.path)
-            return row.media
-        if facts.address and not is_address(row.media.path) and older.exists():
-            # A file that is here can be played, so it stays the first place that is looked at.
-            return self._store.write.also_at(media_id, facts.address).media
-        row = self._store.write.relocate(
-            media_id, facts.place, size_bytes=facts.size_bytes, mtime_ns=facts.mtime_ns
-        )
-        return row.media
-
-    # It is not
+    # It is not in yet
 
     def _method(self, method: str) -> str:
         wished = self._settings.video.method if method == "auto" else method
@@ -332,34 +277,6 @@ class Ingest:
         from memqa.ingest_document import DocumentIngest
 
         return DocumentIngest(self._store, self._engines, self._settings.document).run(task)
-
-    # How it ended
-
-    def _earlier(self, media: Media) -> MediaRow | None:
-        """Find the newest finished media that the same path held before its file was changed."""
-        rows = [row for row in self._replaced(media) if row.media.status in FINISHED]
-        return max(rows, key=lambda row: row.media.added_at, default=None)
-
-    def _replace_earlier(self, media: Media) -> bool:
-        """Forget the media that the same path held before; say whether one was forgotten."""
-        forgotten = False
-        for row in self._replaced(media):
-            if others := [one for one in row.aliases if is_address(one) or Path(one).exists()]:
-                self._store.write.relocate(row.media.id, others[0], size_bytes=0, mtime_ns=0)
-            else:
-                self._store.collections.replace(row.media.id, media.id)
-                forgotten |= self._store.upkeep.forget(row.media.id, chats_too=False)
-        return forgotten
-
-    def _replaced(self, media: Media) -> list[MediaRow]:
-        """Give the media that the same path held; an address told in part may be another's."""
-        if is_address(media.path) and not is_whole(media.path):
-            return []
-        return [
-            row
-            for row in self._store.read.rows_at(media.path)
-            if row.media.id != media.id and row.media.added_at <= media.added_at
-        ]
 
 
 def _outcome(place: str, media: Media, is_new: bool, started: float) -> Outcome:
