@@ -29,7 +29,7 @@ from memqa.store.schema import FILE_ABSENT, NOTHING_COMMITTED, MediaRow
 from models.errors import IngestCancelled, InputError, MemqaError, SetupError
 
 if TYPE_CHECKING:
-    from memqa.library import Library
+    from memqa.opened import Opened
     from memqa.store.source import Source, Space
 
 _ADDRESS = re.compile(r"webcam(:\d{1,3})?|screen|(https?|rtsps?|rtmp)://\S+")
@@ -51,7 +51,7 @@ class _Place:
     notes: tuple[str, ...] = ()
 
 
-def bring(library: Library, folder: Path, listener: Listener) -> Iterator[Carried]:
+def bring(library: Opened, folder: Path, listener: Listener) -> Iterator[Carried]:
     """Take in the media of an exported folder; see `Library.import_from`."""
     from memqa.store.source import Source
 
@@ -79,7 +79,7 @@ def bring(library: Library, folder: Path, listener: Listener) -> Iterator[Carrie
 class _Bringing:
     """One import under way."""
 
-    def __init__(self, library: Library, folder: Path, source: Source, listener: Listener) -> None:
+    def __init__(self, library: Opened, folder: Path, source: Source, listener: Listener) -> None:
         self._library, self._store = library, library.store
         self._folder, self._source = folder, source
         self._listener = listener

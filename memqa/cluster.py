@@ -30,7 +30,7 @@ from models.errors import IngestCancelled, MemqaError, SetupError, UnsupportedMe
 
 if TYPE_CHECKING:
     from memqa.delivered import Delivery
-    from memqa.library import Library
+    from memqa.opened import Opened
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class _File:
 
 def index_on(
     cluster: Cluster,
-    library: Library,
+    library: Opened,
     files: Iterable[Named],
     *,
     method: str,

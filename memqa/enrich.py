@@ -32,7 +32,7 @@ from models.ports import LanguageModel, TextEncoder
 from models.values import OnProgress, ShouldStop
 
 if TYPE_CHECKING:
-    from memqa.library import Library
+    from memqa.opened import Opened
     from memqa.store.store import Store
 
 NO_BUDGET = Budget()
@@ -56,7 +56,7 @@ class Enriched:
 
 
 def enrich(
-    library: Library,
+    library: Opened,
     media: Media,
     *,
     budget: Budget = NO_BUDGET,
@@ -109,7 +109,7 @@ def enrich(
     )
 
 
-def _eyes(library: Library) -> tuple[LanguageModel | None, str]:
+def _eyes(library: Opened) -> tuple[LanguageModel | None, str]:
     """Give the model that describes pictures, or none and why it is missing."""
     try:
         eyes = library.engines.captioner()
