@@ -7,16 +7,15 @@ background, ``retrieve`` and ``answer`` find and tell, ``store`` keeps.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memqa import settings as settings_
 from memqa.asking import Asking
+from memqa.carrying import Carrying
 from memqa.engines import CatalogEngines
 from memqa.jobs import Job
-from memqa.listening import Listener
 from memqa.renewing import Renewing
 from memqa.room import writing_to
 from memqa.settings import Settings
@@ -24,10 +23,8 @@ from memqa.shown import Bundle, Shown, bundle
 from memqa.taking import Taking
 from memqa.values import Collection, Media
 from models.errors import DiskFull, InputError, ReadOnly
-from models.values import OnProgress, ShouldStop
 
 if TYPE_CHECKING:
-    from memqa.carried import Carried
     from memqa.doctor import Check
 
 log = logging.getLogger(__name__)
@@ -57,7 +54,7 @@ class Stats(Shown):
     recall: float | None = None
 
 
-class Library(Taking, Renewing, Asking):
+class Library(Taking, Renewing, Carrying, Asking):
     """The library under ``home``; several processes may have it open at once.
 
     Raises:
@@ -69,62 +66,6 @@ class Library(Taking, Renewing, Asking):
 
     def _repr_mimebundle_(self, **_: object) -> Bundle:
         return bundle(self)
-
-    # Carrying to other machines
-
-    def export(
-        self,
-        folder: str | Path,
-        media: Sequence[str] | str | None = None,
-        *,
-        with_files: bool = False,
-        with_chats: bool = False,
-        on_progress: OnProgress | None = None,
-        should_stop: ShouldStop | None = None,
-    ) -> list[Carried]:
-        """Write the library, or some media of it, as one folder that another machine opens.
-
-        The folder is a library of its own, and `import_from` puts it into another one.
-        ``with_files`` also copies the files, so that they can be played and shown there,
-        ``with_chats`` the chats about nothing but these media.
-
-        Raises:
-            InputError: a media that is not in the library, or a folder that holds something else.
-            SetupError: the folder cannot be written, or there is no room.
-            IngestCancelled: ``should_stop`` wished it; nothing is left of the folder.
-        """
-        from memqa import export
-
-        wanted = export.Wanted(self.scope(media).media_ids, with_files, with_chats)
-        return export.export(self, Path(folder), wanted, Listener(on_progress, should_stop))
-
-    def import_from(
-        self,
-        folder: str | Path,
-        *,
-        on_outcome: Callable[[Carried], None] | None = None,
-        on_progress: OnProgress | None = None,
-        should_stop: ShouldStop | None = None,
-    ) -> list[Carried]:
-        """Take in the media of a folder that ``export`` wrote, and say of each what came of it.
-
-        ``on_outcome`` is told so as each is done. What is known already stays as it is, even half
-        indexed. Nothing outside the folder is read but files of the
-        same bytes, and nothing outside the library is written.
-
-        Raises:
-            InputError: the folder is no export, or it is damaged.
-            StoreMismatch: it was written with another schema.
-            IngestCancelled: ``should_stop`` wished it; the media taken in so far stay.
-        """
-        from memqa import bring
-
-        outcomes = []
-        for outcome in bring.bring(self, Path(folder), Listener(on_progress, should_stop)):
-            outcomes.append(outcome)
-            if on_outcome is not None:
-                on_outcome(outcome)
-        return outcomes
 
     # Jobs in the background
 
