@@ -1,23 +1,23 @@
 """The library: the thin door that the command line, the page and every script use.
 
-What happens behind it lives elsewhere: ``ingest`` takes files in, ``worker`` does so in the
-background, ``retrieve`` and ``answer`` find and tell, ``store`` keeps.
+What it opens to is one room each: ``taking``, ``renewing``, ``carrying``, ``working``, ``keeping``
+and ``asking``, over what is ``opened``. What happens behind them lives elsewhere: ``ingest`` takes
+files in, ``worker`` does so in the background, ``retrieve`` and ``answer`` find and tell, ``store``
+keeps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from memqa.asking import Asking
 from memqa.carrying import Carrying
+from memqa.keeping import Keeping
 from memqa.renewing import Renewing
 from memqa.shown import Bundle, Shown, bundle
 from memqa.taking import Taking
-from memqa.values import Collection, Media
 from memqa.working import Working
-from models.errors import InputError
 
 if TYPE_CHECKING:
     from memqa.doctor import Check
@@ -47,7 +47,7 @@ class Stats(Shown):
     recall: float | None = None
 
 
-class Library(Taking, Renewing, Carrying, Working, Asking):
+class Library(Taking, Renewing, Carrying, Working, Keeping, Asking):
     """The library under ``home``; several processes may have it open at once.
 
     Raises:
@@ -55,12 +55,8 @@ class Library(Taking, Renewing, Carrying, Working, Asking):
             written by another schema.
     """
 
-    # Opening and closing
-
     def _repr_mimebundle_(self, **_: object) -> Bundle:
         return bundle(self)
-
-    # What there is
 
     def stats(self) -> Stats:
         """Count what the library holds and measure what it takes on disk."""
@@ -97,72 +93,3 @@ class Library(Taking, Renewing, Carrying, Working, Asking):
         media = self.media() if is_readable else ()
         names = model_choice.in_use(self.settings.models)
         return [*doctor.checks(self.home, names, media), *damage]
-
-    def forget(self, media: str) -> Media:
-        """Delete a media and every trace of it: memories, chat turns that quote it, its upload.
-
-        A file that lies elsewhere on this machine stays where it is.
-
-        Raises:
-            InputError: no such media.
-            StoreConflict: it is being indexed and did not stop within a minute.
-        """
-        from memqa.alone import leased
-
-        found = self.show(media)
-        self._queue.forget(found.id, found.path)
-        with leased(self.home, found.id, timeout_s=60):
-            self.store.upkeep.hide(found.id)
-            # The media goes last: a run that is cut short is found by it, and finished.
-            self._finish_forgetting(self.store)
-        return found
-
-    # Collections
-
-    def collections(self) -> list[Collection]:
-        """Give the collections, by name: media that are asked together."""
-        return self.store.collections.all()
-
-    def collect(self, name: str, media: Sequence[str] | str) -> Collection:
-        """Put media into a collection, made where there is none of this name, and give it.
-
-        Media may be named as anywhere, by another collection too.
-
-        Raises:
-            InputError: the name cannot be one, a media that is not in the library, or none named.
-        """
-        from memqa import scope
-
-        name = scope.proper_name(name)
-        ids = scope.scope_of(self, media).media_ids
-        if not ids:
-            raise InputError(f"nothing to put into the collection {name!r}; name its media")
-        if self.store.collections.find(name) is None and self.fitting(name):
-            raise InputError(f"{name!r} names a file already; give the collection another name")
-        self.store.collections.add(name, ids)
-        return scope.known(self, name)
-
-    def uncollect(self, name: str, media: Sequence[str] | str | None = None) -> Collection:
-        """Take media out of a collection; without any named, remove it. The media stay.
-
-        Gives the collection as it is now, without media where it was removed.
-
-        Raises:
-            InputError: no such collection, or a media that is not in it.
-        """
-        from memqa import scope
-
-        found = scope.known(self, name)
-        ids = scope.scope_of(self, media).media_ids
-        if ids is None:
-            self.store.collections.remove(found.name)
-            return Collection(found.name)
-        if strangers := [one for one in self.media() if one.id in set(ids) - set(found.media_ids)]:
-            raise InputError(
-                f"{strangers[0].name} is not in the collection {found.name!r};"
-                " see `memqa collections`"
-            )
-        self.store.collections.take_out(found.name, ids)
-        return scope.known(self, found.name)
-
-    # Within

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from memqa import settings as settings_
 from memqa.engines import CatalogEngines
@@ -13,9 +12,6 @@ from memqa.opened import Opened
 from memqa.room import writing_to
 from memqa.settings import Settings
 from models.errors import DiskFull, ReadOnly
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger(__name__)
 
