@@ -107,7 +107,7 @@ def known(library: Opened, name: str) -> Collection:
     """
     found = library.store.collections.find(name)
     if found is None:
-        names = [one.name for one in library.collections()]
+        names = [one.name for one in library.store.collections.all()]
         raise InputError(
             f"there is no collection {name!r}; see `memqa collections`.{did_you_mean(name, names)}"
         )
@@ -119,7 +119,7 @@ def stranger(library: Opened, name: str, told: str, see: str = "`memqa list`") -
     known = [media.name for media in library.media()]
     if not known:
         return InputError(f"{name!r} {told}, which is empty; add something: memqa index FILE")
-    known += [one.name for one in library.collections()]
+    known += [one.name for one in library.store.collections.all()]
     return InputError(f"{name!r} {told}; see {see}.{did_you_mean(name, known)}")
 
 
