@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from memqa.alone import leased
 from memqa.doctor import Check, can_be_read
-from memqa.ingest import LIVE, leased
-from memqa.stale import FINISHED
+from memqa.stale import FINISHED, LIVE
 from memqa.store.broken import broken_tables, mend
 from models.errors import StoreConflict
 
