@@ -22,6 +22,7 @@ from lancedb.index import Bitmap, BTree, IvfSq
 from lancedb.table import Table
 
 from memqa.store import schema
+from memqa.store.again import again_if_purged
 from memqa.store.lock import locked
 from memqa.store.tables import Tables
 
@@ -98,6 +99,7 @@ class Indexes:
                 return []
             return [*self._tend_plain(), *self._tend_vectors()]
 
+    @again_if_purged
     def states(self) -> list[IndexState]:
         """Tell of each encoder's vectors how they are indexed."""
         return [self.state_of(table) for table in self._tables.all_vectors()]
@@ -124,12 +126,15 @@ class Indexes:
         return [*plain, *vectors]
 
     def lame(self) -> list[str]:
-        """Name the indexes that are there and cannot be used, since a file of theirs is lost."""
+        """Name the indexes that are there and cannot be used, since a file of theirs is lost.
+
+        Raises:
+            SetupError, BackendError: object storage is at fault, and the indexes may be well.
+        """
         found = []
-        for table, index in self._each():
+        for table, index in list(self._each()):
             try:
-                table.index_stats(index.name)
-                self._used(table, index.columns[0])
+                self._used(table, index)
             except _FAILED as exc:
                 log.info("index %s of %s: %s", index.name, table.name, exc)
                 found.append(f"{table.name}.{index.columns[0]}")
@@ -151,8 +156,11 @@ class Indexes:
         for table in (self._tables.memories, *self._tables.all_vectors()):
             yield from ((table, index) for index in table.list_indices())
 
-    def _used(self, table: Table, column: str) -> None:
+    @again_if_purged
+    def _used(self, table: Table, index: Any) -> None:
         """Look something up in an index, so that its files are read."""
+        table.index_stats(index.name)
+        (column,) = index.columns
         if column == "words":
             table.search("the", query_type="fts").select(["id", "_score"]).limit(1).to_list()
         elif column == "vector":
