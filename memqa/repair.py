@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memqa.doctor import Check, can_be_read
+from memqa.homes import told
 from memqa.ingest import LIVE, leased
 from memqa.stale import FINISHED
 from memqa.store.broken import broken_tables, mend
@@ -49,7 +50,7 @@ def _tables(home: Path, *, mending: bool) -> Iterator[Check]:
     if not found:
         yield Check("tables", "ok", "every row of every table can be read")
     for broken in found:
-        name, done = f"table {broken.name}", mend(home, broken) if mending else ""
+        name, done = f"table {broken.name}", mend(home, broken.name) if mending else ""
         able = broken.older is not None or broken.is_derived
         if done:
             yield Check(name, "note", f"mended: {done}")
@@ -60,7 +61,7 @@ def _tables(home: Path, *, mending: bool) -> Iterator[Check]:
                 name,
                 "problem",
                 f"cannot be read, nor is there an older version of it: {broken.why}",
-                f"put {home} back from a copy, or index your files into a new --home",
+                f"put {told(home)} back from a copy, or index your files into a new --home",
             )
 
 

@@ -11,13 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lancedb.expr import col, lit
+from lancedb.table import LanceTable
 from typer.testing import CliRunner
 
 from memqa.cli.app import app
 from memqa.doctor import Check
+from memqa.homes import Address
 from memqa.library import Library
+from memqa.store import broken
+from memqa.store.ground import Folder
 from memqa.store.schema import Commit, Memory, VectorBatch, memory_id
+from memqa.store.trouble import plainly, trouble
 from memqa.values import Media
+from models.errors import BackendError
 from models.values import PageSpan
 from tests import media as made
 from tests.fakes import COLOURS
@@ -238,6 +244,63 @@ def test_vectors_that_cannot_be_read_are_made_anew(library: Library) -> None:
     told = library.doctor(repair=True)
     assert not [check for check in told if check.finding == "problem"], told
     assert sorted(library.store.read.media_vectors(signature, media_id)) == before
+
+
+def test_what_is_tidied_away_while_it_is_read_is_not_taken_for_damage(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, gone = LanceTable.count_rows, []
+
+    def once_gone(table: LanceTable, filter: str | None = None) -> int:
+        if table.name == "memories" and not gone:
+            gone.append(table.name)
+            raise RuntimeError("Not found: a file of an older version")
+        return whole(table, filter)
+
+    before = library.store.write._tables.memories.version
+    monkeypatch.setattr(LanceTable, "count_rows", once_gone)
+    (told,) = [check for check in library.doctor(repair=True) if "table" in check.name]
+    assert (gone, told.finding) == (["memories"], "ok")
+    assert broken.mend(library.home, "memories") == "the table memories can be read again"
+    assert library.store.write._tables.memories.version == before, "nothing went back"
+
+
+def test_a_table_that_was_only_begun_is_not_taken_for_damage(library: Library) -> None:
+    (library.home / "tables" / "vectors_0123456789ab.lance").mkdir()
+    assert one(library, "tables").finding == "ok"
+
+
+def test_storage_that_fails_while_a_table_is_read_is_not_taken_for_damage(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(*_: object) -> int:
+        raise RuntimeError("Error performing GET: kind: Timeout, SignatureOf: KEY")
+
+    address = Address("s3://lectures/notes", "here")
+    monkeypatch.setattr(Folder, "plainly", lambda _: plainly(address))
+    monkeypatch.setattr(Folder, "is_at_fault", lambda _, exc: trouble(exc, address) is not None)
+    monkeypatch.setattr(LanceTable, "count_rows", silent)
+    with pytest.raises(BackendError, match=r"^the endpoint of s3://lectures does not answer"):
+        library.doctor(repair=True)
+
+
+def test_a_table_goes_back_to_the_newest_version_that_can_be_read(library: Library) -> None:
+    table = library.store.write._tables.memories
+    files, rows = set((table_folder(library) / "data").iterdir()), table.count_rows()
+    write(library, lone_memory(document(library).id, "p9999", 0), "memory")
+    (newest,) = set((table_folder(library) / "data").iterdir()) - files
+    newest.write_bytes(b"lost")
+    library.close()
+    assert one(library, "table memories").remedy == "memqa doctor --repair"
+    told = one(library, "table memories", repair=True)
+    assert f"holds the {rows} rows of its version" in told.detail
+    assert "what came later is lost" in told.detail
+    assert one(library, "tables").finding == "ok"
+    assert one(library, "memories").finding == "ok"
+
+
+def table_folder(library: Library) -> Path:
+    return library.home / "tables" / "memories.lance"
 
 
 def test_a_table_that_cannot_be_mended_is_said_and_nothing_is_deleted(library: Library) -> None:
