@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from memqa.doctor import Check, can_be_read
 from memqa.homes import told
 from memqa.ingest import LIVE, leased
+from memqa.jobs import Queue
+from memqa.room import writing_to
 from memqa.stale import FINISHED
 from memqa.store.broken import broken_tables, mend
 from models.errors import StoreConflict
@@ -207,8 +209,9 @@ class _Looking:
         if left and self.mending:
             import shutil
 
-            for folder in left:
-                shutil.rmtree(folder)
+            with writing_to(self.library.home):
+                for folder in left:
+                    shutil.rmtree(folder)
         wrong = f"{len(left)} were left behind by work that was cut short" if left else ""
         done = f"deleted {len(left)} that were left behind"
         return self._told("uploads", "each belongs to a file", wrong, done)
@@ -218,11 +221,12 @@ class _Looking:
         uploads = self.library.home / "uploads"
         rows = self.library.store.read.media_rows()
         named = {path for row in rows for path in (row.media.path, *row.aliases)}
-        named |= {job.path for job in self.library.jobs() if job.is_open}
+        # A job that failed or was cancelled too: it can be tried again.
+        named |= {job.path for job in Queue(self.library.home).all()}
         used = {part for path in named for part in Path(path).parts}
-        folders = sorted(uploads.iterdir()) if uploads.is_dir() else []
+        folders = [one for one in sorted(uploads.glob("*/")) if not one.is_symlink()]
         old = time.time() - _FRESH_S
-        return [one for one in folders if one.name not in used and one.stat().st_mtime < old]
+        return [one for one in folders if one.name not in used and _touched_s(one) < old]
 
     def _indexes(self) -> Check:
         """A missing index makes searches slow, one that cannot be used makes them fail."""
@@ -244,6 +248,14 @@ class _Looking:
         """Give the media that are finished: nobody is at work on them."""
         rows = self.library.store.read.media_rows()
         return [row for row in rows if row.media.status in FINISHED and not row.forgetting]
+
+
+def _touched_s(folder: Path) -> float:
+    """Tell when something last came into a folder, or grew in it."""
+    try:
+        return max(one.stat().st_mtime for one in (folder, *folder.iterdir()))
+    except FileNotFoundError:  # it got its name, or went, just now
+        return time.time()
 
 
 def _names(names: Sequence[str] | Collection[str]) -> str:

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from memqa.cli.app import app
 from memqa.doctor import Check
 from memqa.homes import Address
+from memqa.jobs import Queue
 from memqa.library import Library
 from memqa.store import broken
 from memqa.store.ground import Folder
@@ -194,10 +195,28 @@ def test_an_upload_that_nothing_names_goes_once_it_is_old(library: Library) -> N
         folder.mkdir(parents=True)
         (folder / "talk.mp4").write_bytes(b"x")
     an_hour_ago = time.time() - 4000
-    os.utime(old, (an_hour_ago, an_hour_ago))
+    for path in (old / "talk.mp4", old):
+        os.utime(path, (an_hour_ago, an_hour_ago))
     assert is_mended(library, "uploads")
     assert fresh.exists()
     assert not old.exists()
+
+
+def test_an_upload_that_may_still_be_wanted_stays(library: Library) -> None:
+    failed, growing = (library.home / "uploads" / name for name in ("cccc", "dddd"))
+    for folder, name in ((failed, "talk.mp4"), (growing, ".part")):
+        folder.mkdir(parents=True)
+        (folder / name).write_bytes(b"x")
+    (library.home / "uploads" / "note.txt").write_bytes(b"x")
+    queue = Queue(library.home)
+    job = queue.submit(str(failed / "talk.mp4"))
+    queue.cancel(job.id)
+    an_hour_ago = time.time() - 4000
+    for path in (failed / "talk.mp4", failed, growing):
+        os.utime(path, (an_hour_ago, an_hour_ago))
+    assert one(library, "uploads", repair=True).finding == "ok"
+    assert (failed / "talk.mp4").exists()
+    assert (growing / ".part").exists()
 
 
 def test_an_index_whose_files_are_lost_is_made_anew(library: Library) -> None:
