@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 from memqa.cli.app import app
 from memqa.doctor import Check
 from memqa.homes import Address
+from memqa.ingest import leased
 from memqa.jobs import Queue
 from memqa.library import Library
 from memqa.store import broken
@@ -27,7 +29,8 @@ from memqa.values import Media
 from models.errors import BackendError
 from models.values import PageSpan
 from tests import media as made
-from tests.fakes import COLOURS
+from tests.fakes import COLOURS, FakeTextEncoder
+from tests.memqa.others import Others
 from tests.memqa.parts import FakeEngines, write_document
 
 pytestmark = pytest.mark.timeout(600)
@@ -141,15 +144,54 @@ def test_a_memory_without_its_vector_gets_one(library: Library) -> None:
     signature = library.engines.text_encoder().signature
     media_id = document(library).id
     vectors = library.store.read.media_vectors(signature, media_id)
-    lost = sorted(vectors)[:3]
-    table = library.store.write._tables.vectors(signature)
-    assert table is not None
-    table.delete(col("id").isin(lost))
+    lost = lose_vectors(library)
     assert is_mended(library, "memories without vector")
     again = library.store.read.media_vectors(signature, media_id)
     assert sorted(again) == sorted(vectors)
     for id_ in lost:
         np.testing.assert_allclose(again[id_], vectors[id_], atol=1e-3)
+
+
+def lose_vectors(library: Library) -> list[str]:
+    """Lose the vectors of three memories of the document."""
+    signature = FakeTextEncoder.signature
+    lost = sorted(library.store.read.media_vectors(signature, document(library).id))[:3]
+    table = library.store.write._tables.vectors(signature)
+    assert table is not None
+    table.delete(col("id").isin(lost))
+    return lost
+
+
+def test_vectors_of_another_model_than_the_one_in_use_are_left_to_reindex(library: Library) -> None:
+    lose_vectors(library)
+    with Library(library.home, engines=Others(["text"])) as other:
+        told = one(other, "memories without vector", repair=True)
+    assert (told.finding, told.remedy) == ("problem", "memqa reindex")
+    assert told.detail.startswith("made 0 of 3 vectors")
+    assert library.store.read.vector_ids("fake-words/2", document(library).id) == set()
+
+
+def test_what_another_process_is_at_work_on_is_left_alone(library: Library) -> None:
+    media = document(library)
+    row = library.store.read.media_row(media.id)
+    assert row is not None
+    lose_vectors(library)
+    stray = lone_memory(media.id, "p9999", row.committed_segment + 1)
+    write(library, stray, "memory")
+    with leased(library.home, media.id):
+        assert one(library, "segments", repair=True).finding == "ok"
+        assert one(library, "memories without vector", repair=True).finding == "problem"
+    told = one(library, "segments", repair=True)
+    assert told.detail == "mended: removed half a segment of notes.md"
+
+
+def test_a_name_is_quoted_in_what_there_is_to_do(library: Library) -> None:
+    media = document(library)
+    library.store.write.relocate(media.id, "/a'; touch b; '.md", size_bytes=1, mtime_ns=1)
+    table = library.store.write._tables.memories
+    table.delete((col("media_id") == lit(media.id)) & (col("level") == lit("passage")))
+    told = one(library, "memories", repair=True)
+    assert shlex.split(told.remedy) == ["memqa", "index", "/a'; touch b; '.md"]
 
 
 def test_a_picture_that_is_missing_is_made_again(library: Library) -> None:
@@ -236,7 +278,7 @@ def test_what_lost_its_memories_is_named_and_read_anew(library: Library) -> None
     found = one(library, "memories")
     assert found.finding == "problem"
     told = one(library, "memories", repair=True)
-    assert told.remedy == f"memqa index '{media.path}'"
+    assert told.remedy == f"memqa index {shlex.quote(media.path)}"
     assert library.show(media.id).status == "failed"
     library.add(media.path)
     assert one(library, "memories").finding == "ok"
