@@ -140,16 +140,18 @@ class _Looking:
         lost = [row for row in self._free() if row in short or row.media.id in blind]
         if not lost:
             return Check("memories", "ok", "as many as there were")
-        for row in lost if self.mending else ():
+        # What was watched live has no file to be read again.
+        again = [row for row in lost if LIVE not in row.signatures]
+        for row in again if self.mending else ():
             self._alone(row, store.damage.give_up)
-        paths = " ".join(shlex.quote(row.media.path) for row in lost[:_NAMED])
-        again = f"memqa index {paths}{' …' if len(lost) > _NAMED else ''}"
-        return Check(
-            "memories",
-            "problem",
-            f"some are lost of {_names([row.media.name for row in lost])}",
-            again if self.mending else f"{REPAIR}, then {again}",
-        )
+        paths = " ".join(shlex.quote(row.media.path) for row in again[:_NAMED])
+        index = f"memqa index {paths}{' …' if len(again) > _NAMED else ''}"
+        if not again:
+            index = "nothing brings back what was watched live; the rest can be asked as before"
+        elif not self.mending:
+            index = f"{REPAIR}, then {index}"
+        names = _names([row.media.name for row in lost])
+        return Check("memories", "problem", f"some are lost of {names}", index)
 
     def _vectors(self) -> Check:
         """Count memories without a vector of the model that their media was made with."""

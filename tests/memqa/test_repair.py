@@ -7,6 +7,7 @@ import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from typer.testing import CliRunner
 from memqa.cli.app import app
 from memqa.doctor import Check
 from memqa.homes import Address
-from memqa.ingest import leased
+from memqa.ingest import LIVE, leased
 from memqa.jobs import Queue
 from memqa.library import Library
 from memqa.store import broken
@@ -283,6 +284,18 @@ def test_what_lost_its_memories_is_named_and_read_anew(library: Library) -> None
     library.add(media.path)
     assert one(library, "memories").finding == "ok"
     assert library.show(media.id).memories == media.memories
+
+
+def test_what_was_watched_live_is_not_given_up(library: Library) -> None:
+    row = library.store.read.media_row(document(library).id)
+    assert row is not None
+    library.store.write._put(replace(row, signatures={**row.signatures, LIVE: "mp4"}))
+    table = library.store.write._tables.memories
+    table.delete((col("media_id") == lit(row.media.id)) & (col("level") == lit("passage")))
+    told = one(library, "memories", repair=True)
+    assert told.finding == "problem"
+    assert told.remedy.startswith("nothing brings back what was watched live")
+    assert library.show(row.media.id).status == "indexed"
 
 
 def break_table(library: Library, name: str) -> None:
