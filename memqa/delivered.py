@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from memqa.alone import leased
 from memqa.facts import FileFacts
@@ -77,6 +76,7 @@ class Delivery(Known):
         with leased(self._store.home, media_id):
             if (media := self._same_bytes(media_id, facts)) is not None:
                 return self.unchanged(media, facts, wished)
+            self._forget_to_the_end(media_id)
             media = self._written(parcel, facts)
             self._replace_earlier(media)
         self._store.upkeep.after_commit()
@@ -87,10 +87,10 @@ class Delivery(Known):
         """Write the rows under this library's own path and time; what is cut short leaves none."""
         known = self._store.read.media_row(parcel.row.media.id)
         # The clock of another machine must not make an edited file older than what it replaces.
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        added_at = self._now_at(facts.place)
         row = replace(
             parcel.row,
-            media=replace(parcel.row.media, path=facts.place, added_at=now),
+            media=replace(parcel.row.media, path=facts.place, added_at=added_at),
             aliases=known.aliases if known else (),
             size_bytes=facts.size_bytes,
             mtime_ns=facts.mtime_ns,

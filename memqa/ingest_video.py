@@ -142,7 +142,6 @@ class VideoIngest:
         row = self._store.write.settle(
             replace(media, status=status), done_states=(_WATCH, _COUNTS, OUTLINE)
         )
-        self._store.upkeep.compact()
         return row.media
 
     def _outline(

@@ -113,6 +113,7 @@ class Receiver:
 
     def _write(self, table: Table, rows: pa.Table) -> None:
         with self._tables.writing():
+            self._tables.prove()
             _merge(table, rows)
 
 

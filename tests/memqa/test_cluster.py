@@ -12,6 +12,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -368,6 +369,21 @@ def test_an_edited_file_takes_the_place_of_what_it_was(tmp_path: Path, here: Her
         (media,) = library.media()
         assert media.id != before
         assert library.collections()[0].media_ids == (media.id,)
+
+
+def test_an_edited_file_takes_its_place_though_the_clock_was_put_back(
+    tmp_path: Path, here: Here
+) -> None:
+    file = write_document(tmp_path / "story.md", chapters=1)
+    with Library(tmp_path / "home", engines=FakeEngines()) as library:
+        row = library.store.read.media_row(library.add(file).id)
+        assert row is not None
+        later = replace(row.media, added_at="2999-01-01T00:00:00.000+00:00")
+        library.store.write._put(replace(row, media=later))
+        write_document(file, chapters=1, seed=5)
+        list(library.index([file], cluster=Cluster(worker=FakeIndexer)))
+        (media,) = library.media()
+        assert media.id != row.media.id
 
 
 def test_a_file_half_indexed_here_is_made_whole(tmp_path: Path, here: Here) -> None:
