@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from memqa.ingest import FileFacts, Ingest, leased
 from memqa.listening import Listener
@@ -75,6 +74,7 @@ class Delivery(Ingest):
         with leased(self._store.home, media_id):
             if (media := self._same_bytes(media_id, facts)) is not None:
                 return self.unchanged(media, facts, wished)
+            self._forget_to_the_end(media_id)
             media = self._written(parcel, facts)
             self._replace_earlier(media)
         self._store.upkeep.after_commit()
@@ -85,7 +85,7 @@ class Delivery(Ingest):
         """Write the rows under this library's own path and time; what is cut short leaves none."""
         known = self._store.read.media_row(parcel.row.media.id)
         # The clock of another machine must not make an edited file older than what it replaces.
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        now = self._now_at(facts.place)
         row = replace(
             parcel.row,
             media=replace(parcel.row.media, path=facts.place, added_at=now),

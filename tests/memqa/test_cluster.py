@@ -12,6 +12,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -367,6 +368,34 @@ def test_an_edited_file_takes_the_place_of_what_it_was(tmp_path: Path, here: Her
         (media,) = library.media()
         assert media.id != before
         assert library.collections()[0].media_ids == (media.id,)
+
+
+def test_an_edited_file_takes_its_place_though_the_clock_was_put_back(
+    tmp_path: Path, here: Here
+) -> None:
+    file = write_document(tmp_path / "story.md", chapters=1)
+    cluster = Cluster(worker=FakeIndexer)
+    with Library(tmp_path / "home", engines=FakeEngines()) as library:
+        (outcome,) = library.index([file], cluster=cluster)
+        assert outcome.media is not None
+        later = replace(outcome.media, added_at="2999-01-01T00:00:00.000+00:00")
+        library.store.write.settle(later)
+        write_document(file, chapters=1, seed=5)
+        list(library.index([file], cluster=cluster))
+        (media,) = library.media()
+        assert media.id != later.id
+
+
+def test_what_was_half_forgotten_comes_back_as_new(tmp_path: Path, here: Here) -> None:
+    file = write_document(tmp_path / "story.md", chapters=1)
+    cluster = Cluster(worker=FakeIndexer)
+    with Library(tmp_path / "home", engines=FakeEngines()) as library:
+        list(library.index([file], cluster=cluster))
+        library.collect("tales", ["story.md"])
+        library.store.upkeep.hide(library.show("story.md").id)  # whoever forgot it was killed
+        (outcome,) = library.index([file], cluster=cluster)
+        assert outcome.status == "indexed"
+        assert library.collections()[0].media_ids == ()
 
 
 def test_a_file_half_indexed_here_is_made_whole(tmp_path: Path, here: Here) -> None:
