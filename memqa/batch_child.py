@@ -131,7 +131,8 @@ class Allowance:
     """What a file has taken so far, against what it may.
 
     Only time during which the batch looks counts: not while whoever fetches outcomes keeps it, nor
-    while the machine sleeps. How long a worker takes to start is not the file's fault.
+    while the machine sleeps. How long a worker takes to start is not the file's fault, nor how long
+    its bytes take to come, as long as they do.
     """
 
     limits: BatchSettings
@@ -140,6 +141,7 @@ class Allowance:
     quiet_s: float = 0.0
     at: tuple[str, float] = ("", -1.0)
     has_begun: bool = False
+    moves_bytes: bool = False
 
     def begun(self) -> None:
         """From here on the file is worked on."""
@@ -147,13 +149,14 @@ class Allowance:
 
     def moved(self, progress: Progress) -> None:
         """Take progress; that which tells the same again is none."""
+        self.moves_bytes = progress.unit == "bytes"  # it is fetched, or read through
         now = (progress.stage, progress.done)
         if now != self.at:
             self.at, self.quiet_s = now, 0.0
 
     def overrun(self, elapsed_s: float, resident_bytes: int) -> str:
         """Say why the file is to be given up; empty where it is not."""
-        self.spent_s += elapsed_s
+        self.spent_s += 0.0 if self.moves_bytes else elapsed_s
         self.quiet_s += elapsed_s
         if not self.has_begun:
             most = f"a worker for it did not start within {_MOST_START_S:g} s"

@@ -70,7 +70,8 @@ class Worker:
 
         def take() -> Outcome:
             if self._ingest is None:
-                store = Store(self._settings.home)
+                share = self._settings.limits.spare_share
+                store = Store(self._settings.home, spare_share=share)
                 self._ingest = Ingest(store, self._engines, self._settings)
             return self._ingest.take(path, method=method, listener=listener)
 
