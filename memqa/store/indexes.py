@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,10 @@ from lancedb.index import Bitmap, BTree, IvfSq
 from lancedb.table import Table
 
 from memqa.store import schema
+from memqa.store.leases import INDEXING
 from memqa.store.lock import locked
 from memqa.store.tables import Tables
+from models.errors import StoreConflict
 
 log = logging.getLogger(__name__)
 
@@ -83,8 +85,19 @@ class Indexes:
     @contextmanager
     def holding(self) -> Iterator[bool]:
         """Keep others from making an index within the block; gives False while one is made."""
-        with locked(self._lock_path) as free:
-            yield free
+        with locked(self._lock_path) as is_ours, ExitStack() as held:
+            yield is_ours and self._is_leased(held)
+
+    def _is_leased(self, held: ExitStack) -> bool:
+        """Keep other machines from it too: what one of them makes looks abandoned till it is done.
+
+        Says False where one is at it.
+        """
+        try:
+            held.enter_context(self._tables.ground.leased(INDEXING))
+        except StoreConflict:
+            return False
+        return True
 
     def tend(self) -> list[str]:
         """Make what is missing or outgrown; give a line for each index made.

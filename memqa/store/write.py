@@ -196,7 +196,7 @@ class Writer:
             row = self._row(media_id)
             if place not in row.aliases:
                 row = replace(row, aliases=(*row.aliases, place))
-                _merge(self._tables.media, media_table(row))
+                self._put(row)
         return row
 
     def add_turn(self, turn: Mapping[str, Any]) -> None:
