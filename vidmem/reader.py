@@ -54,7 +54,8 @@ def _clip(request: dict[str, Any]) -> Iterator[Answer]:
 
 
 def _subtitles(request: dict[str, Any]) -> Iterator[Answer]:
-    found, note = subtitles_here(request["path"])
+    for found, note in subtitles_here(request["path"]):
+        yield {"kind": "beat"}, b""
     said = [asdict(utterance) for utterance in found]
     yield {"kind": "subtitles", "utterances": said, "note": note}, b""
 
