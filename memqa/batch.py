@@ -144,7 +144,7 @@ class Batch:
         if not run.stopping and self._listener.stops():
             run.stopping = True
             for worker in self._busy():
-                if worker.child is not None:
+                if worker.child is not None and not worker.reason:
                     worker.child.stop()
 
     def _hand_out(self, run: _Run) -> None:

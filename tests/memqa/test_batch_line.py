@@ -31,6 +31,7 @@ class Stage:
     taken: list[str] = field(default_factory=list)
     killed: list[ScriptedChild] = field(default_factory=list)
     made: list[ScriptedChild] = field(default_factory=list)
+    resident_bytes: int = 0
 
 
 class ScriptedChild:
@@ -53,16 +54,22 @@ class ScriptedChild:
         line = batch_lines.of_outcome(Outcome(path, status, media, error))
         self._inbox.put((self, batch_lines.load(batch_lines.dump(line))))
 
+    def begins(self) -> None:
+        self._inbox.put((self, {"kind": "begun"}))
+
     def dies(self) -> None:
         self._inbox.put((self, None))
 
     def stop(self) -> None:
+        assert self not in self.stage.killed, "its pipe is closed"
         self.has_stopped = True
 
     def resident_bytes(self) -> int:
-        return 0
+        return self.stage.resident_bytes
 
     def kill(self) -> str:
+        if self not in self.stage.killed:
+            self.dies()
         self.stage.killed.append(self)
         return "crashed (signal 11)"
 
@@ -215,6 +222,18 @@ def test_a_worker_that_dies_while_stopping_leaves_its_file_cancelled(
     outcomes, _ = taken_in(tmp_path, "a", "b", workers=1, listener=Listener(should_stop=stops))
     assert {name: one.status for name, one in outcomes.items()} == {"a": "cancelled"}
     assert stage.made[0].has_stopped
+
+
+def test_a_wish_to_stop_just_as_a_worker_was_killed_costs_nothing(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("memqa.batch._MEASURE_S", 0.0)
+    stage.resident_bytes = 2**50
+    stage.answer = lambda child, name: child.begins()
+    outcomes, _ = taken_in(
+        tmp_path, "a", workers=1, listener=Listener(should_stop=lambda: bool(stage.killed))
+    )
+    assert {name: one.status for name, one in outcomes.items()} == {"a": "cancelled"}
 
 
 @pytest.mark.parametrize(
