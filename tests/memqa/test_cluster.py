@@ -10,10 +10,11 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lancedb
@@ -22,7 +23,7 @@ import pytest
 
 from memqa.carried import version
 from memqa.cluster_actor import Indexer, Made, scratch
-from memqa.cluster_ray import Cluster, workers_of
+from memqa.cluster_ray import Cluster, _kill_left, workers_of
 from memqa.delivered import Delivery
 from memqa.ingest import FileFacts, leased
 from memqa.library import Library
@@ -169,6 +170,29 @@ def test_no_worker_and_no_scratch_folder_is_left(
     with scratch() as home:  # sweeps
         left = {path.name for path in home.parent.parent.iterdir() if path.is_dir()}
         assert left == {home.parent.name}
+
+
+def test_a_start_that_failed_ends_what_ray_left_and_nobody_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def gone() -> list[str]:
+        raise psutil.NoSuchProcess(1)
+
+    ended: list[str] = []
+
+    def child(name: str, cmdline: Callable[[], list[str]]) -> SimpleNamespace:
+        return SimpleNamespace(cmdline=cmdline, kill=lambda: ended.append(name))
+
+    before = child("before", lambda: ["/site-packages/ray/core/raylet"])
+    children = [
+        before,
+        child("gone", gone),
+        child("mine", lambda: ["/usr/bin/python", "-m", "array_library"]),
+        child("left", lambda: ["/site-packages/ray/core/src/ray/gcs/gcs_server", "--port=0"]),
+    ]
+    monkeypatch.setattr(psutil.Process, "children", lambda self: children)
+    _kill_left([before])  # type: ignore[list-item]
+    assert ended == ["left"]
 
 
 def test_what_is_known_needs_no_cluster(
