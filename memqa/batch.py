@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from memqa import batch_lines
-from memqa.batch_child import Allowance, Child, Inbox
+from memqa.allowance import Allowance
+from memqa.batch_child import Child, Inbox
 from memqa.batch_lines import Line
 from memqa.ingest import FileFacts, leased, settle_abandoned, settle_unfinished
 from memqa.listening import Listener

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from memqa import batch_lines
+from memqa.allowance import Allowance
 from memqa.batch import Batch
-from memqa.batch_child import Allowance
 from memqa.listening import Listener
 from memqa.named import Named, named_by
 from memqa.settings import BatchSettings, Settings, load
