@@ -60,7 +60,7 @@ class Worker:
                 self._stopping.set()
             else:
                 self._handed.put(line)
-        _end()
+        end_at_once()
 
     def _outcome(self, path: str, method: str) -> Outcome:
         from memqa.ingest import Ingest, outcome_of
@@ -92,7 +92,7 @@ class Worker:
             self._out.flush()
 
 
-def _end() -> None:
+def end_at_once() -> None:
     """Go at once, with the decoders that work for us; what was committed is whole."""
     import psutil  # type: ignore[import-untyped]
 

@@ -306,7 +306,8 @@ def _heard_aside() -> Iterator[None]:
 def _lost(error: Exception) -> BackendError:
     return BackendError(
         f"the worker that took it in died, and so did the next one ({type(error).__name__}); the "
-        "file may be what ends them, or their machine has too little memory: see the logs of Ray"
+        "file may be what ends them, or take longer than batch.file_s and batch.silence_s allow, "
+        "or their machine has too little memory: see the logs of Ray"
     )
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 import time
 import warnings
 from collections import Counter
@@ -22,11 +23,12 @@ import psutil
 import pytest
 
 from memqa.carried import version
-from memqa.cluster_actor import Indexer, Made, scratch
+from memqa.cluster_actor import Indexer, Made, scratch, within_time
 from memqa.cluster_ray import Cluster, _kill_left, workers_of
 from memqa.delivered import Delivery
 from memqa.ingest import FileFacts, leased
 from memqa.library import Library
+from memqa.settings import BatchSettings
 from memqa.store.write import Writer
 from memqa.values import Outcome
 from models.errors import InputError, MissingExtra, SetupError, StoreConflict
@@ -211,6 +213,23 @@ def test_what_is_known_needs_no_cluster(
 def test_a_file_that_no_worker_sees_is_told_with_the_machine(tmp_path: Path) -> None:
     made = indexer(tmp_path).index(str(tmp_path / "elsewhere.md"), "auto", ())
     assert "has to see it at the same path" in str(made.error)
+
+
+def test_a_worker_that_hangs_over_a_file_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memqa.cluster_actor._LOOK_S", 0.01)
+    ended = threading.Event()
+    with within_time(BatchSettings(silence_s=0.05), end=ended.set):
+        assert ended.wait(10)
+
+
+def test_a_worker_that_gets_on_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memqa.cluster_actor._LOOK_S", 0.01)
+    ended = threading.Event()
+    with within_time(BatchSettings(silence_s=0.5), end=ended.set) as listener:
+        for done in range(100):
+            listener.progress("Watching", done)
+            time.sleep(0.01)
+    assert not ended.is_set()
 
 
 def test_a_worker_of_another_version_is_refused(tmp_path: Path) -> None:
