@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lancedb.table import Table
 
+from memqa.store.durable import torn
 from memqa.store.ground import ground_of, names_in
 from memqa.store.leases import WRITING
 from memqa.store.lock import locked
@@ -22,11 +23,15 @@ _WAIT_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A table that cannot be read, and why; ``older`` is the newest version that can be."""
+    """A table that cannot be read, and why; ``older`` is the newest version that can be.
+
+    ``is_torn`` says that its newest version was cut short, and need only be dropped.
+    """
 
     name: str
     why: str
     older: int | None = None
+    is_torn: bool = False
 
     @property
     def is_derived(self) -> bool:
@@ -43,7 +48,8 @@ def broken_tables(home: Path) -> list[Broken]:
         try:
             table = db.open_table(name)
         except _FAILED as exc:
-            found.append(Broken(name, _short(exc)))
+            is_torn = not ground.is_shared and bool(torn(home / "tables" / f"{name}.lance"))
+            found.append(Broken(name, _short(exc), is_torn=is_torn))
             continue
         if why := _failing(table):
             found.append(Broken(name, why, _older(table)))
@@ -59,6 +65,9 @@ def mend(home: Path, broken: Broken) -> str:
     with locked(home / "locks" / "writing.lock", timeout_s=_WAIT_S) as held:
         if not held:
             return ""
+        if broken.is_torn:
+            ground.mend(broken.name)
+            return f"the table {broken.name} is again as it was before a write that was cut short"
         if broken.older is not None:
             with ground.leased(WRITING, timeout_s=_WAIT_S):
                 table = ground.connect(0.0).open_table(broken.name)
@@ -84,11 +93,11 @@ def _failing(table: Table) -> str:
 
 
 def _older(table: Table) -> int | None:
-    """Find the newest older version of a table that can be read."""
+    """Find the newest older version of a table that can be read, and holds something."""
     for number in sorted((one["version"] for one in table.list_versions()), reverse=True)[1:]:
         try:
             table.checkout(number)
-            if not _failing(table):
+            if table.count_rows() and not _failing(table):
                 return int(number)
         except _FAILED:
             continue
