@@ -60,7 +60,7 @@ class Worker:
                 self._stopping.set()
             else:
                 self._handed.put(line)
-        _end()
+        end_at_once()
 
     def _outcome(self, path: str, method: str) -> Outcome:
         from memqa.ingest import Ingest
@@ -71,7 +71,8 @@ class Worker:
 
         def take() -> Outcome:
             if self._ingest is None:
-                store = Store(self._settings.home)
+                share = self._settings.limits.spare_share
+                store = Store(self._settings.home, spare_share=share)
                 self._ingest = Ingest(store, self._engines, self._settings)
             return self._ingest.take(path, method=method, listener=listener)
 
@@ -92,7 +93,7 @@ class Worker:
             self._out.flush()
 
 
-def _end() -> None:
+def end_at_once() -> None:
     """Go at once, with the decoders that work for us; what was committed is whole."""
     import psutil  # type: ignore[import-untyped]
 

@@ -57,7 +57,7 @@ class Ground(Protocol):
         """Say whether an error is the ground's, so that reading again is of no use."""
 
     def leased(self, name: str, *, timeout_s: float = 0.0) -> AbstractContextManager[Held | None]:
-        """Be the only machine that writes, or works on a media, as the lease's name says.
+        """Be the only machine that writes, makes indexes, or works on a media, as its name says.
 
         Its lock file on this machine is held by the caller.
         """
