@@ -163,7 +163,8 @@ class Shelf:
             is_over = card.key == key and card.state in ("failed", "cancelled")
             if is_over and card.media_id is None and card.path not in known:
                 drop_upload(self._library.home, Path(card.path))
-        if key in {one.id for one in (*media, *self._library.jobs())}:
+        jobs = self._library.jobs()
+        if key in {*(one.id for one in media), *(job.id for job in jobs)}:
             self._desk.dismiss(key)
         return {}
 
