@@ -62,18 +62,19 @@ class Worker:
                 self._stopping.set()
             else:
                 self._handed.put(line)
-        _end()
+        end_at_once()
 
     def _outcome(self, path: str, method: str) -> Outcome:
-        from memqa.ingest import Ingest, outcome_of
+        from memqa.ingest import Ingest
+        from memqa.settled import outcome_of
         from memqa.store.store import Store
 
         listener = Listener(self._progress, self._stopping.is_set, self._found)
 
         def take() -> Outcome:
             if self._ingest is None:
-                spare_share = self._settings.limits.spare_share
-                store = Store(self._settings.home, spare_share=spare_share)
+                share = self._settings.limits.spare_share
+                store = Store(self._settings.home, spare_share=share)
                 self._ingest = Ingest(store, self._engines, self._settings)
             return self._ingest.take(path, method=method, listener=listener)
 
@@ -94,7 +95,7 @@ class Worker:
             self._out.flush()
 
 
-def _end() -> None:
+def end_at_once() -> None:
     """Go at once, with the decoders that work for us; what was committed is whole."""
     import psutil  # type: ignore[import-untyped]
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
 
-from memqa.ingest import FileFacts, Ingest, leased
+from memqa.alone import leased
+from memqa.facts import FileFacts
+from memqa.known import Known
 from memqa.listening import Listener
 from memqa.stale import FINISHED
 from memqa.store.parcel import Parcel
@@ -25,7 +26,7 @@ _TRIES = 5
 _FIRST_PAUSE_S = 1.0
 
 
-class Delivery(Ingest):
+class Delivery(Known):
     """Takes into one library what was made elsewhere; only one process per library does."""
 
     def finished(self) -> list[MediaRow]:
@@ -75,6 +76,7 @@ class Delivery(Ingest):
         with leased(self._store.home, media_id):
             if (media := self._same_bytes(media_id, facts)) is not None:
                 return self.unchanged(media, facts, wished)
+            self._forget_to_the_end(media_id)
             media = self._written(parcel, facts)
             self._replace_earlier(media)
         self._store.upkeep.after_commit()
@@ -85,10 +87,10 @@ class Delivery(Ingest):
         """Write the rows under this library's own path and time; what is cut short leaves none."""
         known = self._store.read.media_row(parcel.row.media.id)
         # The clock of another machine must not make an edited file older than what it replaces.
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        added_at = self._now_at(facts.place)
         row = replace(
             parcel.row,
-            media=replace(parcel.row.media, path=facts.place, added_at=now),
+            media=replace(parcel.row.media, path=facts.place, added_at=added_at),
             aliases=known.aliases if known else (),
             size_bytes=facts.size_bytes,
             mtime_ns=facts.mtime_ns,

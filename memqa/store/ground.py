@@ -14,16 +14,20 @@ from pathlib import Path
 from typing import Protocol
 
 import lancedb
+from lancedb import Session
 from lancedb.db import DBConnection
 from lancedb.table import Table
 
 from memqa.homes import Address, address_of
+from memqa.store.durable import Durable, drop_torn
 from memqa.store.leases import WRITING, Held, leases_of
 from memqa.store.trouble import HASTY, PATIENT, plainly, trouble
 from models.errors import StoreConflict
 
 _LOOK_AGAIN_S = 2.0
 _A_MOMENT_S = 0.03
+_METADATA_BYTES = 32 * 2**20
+_LEAST_INDEX_BYTES, _MOST_INDEX_BYTES = 64 * 2**20, 2 * 2**30
 _MOST_AHEAD_S = 60.0
 
 
@@ -53,7 +57,7 @@ class Ground(Protocol):
         """Say whether an error is the ground's, so that reading again is of no use."""
 
     def leased(self, name: str, *, timeout_s: float = 0.0) -> AbstractContextManager[Held | None]:
-        """Be the only machine that writes, or works on a media, as the lease's name says.
+        """Be the only machine that writes, makes indexes, or works on a media, as its name says.
 
         Its lock file on this machine is held by the caller.
         """
@@ -63,6 +67,12 @@ class Ground(Protocol):
 
     def bytes_of(self, tables: Sequence[Table]) -> int:
         """Measure what tables take."""
+
+    def secure(self) -> None:
+        """Come back once everything that is written by now would outlast a power cut."""
+
+    def mend(self, name: str) -> None:
+        """Bring a table of which a power cut left only a part back to what it was before."""
 
     def tidy(self) -> None:
         """Compact what there is besides the tables."""
@@ -80,12 +90,14 @@ class Folder:
 
     def __init__(self, home: Path) -> None:
         self._folder = home / "tables"
+        self._durable = Durable(self._folder)
         self.told = str(home)
 
     def connect(self, consistency_s: float) -> DBConnection:
         """Open the database; its folder is made if need be."""
         interval = timedelta(seconds=consistency_s)
-        return lancedb.connect(self._folder, read_consistency_interval=interval)
+        held = _session(2 * sum(map(folder_bytes, self._folder.glob("*/_indices"))))
+        return lancedb.connect(self._folder, read_consistency_interval=interval, session=held)
 
     def is_there(self) -> bool:
         """Look for the folder of the tables."""
@@ -114,6 +126,14 @@ class Folder:
     def bytes_of(self, tables: Sequence[Table]) -> int:
         """Measure the folder, older versions too."""
         return folder_bytes(self._folder)
+
+    def secure(self) -> None:
+        """Hand what is new to the disk."""
+        self._durable.secure()
+
+    def mend(self, name: str) -> None:
+        """Drop the versions that are not whole."""
+        drop_torn(self._folder / f"{name}.lance")
 
     def tidy(self) -> None:
         """Do nothing: there is nothing besides."""
@@ -144,7 +164,12 @@ class Bucket:
         interval = timedelta(seconds=max(consistency_s, self.look_again_s))
         with self.plainly():
             lancedb.connect(uri, storage_options=HASTY)
-            return lancedb.connect(uri, read_consistency_interval=interval, storage_options=PATIENT)
+            return lancedb.connect(
+                uri,
+                read_consistency_interval=interval,
+                storage_options=PATIENT,
+                session=_session(_MOST_INDEX_BYTES),
+            )
 
     def is_there(self) -> bool:
         """Look for the tables."""
@@ -186,6 +211,12 @@ class Bucket:
         found = [dict(table.stats()) for table in tables]  # type: ignore[call-overload]
         return sum(int(one["total_bytes"]) for one in found)
 
+    def secure(self) -> None:
+        """Do nothing: what the endpoint took, it keeps."""
+
+    def mend(self, name: str) -> None:
+        """Do nothing: an object is there whole or not at all."""
+
     def tidy(self) -> None:
         """Compact the leases."""
         with self.plainly():
@@ -195,6 +226,15 @@ class Bucket:
         """Wait for the clock of whichever machine wrote the newest."""
         newest = max(version["timestamp"].timestamp() for version in table.list_versions())
         time.sleep(_A_MOMENT_S + min(max(newest - time.time(), 0.0), _MOST_AHEAD_S))
+
+
+def _session(index_bytes: int) -> Session:
+    """Bound what LanceDB keeps in memory; by itself it lets go of older versions at 7 GB only.
+
+    An index has to stay there whole, or every search reads it anew.
+    """
+    indexes = min(max(index_bytes, _LEAST_INDEX_BYTES), _MOST_INDEX_BYTES)
+    return Session(indexes, _METADATA_BYTES)
 
 
 def ground_of(home: Path) -> Ground:

@@ -93,6 +93,7 @@ class Tables:
             ):
                 self._take_up(self._held)
                 yield
+                self.ground.secure()
             self._left = self._held.left if self._held else -1
 
     def prove(self) -> None:
@@ -169,8 +170,10 @@ class Tables:
         LanceDB never takes them for old. The write permission is held; says whether there were any.
         """
         versions = self.home / "tables" / f"{table.name}.lance" / "_versions"
+        # Listed first: an index may be committed without the permission, and is newer than these.
+        there = list(versions.glob("*.manifest"))
         newest = versions / f"{_LAST_VERSION - table.version:020d}.manifest"
-        others = [path for path in versions.glob("*.manifest") if path != newest]
+        others = [path for path in there if path != newest]
         if not newest.exists() or len(table.list_versions()) < 2:
             return False
         for path in others:
@@ -253,6 +256,7 @@ class Tables:
 
     def _opened(self, name: str) -> Table | None:
         """Open a table; None where there is only its folder, as a kill while it was made leaves."""
+        self.ground.mend(name)
         try:
             table = self._db.open_table(name)
         except ValueError as exc:

@@ -196,7 +196,7 @@ class Writer:
             row = self._row(media_id)
             if place not in row.aliases:
                 row = replace(row, aliases=(*row.aliases, place))
-                _merge(self._tables.media, media_table(row))
+                self._put(row)
         return row
 
     def add_turn(self, turn: Mapping[str, Any]) -> None:
@@ -309,7 +309,8 @@ class Writer:
     # Shared steps
 
     def _put(self, row: MediaRow) -> None:
-        """Write the entry of a media, which says what of its rows is seen."""
+        """Write the entry of a media, which says what of its rows is seen, once these are safe."""
+        self._tables.ground.secure()
         self._tables.prove()
         _merge(self._tables.media, media_table(row))
 

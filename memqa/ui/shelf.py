@@ -155,7 +155,7 @@ class Shelf:
 
     def dismiss(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Take a failed or stopped card off the shelf, and its upload off the disk."""
-        from memqa.ingest import drop_upload
+        from memqa.uploads import drop_upload
 
         key, media = str(data.get("key", "")), self._library.media()
         known = {one.path for one in media}
@@ -163,7 +163,8 @@ class Shelf:
             is_over = card.key == key and card.state in ("failed", "cancelled")
             if is_over and card.media_id is None and card.path not in known:
                 drop_upload(self._library.home, Path(card.path))
-        if key in {one.id for one in media} | {job.id for job in self._library.jobs()}:
+        jobs = self._library.jobs()
+        if key in {*(one.id for one in media), *(job.id for job in jobs)}:
             self._desk.dismiss(key)
         return {}
 

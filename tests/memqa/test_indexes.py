@@ -6,19 +6,23 @@ import shutil
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from lancedb.table import LanceTable
 
 from memqa import repair
 from memqa.library import Library
+from memqa.store.ground import Folder
 from memqa.store.indexes import IndexPolicy
 from memqa.store.reach import reach_of
 from memqa.store.schema import Commit, MediaRow, Memory, VectorBatch, memory_id
 from memqa.store.store import Store
 from memqa.values import Media
+from models.errors import StoreConflict
 from models.values import PageSpan
 from tests.memqa.parts import FakeEngines
 
@@ -102,6 +106,24 @@ def indexed(home: Path) -> Store:
 def exact(home: Path) -> Store:
     """The same library, whose searches look into every cell."""
     return Store(home, policy=replace(POLICY, probes=1000))
+
+
+def test_nothing_is_taken_for_abandoned_while_another_machine_makes_an_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path, policy=POLICY)
+
+    def refused(self: Folder, name: str, *, timeout_s: float = 0.0) -> AbstractContextManager[None]:
+        if name == "indexing":
+            raise StoreConflict("another machine makes one")
+        return nullcontext()
+
+    with store.indexes.holding() as free:
+        assert free
+    monkeypatch.setattr(Folder, "leased", refused)
+    with store.indexes.holding() as free:
+        assert not free
+    assert store.indexes.tend() == []
 
 
 def test_a_large_library_is_indexed_and_a_small_one_is_not(tmp_path: Path) -> None:
@@ -270,3 +292,22 @@ def test_doctor_tells_of_an_index_that_is_missing_and_makes_it(tmp_path: Path) -
     assert figures.recall is not None
     assert figures.recall >= 0.95
     assert figures.spare_bytes < figures.tables_bytes
+
+
+def test_an_index_whose_version_is_tidied_away_while_it_is_looked_at_is_well(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(home, tmp_path / "home")
+    store, whole = Store(tmp_path / "home", policy=POLICY), LanceTable.index_stats
+    gone: list[str] = []
+
+    def once_gone(table: LanceTable, name: str) -> object:
+        if name not in gone:
+            gone.append(name)
+            raise OSError("Not found: a file of an older version")
+        return whole(table, name)
+
+    monkeypatch.setattr(LanceTable, "index_stats", once_gone)
+    assert store.indexes.lame() == []
+    gone.clear()
+    assert store.indexes.states()[0].is_there

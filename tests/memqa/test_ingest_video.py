@@ -19,8 +19,9 @@ from memqa.question import understand
 from memqa.retrieve import Finder
 from memqa.settings import Settings, VideoSettings
 from memqa.store.schema import memory_id
+from memqa.store.upkeep import Upkeep
 from memqa.values import Media
-from models.errors import EmptyMedia, IngestCancelled, InputError
+from models.errors import DiskFull, EmptyMedia, IngestCancelled, InputError
 from models.values import Label, TimeSpan, Utterance
 from tests import media as made
 from tests.memqa.parts import FakeEngines, write_document
@@ -120,6 +121,22 @@ def test_a_killed_video_is_finished_as_if_nothing_was(
     (outcome,) = library.index([film])
     assert outcome.status == ("unchanged" if step == "settle" else "indexed")
     assert everything(library) == unbroken
+
+
+def test_a_video_stays_whole_though_tidying_up_after_it_fails(
+    tmp_path: Path, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = made.coloured(tmp_path / "film.mp4", [(220, 30, 30), (30, 30, 220)], each_s=2)
+
+    def full(_: Upkeep) -> None:
+        raise DiskFull("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Upkeep, "compact", full)
+        (outcome,) = library.index([film])
+    assert isinstance(outcome.error, DiskFull)
+    assert library.show("film.mp4").status == "indexed"
+    assert [one.status for one in library.index([film])] == ["unchanged"]
 
 
 def test_a_cancelled_video_says_how_far_it_remembers(

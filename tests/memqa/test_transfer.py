@@ -15,9 +15,9 @@ from typing import Any
 import lancedb
 import pytest
 
+from memqa.alone import leased
 from memqa.carried import MANIFEST
 from memqa.chats import turn_row
-from memqa.ingest import leased
 from memqa.library import Library
 from memqa.store.schema import FILE_ABSENT, NOTHING_COMMITTED, SCHEMA_VERSION
 from memqa.values import Answer, Evidence
@@ -348,6 +348,15 @@ def test_a_killed_import_is_done_again(library: Library, opened: Open, tmp_path:
     assert found(other, "zebrafinch") == [], "half of a media is never seen"
     other.import_from(tmp_path / "out")
     assert all_of(other, "story.md") == all_of(library, "story.md")
+
+
+def test_what_was_half_forgotten_here_comes_as_new(opened: Open, out: Path) -> None:
+    here = opened("here")
+    here.import_from(out)
+    here.store.upkeep.hide(here.show("story.md").id)  # whoever forgot it was killed
+    told = {one.media.name: one.status for one in here.import_from(out)}
+    assert told == {"story.md": "imported", "other.md": "unchanged"}
+    assert len(opened("here").media()) == 2
 
 
 def stops_at(call: int) -> Callable[[], bool]:
