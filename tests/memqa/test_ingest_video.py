@@ -19,8 +19,9 @@ from memqa.question import understand
 from memqa.retrieve import Finder
 from memqa.settings import Settings, VideoSettings
 from memqa.store.schema import memory_id
+from memqa.store.upkeep import Upkeep
 from memqa.values import Media
-from models.errors import EmptyMedia, IngestCancelled, InputError
+from models.errors import DiskFull, EmptyMedia, IngestCancelled, InputError
 from models.values import Label, TimeSpan, Utterance
 from tests import media as made
 from tests.memqa.parts import FakeEngines, write_document
@@ -119,6 +120,22 @@ def test_a_killed_video_is_finished_as_if_nothing_was(
     assert {one.segment for one in seen} <= set(range(row.committed_segment + 1))
     (outcome,) = library.index([film])
     assert outcome.status == ("unchanged" if step == "settle" else "indexed")
+    assert everything(library) == unbroken
+
+
+def test_a_disk_that_is_full_while_it_is_tidied_up_costs_no_finished_video(
+    library: Library, film: Path, unbroken: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Upkeep) -> list[str]:
+        raise DiskFull("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Upkeep, "compact", full)
+        (outcome,) = library.index([film])
+    assert isinstance(outcome.error, DiskFull)
+    assert [one.status for one in library.media()] == ["indexed"]
+    (again,) = library.index([film])
+    assert again.status == "unchanged"
     assert everything(library) == unbroken
 
 
