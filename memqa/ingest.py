@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -206,12 +205,6 @@ class Ingest(Known):
                 self._store.upkeep.compact()
         return media
 
-    def _forget_to_the_end(self, media_id: str) -> None:
-        """Finish forgetting what is now added again, where a killed process only began to."""
-        row = self._store.read.media_row(media_id)
-        if row is not None and row.forgetting:
-            self._store.upkeep.repair()
-
     def _fresh(self, media_id: str, facts: FileFacts, found: Found, method: str) -> MediaRow:
         is_video = isinstance(found, MediaInfo)
         media = Media(
@@ -231,19 +224,6 @@ class Ingest(Known):
             mtime_ns=facts.mtime_ns,
             signatures=self._signatures(method if is_video else None),
         )
-
-    def _now_at(self, place: str) -> str:
-        """Give the time, later than that of all that lay at a place before, as its order tells.
-
-        The clock may have been put back since.
-        """
-        before = [row.media.added_at for row in self._store.read.rows_at(place)]
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        last = max(filter(None, before), default="")
-        if now > last:
-            return now
-        after = datetime.fromisoformat(last) + timedelta(milliseconds=1)
-        return after.isoformat(timespec="milliseconds")
 
     def _signatures(self, method: str | None) -> dict[str, str]:
         """Name what the states of an unfinished media depend on, so that a change is noticed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,6 +89,25 @@ class Known:
             note = f"It is kept by {media.method}; forget it first to take it in by {wished}."
             media = replace(media, notes=(*media.notes, note))
         return (media if is_new else self._compared(media)), is_new
+
+    def _forget_to_the_end(self, media_id: str) -> None:
+        """Finish forgetting what is now added again, where a killed process only began to."""
+        row = self._store.read.media_row(media_id)
+        if row is not None and row.forgetting:
+            self._store.upkeep.repair()
+
+    def _now_at(self, place: str) -> str:
+        """Give the time, later than that of all that lay at a place before, as its order tells.
+
+        The clock may have been put back since.
+        """
+        before = [row.media.added_at for row in self._store.read.rows_at(place)]
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        last = max(filter(None, before), default="")
+        if now > last:
+            return now
+        after = datetime.fromisoformat(last) + timedelta(milliseconds=1)
+        return after.isoformat(timespec="milliseconds")
 
     def _earlier(self, media: Media) -> MediaRow | None:
         """Find the newest finished media that the same path held before its file was changed."""
