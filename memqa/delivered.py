@@ -87,10 +87,10 @@ class Delivery(Known):
         """Write the rows under this library's own path and time; what is cut short leaves none."""
         known = self._store.read.media_row(parcel.row.media.id)
         # The clock of another machine must not make an edited file older than what it replaces.
-        now = self._now_at(facts.place)
+        added_at = self._now_at(facts.place)
         row = replace(
             parcel.row,
-            media=replace(parcel.row.media, path=facts.place, added_at=now),
+            media=replace(parcel.row.media, path=facts.place, added_at=added_at),
             aliases=known.aliases if known else (),
             size_bytes=facts.size_bytes,
             mtime_ns=facts.mtime_ns,

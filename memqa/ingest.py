@@ -160,6 +160,7 @@ class Ingest(Known):
                 except BaseException as exc:
                     settle_unfinished(self._store, row.media.id, exc)
                     raise
+                self._store.upkeep.compact()
         ended: OutcomeStatus = "partial" if media.status == "partial" else "indexed"
         return Outcome(live.info.path, ended, media, elapsed_s=time.monotonic() - started)
 
@@ -200,8 +201,8 @@ class Ingest(Known):
             except BaseException as exc:
                 settle_unfinished(self._store, media_id, exc)
                 raise
-            is_compact = self._replace_earlier(media)
-            if not is_compact and media.kind == "document":
+            # From here on it is whole: what fails or is stopped now does not undo that.
+            if not self._replace_earlier(media):
                 self._store.upkeep.compact()
         return media
 

@@ -148,7 +148,6 @@ class VideoIngest:
         task.check_file()
         status: MediaStatus = "indexed" if counts.is_whole else "partial"
         row = self._store.write.settle(replace(media, status=status), done_states=RESUMING)
-        self._store.upkeep.compact()
         return row.media
 
     def _outline(

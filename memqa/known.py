@@ -90,25 +90,6 @@ class Known:
             media = replace(media, notes=(*media.notes, note))
         return (media if is_new else self._compared(media)), is_new
 
-    def _forget_to_the_end(self, media_id: str) -> None:
-        """Finish forgetting what is now added again, where a killed process only began to."""
-        row = self._store.read.media_row(media_id)
-        if row is not None and row.forgetting:
-            self._store.upkeep.repair()
-
-    def _now_at(self, place: str) -> str:
-        """Give the time, later than that of all that lay at a place before, as its order tells.
-
-        The clock may have been put back since.
-        """
-        before = [row.media.added_at for row in self._store.read.rows_at(place)]
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        last = max(filter(None, before), default="")
-        if now > last:
-            return now
-        after = datetime.fromisoformat(last) + timedelta(milliseconds=1)
-        return after.isoformat(timespec="milliseconds")
-
     def _earlier(self, media: Media) -> MediaRow | None:
         """Find the newest finished media that the same path held before its file was changed."""
         rows = [row for row in self._replaced(media) if row.media.status in FINISHED]
@@ -134,3 +115,22 @@ class Known:
             for row in self._store.read.rows_at(media.path)
             if row.media.id != media.id and row.media.added_at <= media.added_at
         ]
+
+    def _forget_to_the_end(self, media_id: str) -> None:
+        """Finish forgetting what is now added again, where a killed process only began to."""
+        row = self._store.read.media_row(media_id)
+        if row is not None and row.forgetting:
+            self._store.upkeep.repair()
+
+    def _now_at(self, place: str) -> str:
+        """Give the time, later than that of all that lay at a place before, as its order tells.
+
+        The clock may have been put back since.
+        """
+        before = [row.media.added_at for row in self._store.read.rows_at(place)]
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        last = max(filter(None, before), default="")
+        if now > last:
+            return now
+        after = datetime.fromisoformat(last) + timedelta(milliseconds=1)
+        return after.isoformat(timespec="milliseconds")

@@ -11,6 +11,8 @@ from models.values import TimeSpan
 if TYPE_CHECKING:
     from memqa.store.store import Store
 
+_AT_ONCE = 64  # frames in memory
+
 
 def made_again(store: Store, media_id: str, ids: Sequence[str]) -> int:
     """Make the small pictures of these memories from the video's file; say how many could be."""
@@ -23,8 +25,11 @@ def made_again(store: Store, media_id: str, ids: Sequence[str]) -> int:
     moments = [(one, (span.start_s + span.end_s) / 2) for one, span in spans]
     if row is None or row.media.kind != "video" or not moments:
         return 0
-    shown = show(store.read, row, moments)
-    pictures = {memory.id: jpeg(picture) for memory, _, picture in shown.pictures}
-    if pictures:
-        store.damage.put_pictures(pictures)
-    return len(pictures)
+    made = 0
+    for at in range(0, len(moments), _AT_ONCE):
+        shown = show(store.read, row, moments[at : at + _AT_ONCE])
+        pictures = {memory.id: jpeg(picture) for memory, _, picture in shown.pictures}
+        if pictures:
+            store.damage.put_pictures(pictures)
+        made += len(pictures)
+    return made

@@ -6,15 +6,19 @@ at work on is left alone.
 
 from __future__ import annotations
 
+import logging
+import shlex
 import time
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memqa.alone import leased
 from memqa.doctor import Check, can_be_read
+from memqa.homes import told
+from memqa.jobs import Queue
+from memqa.room import writing_to
 from memqa.stale import FINISHED, LIVE
 from memqa.store.broken import broken_tables, mend
 from models.errors import StoreConflict
@@ -22,6 +26,8 @@ from models.errors import StoreConflict
 if TYPE_CHECKING:
     from memqa.library import Library
     from memqa.store.schema import MediaRow
+
+log = logging.getLogger(__name__)
 
 REPAIR = "memqa doctor --repair"
 _NAMED = 3  # so many names stand in a line
@@ -49,7 +55,7 @@ def _tables(home: Path, *, mending: bool) -> Iterator[Check]:
     if not found:
         yield Check("tables", "ok", "every row of every table can be read")
     for broken in found:
-        name, done = f"table {broken.name}", mend(home, broken) if mending else ""
+        name, done = f"table {broken.name}", mend(home, broken.name) if mending else ""
         able = broken.is_torn or broken.older is not None or broken.is_derived
         if done:
             yield Check(name, "note", f"mended: {done}")
@@ -60,7 +66,7 @@ def _tables(home: Path, *, mending: bool) -> Iterator[Check]:
                 name,
                 "problem",
                 f"cannot be read, nor is there an older version of it: {broken.why}",
-                f"put {home} back from a copy, or index your files into a new --home",
+                f"put {told(home)} back from a copy, or index your files into a new --home",
             )
 
 
@@ -101,14 +107,15 @@ class _Looking:
         return self._told("rows without file", "none", wrong, done)
 
     def _half_written(self) -> Check:
-        store, found = self.library.store, []
-        for row in store.damage.half_written(self._free()):
-            found.append(row.media.name)
-            if self.mending:
-                with suppress(StoreConflict), leased(store.home, row.media.id):
-                    store.write.drop_beyond(row.media.id)
-        wrong = f"half a segment was written of {_names(found)}" if found else ""
-        return self._told("segments", "all whole", wrong, f"removed {wrong}")
+        store = self.library.store
+        found = [
+            row.media.name
+            for row in store.damage.half_written(self._free())
+            if not self.mending or self._alone(row, store.write.drop_beyond)
+        ]
+        wrong = f"there is half a segment of {_names(found)}" if found else ""
+        done = f"removed half a segment of {_names(found)}"
+        return self._told("segments", "all whole", wrong, done)
 
     def _lone_vectors(self) -> Check:
         damage = self.library.store.damage
@@ -133,32 +140,52 @@ class _Looking:
         lost = [row for row in self._free() if row in short or row.media.id in blind]
         if not lost:
             return Check("memories", "ok", "as many as there were")
-        for row in lost if self.mending else ():
-            with suppress(StoreConflict), leased(store.home, row.media.id):
-                store.damage.give_up(row.media.id)
-        paths = " ".join(f"'{row.media.path}'" for row in lost[:_NAMED])
-        more = " …" if len(lost) > _NAMED else ""
-        return Check(
-            "memories",
-            "problem",
-            f"some are lost of {_names([row.media.name for row in lost])}",
-            f"memqa index {paths}{more}" if self.mending else f"{REPAIR}, then memqa index {paths}",
-        )
+        # What was watched live has no file to be read again.
+        again = [row for row in lost if LIVE not in row.signatures]
+        for row in again if self.mending else ():
+            self._alone(row, store.damage.give_up)
+        paths = " ".join(shlex.quote(row.media.path) for row in again[:_NAMED])
+        index = f"memqa index {paths}{' …' if len(again) > _NAMED else ''}"
+        if not again:
+            index = "nothing brings back what was watched live; the rest can be asked as before"
+        elif not self.mending:
+            index = f"{REPAIR}, then {index}"
+        names = _names([row.media.name for row in lost])
+        return Check("memories", "problem", f"some are lost of {names}", index)
 
     def _vectors(self) -> Check:
-        store = self.library.store
-        lacking = store.damage.without_vectors(self._free())
+        """Count memories without a vector of the model that their media was made with."""
+        store, free = self.library.store, self._free()
+        lacking = store.damage.without_vectors(free)
         many = sum(len(ids) for ids in lacking.values())
-        if many and self.mending:
-            from memqa.embedding import text_batch
-            from memqa.listening import Listener
+        if not many or not self.mending:
+            wrong = f"{many} memories have no vector and are found by their words alone"
+            return self._told("memories without vector", "none", wrong if many else "")
+        made = sum(self._made_vectors(row, lacking.get(row.media.id, ())) for row in free)
+        if made == many:
+            return Check("memories without vector", "note", f"mended: made {made} vectors anew")
+        return Check(
+            "memories without vector",
+            "problem",
+            f"made {made} of {many} vectors anew; the rest is of another model, or being worked on",
+            "memqa reindex",
+        )
 
-            encoder = self.library.engines.text_encoder()
-            for ids in lacking.values():
-                owners = list(store.read.memories_by_id(ids).values())
-                store.write.add_vectors(text_batch(encoder, owners, Listener()), owners)
-        wrong = f"{many} memories have no vector and are found by their words alone" if many else ""
-        return self._told("memories without vector", "none", wrong, f"made {many} vectors anew")
+    def _made_vectors(self, row: MediaRow, ids: Sequence[str]) -> int:
+        """Make the vectors of these memories of a media again, and count them."""
+        from memqa.embedding import text_batch
+        from memqa.listening import Listener
+
+        if not ids:
+            return 0
+        store, encoder = self.library.store, self.library.engines.text_encoder()
+        if row.signatures.get("text") != encoder.signature:
+            return 0
+        found = store.read.memories_by_id(ids).values()
+        owners = [memory for memory in found if memory.level != "long"]  # made of pictures
+        batch = text_batch(encoder, owners, Listener())
+        is_made = self._alone(row, lambda _: store.write.add_vectors(batch, owners))
+        return len(batch.ids) if is_made else 0
 
     def _pictures(self) -> Check:
         from memqa.pictures import made_again
@@ -206,8 +233,9 @@ class _Looking:
         if left and self.mending:
             import shutil
 
-            for folder in left:
-                shutil.rmtree(folder)
+            with writing_to(self.library.home):
+                for folder in left:
+                    shutil.rmtree(folder)
         wrong = f"{len(left)} were left behind by work that was cut short" if left else ""
         done = f"deleted {len(left)} that were left behind"
         return self._told("uploads", "each belongs to a file", wrong, done)
@@ -217,11 +245,12 @@ class _Looking:
         uploads = self.library.home / "uploads"
         rows = self.library.store.read.media_rows()
         named = {path for row in rows for path in (row.media.path, *row.aliases)}
-        named |= {job.path for job in self.library.jobs() if job.is_open}
+        # A job that failed or was cancelled too: it can be tried again.
+        named |= {job.path for job in Queue(self.library.home).all()}
         used = {part for path in named for part in Path(path).parts}
-        folders = sorted(uploads.iterdir()) if uploads.is_dir() else []
+        folders = [one for one in sorted(uploads.glob("*/")) if not one.is_symlink()]
         old = time.time() - _FRESH_S
-        return [one for one in folders if one.name not in used and one.stat().st_mtime < old]
+        return [one for one in folders if one.name not in used and _touched_s(one) < old]
 
     def _indexes(self) -> Check:
         """A missing index makes searches slow, one that cannot be used makes them fail."""
@@ -239,10 +268,31 @@ class _Looking:
             "indexes", "problem" if lame else "note", "; ".join(filter(None, parts)), REPAIR
         )
 
+    def _alone(self, row: MediaRow, mend: Callable[[str], object]) -> bool:
+        """Mend a media; False where another process is at work on it, or was since we looked."""
+        store = self.library.store
+        try:
+            with leased(store.home, row.media.id):
+                if store.read.media_row(row.media.id) != row:
+                    return False
+                mend(row.media.id)
+        except StoreConflict as exc:
+            log.info("%s is left alone: %s", row.media.id[:16], exc)
+            return False
+        return True
+
     def _free(self) -> list[MediaRow]:
-        """Give the media that are finished: nobody is at work on them."""
+        """Give the media that are finished."""
         rows = self.library.store.read.media_rows()
         return [row for row in rows if row.media.status in FINISHED and not row.forgetting]
+
+
+def _touched_s(folder: Path) -> float:
+    """Tell when something last came into a folder, or grew in it."""
+    try:
+        return max(one.stat().st_mtime for one in (folder, *folder.iterdir()))
+    except FileNotFoundError:  # it got its name, or went, just now
+        return time.time()
 
 
 def _names(names: Sequence[str] | Collection[str]) -> str:

@@ -38,7 +38,7 @@ def outcome_of(path: str, work: Callable[[], Outcome]) -> Outcome:
 def settle_unfinished(store: Store, media_id: str, error: BaseException) -> None:
     """Keep what was committed for the next run; of a file that is at fault, keep nothing."""
     row = store.read.media_row(media_id)
-    # What is finished stays so: only tidying up after it failed, on a full disk perhaps.
+    # What is finished stays so, even where Ctrl-C comes just then: it could not be resumed.
     if row is None or row.forgetting or row.media.status in FINISHED:
         return
     if isinstance(error, InputError) or row.committed_segment == NOTHING_COMMITTED:

@@ -12,7 +12,8 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from lancedb.expr import col, lit
 
 from memqa.store import schema
-from memqa.store.read import Reader, again_if_purged
+from memqa.store.again import again_if_purged
+from memqa.store.read import Reader
 from memqa.store.rows import Row
 from memqa.store.tables import Tables
 from memqa.values import Collection

@@ -16,7 +16,8 @@ from lancedb.expr import col
 from lancedb.table import Table
 
 from memqa.store import schema
-from memqa.store.read import Reader, again_if_purged
+from memqa.store.again import again_if_purged
+from memqa.store.read import Reader
 from memqa.store.rows import media_table
 from memqa.store.schema import MediaRow
 from memqa.store.tables import Tables

@@ -21,7 +21,9 @@ from lancedb.expr import col, lit
 from lancedb.index import Bitmap, BTree, IvfSq
 from lancedb.table import Table
 
+from memqa.room import writing_to
 from memqa.store import schema
+from memqa.store.again import again_if_purged
 from memqa.store.leases import INDEXING
 from memqa.store.lock import locked
 from memqa.store.tables import Tables
@@ -111,6 +113,7 @@ class Indexes:
                 return []
             return [*self._tend_plain(), *self._tend_vectors()]
 
+    @again_if_purged
     def states(self) -> list[IndexState]:
         """Tell of each encoder's vectors how they are indexed."""
         return [self.state_of(table) for table in self._tables.all_vectors()]
@@ -137,12 +140,15 @@ class Indexes:
         return [*plain, *vectors]
 
     def lame(self) -> list[str]:
-        """Name the indexes that are there and cannot be used, since a file of theirs is lost."""
+        """Name the indexes that are there and cannot be used, since a file of theirs is lost.
+
+        Raises:
+            SetupError, BackendError: object storage is at fault, and the indexes may be well.
+        """
         found = []
-        for table, index in self._each():
+        for table, index in list(self._each()):
             try:
-                table.index_stats(index.name)
-                self._used(table, index.columns[0])
+                self._used(table, index)
             except _FAILED as exc:
                 log.info("index %s of %s: %s", index.name, table.name, exc)
                 found.append(f"{table.name}.{index.columns[0]}")
@@ -164,8 +170,11 @@ class Indexes:
         for table in (self._tables.memories, *self._tables.all_vectors()):
             yield from ((table, index) for index in table.list_indices())
 
-    def _used(self, table: Table, column: str) -> None:
+    @again_if_purged
+    def _used(self, table: Table, index: Any) -> None:
         """Look something up in an index, so that its files are read."""
+        table.index_stats(index.name)
+        (column,) = index.columns
         if column == "words":
             table.search("the", query_type="fts").select(["id", "_score"]).limit(1).to_list()
         elif column == "vector":
@@ -222,12 +231,13 @@ class Indexes:
             metric, target_partition_size=self.policy.cell_rows, sample_rate=64, max_iterations=20
         )
         try:
-            table.create_index("vector", config=config, replace=True)
+            with writing_to(self._tables.home), self._tables.ground.plainly():
+                table.create_index("vector", config=config, replace=True)
+                recall = self.recall(table, metric)
         except _FAILED as exc:
             # Somebody rewrote the table meanwhile; it is searched as before until the next time.
             log.info("no index over %s this time: %s", table.name, exc)
             return f"could not index {table.name} this time, since it was rewritten meanwhile"
-        recall = self.recall(table, metric)
         with self._tables.writing():
             noted = {_RECALL: f"{recall:.4f} {rows}"}
             table.update_field_metadata({"path": "vector", "metadata": noted})
@@ -237,8 +247,8 @@ class Indexes:
     def recall(self, table: Table, metric: Any) -> float:
         """Measure which share of the truly nearest ten an index finds.
 
-        A question lies between things: each one asked is a vector of the table moved half way to
-        another.
+        A question lies between things: each one asked is a vector of the table with half of
+        another one added.
         """
         rows, many = table.count_rows(), self.policy.sample
         places = np.linspace(0, rows - 1, num=2 * many, dtype=int)

@@ -6,13 +6,9 @@ of ``long`` memories only those that were written last count.
 
 from __future__ import annotations
 
-import functools
-import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePath
-from typing import ParamSpec, TypeVar
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -20,6 +16,7 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 from lancedb.expr import Expr, col, lit
 from lancedb.query import LanceVectorQueryBuilder, MatchQuery
 
+from memqa.store.again import again_if_purged
 from memqa.store.indexes import IndexPolicy
 from memqa.store.reach import Wanted, all_of, hidden, looks
 from memqa.store.rows import Row, media_from, memory_from
@@ -29,36 +26,7 @@ from memqa.values import Level, Media, Modality
 from models.ports import Metric
 from models.values import Features
 
-log = logging.getLogger(__name__)
-P = ParamSpec("P")
-T = TypeVar("T")
-_AGAIN_AFTER_S = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)
 _MOST_ROWS = 10_000_000  # A plain query without limit may be cut; this asks for all.
-
-
-def again_if_purged(method: Callable[P, T]) -> Callable[P, T]:
-    """Read again where another process removed the version under our feet, be it repeatedly.
-
-    Whoever forgets many media after one another purges every few milliseconds. The first argument
-    has the library's ``_tables``.
-    """
-
-    @functools.wraps(method)
-    def read(*args: P.args, **kwargs: P.kwargs) -> T:
-        tables: Tables = args[0]._tables  # type: ignore[attr-defined]
-        with tables.ground.plainly():
-            for wait_s in _AGAIN_AFTER_S:
-                try:
-                    return method(*args, **kwargs)
-                except (OSError, RuntimeError) as exc:
-                    if tables.ground.is_at_fault(exc):
-                        raise
-                    log.info("reading again after %s", type(exc).__name__)
-                    time.sleep(wait_s)
-                    tables.refresh()
-            return method(*args, **kwargs)
-
-    return read
 
 
 class Reader:

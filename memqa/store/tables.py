@@ -170,8 +170,10 @@ class Tables:
         LanceDB never takes them for old. The write permission is held; says whether there were any.
         """
         versions = self.home / "tables" / f"{table.name}.lance" / "_versions"
+        # Listed first: an index may be committed without the permission, and is newer than these.
+        there = list(versions.glob("*.manifest"))
         newest = versions / f"{_LAST_VERSION - table.version:020d}.manifest"
-        others = [path for path in versions.glob("*.manifest") if path != newest]
+        others = [path for path in there if path != newest]
         if not newest.exists() or len(table.list_versions()) < 2:
             return False
         for path in others:

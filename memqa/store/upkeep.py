@@ -15,6 +15,7 @@ from lancedb.table import Table
 
 from memqa.chats import without
 from memqa.store import schema
+from memqa.store.again import again_if_purged
 from memqa.store.collected import Collections
 from memqa.store.ground import folder_bytes
 from memqa.store.indexes import Indexes
@@ -164,13 +165,13 @@ class Upkeep:
             ]
             return sum(self._tables.drop_vectors(table) for table in unused)
 
+    @again_if_purged
     def disk(self) -> Disk:
         """Measure what the library takes on disk."""
         uploads = folder_bytes(self._tables.home / "uploads")
-        with self._tables.ground.plainly():
-            tables = list(self._tables.everything())
-            taken = self._tables.ground.bytes_of(tables)
-            live = sum(_figures(table)["total_bytes"] for table in tables)
+        tables = list(self._tables.everything())
+        taken = self._tables.ground.bytes_of(tables)
+        live = sum(_figures(table)["total_bytes"] for table in tables)
         return Disk(taken, uploads, max(0, taken - live))
 
     def _hidden(self, media_id: str) -> MediaRow | None:

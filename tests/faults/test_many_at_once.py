@@ -12,7 +12,7 @@ import pytest
 
 from memqa.jobs import Queue
 from memqa.library import Library
-from memqa.store.read import again_if_purged
+from memqa.store.again import again_if_purged
 from tests.faults.invariants import held, untrue
 from tests.memqa.parts import FakeEngines, write_document
 

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from memqa import batch_lines
+from memqa import batch_lines, watching
 from memqa.allowance import Allowance
 from memqa.batch import Batch
+from memqa.batch_worker import Worker
+from memqa.jobs import Queue
 from memqa.listening import Listener
 from memqa.named import Named, named_by
 from memqa.settings import BatchSettings, Settings, load
 from memqa.values import Media, Outcome
-from models.errors import DecodeFailed, IngestCancelled, StoreConflict, UnreadableMedia
+from models.errors import (
+    DecodeFailed,
+    IngestCancelled,
+    SetupError,
+    StoreConflict,
+    UnreadableMedia,
+)
 from models.values import Progress
+from tests.memqa.parts import FakeEngines
 
 NOBODY = Listener()
 
@@ -272,3 +282,27 @@ def test_bytes_may_come_slowly_as_long_as_they_come() -> None:
 def test_a_worker_takes_its_time_to_start_but_not_for_ever() -> None:
     limits = BatchSettings(file_s=100, times_length=2, silence_s=10)
     assert "did not start" in Allowance(limits).overrun(301, 0)
+
+
+@pytest.mark.parametrize("entrance", ["a worker", "a watch"])
+def test_the_share_of_older_versions_is_the_settings_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entrance: str
+) -> None:
+    shares: list[float | None] = []
+
+    def opened(home: Path, *, spare_share: float | None = None) -> None:
+        shares.append(spare_share)
+        raise SetupError("no library here")
+
+    settings = load(home=tmp_path)
+    limits = settings.limits.model_copy(update={"spare_share": 3.0})
+    settings = settings.model_copy(update={"limits": limits})
+    if entrance == "a worker":
+        monkeypatch.setattr("memqa.store.store.Store", opened)
+        Worker(settings, FakeEngines(), BytesIO())._outcome("b.txt", "auto")
+    else:
+        monkeypatch.setattr("memqa.watching.Store", opened)
+        job = Queue(tmp_path).submit_live("webcam")
+        with pytest.raises(SetupError, match="no library here"):
+            watching.run(settings, job.id, "webcam", engines=FakeEngines())
+    assert shares == [3.0]

@@ -414,3 +414,27 @@ def test_who_slept_while_it_wrote_finishes_nothing(
             asleep.merge_insert("id").when_matched_update_all().execute(row)
     assert told_by(library, "heron")
     assert library.collections()[0].media_ids == (media.id,)
+
+
+def test_an_index_that_another_machine_makes_is_left_alone(
+    library: Library, bucket: Bucket, leases: Callable[[str], Leases], tmp_path: Path
+) -> None:
+    note = tmp_path / "note.txt"
+    note.write_text("A heron stood by the weir.\n", encoding="utf-8")
+    media, indexes = library.add(note), library.store.indexes
+    with indexes.holding() as mine, leases("other").held("indexing") as theirs:
+        assert mine
+        assert theirs is None
+    (vectors,) = library.store.read._tables.all_vectors()
+    (data,) = {
+        key.partition("data/")[0]
+        for key in bucket.objects()
+        if vectors.name in key and "data/" in key
+    }
+    made = f"{data}_indices/being-made/index.idx"  # what is made so far is in no version yet
+    bucket.client().put_object(Bucket=bucket.name, Key=made, Body=b"half")
+    with leases("other").held("indexing") as theirs:
+        assert theirs is not None
+        assert indexes.tend() == []
+        library.forget(media.id)
+        assert made in bucket.objects()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lancedb.table import LanceTable
 
 from memqa import repair
 from memqa.library import Library
@@ -291,3 +292,22 @@ def test_doctor_tells_of_an_index_that_is_missing_and_makes_it(tmp_path: Path) -
     assert figures.recall is not None
     assert figures.recall >= 0.95
     assert figures.spare_bytes < figures.tables_bytes
+
+
+def test_an_index_whose_version_is_tidied_away_while_it_is_looked_at_is_well(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(home, tmp_path / "home")
+    store, whole = Store(tmp_path / "home", policy=POLICY), LanceTable.index_stats
+    gone: list[str] = []
+
+    def once_gone(table: LanceTable, name: str) -> object:
+        if name not in gone:
+            gone.append(name)
+            raise OSError("Not found: a file of an older version")
+        return whole(table, name)
+
+    monkeypatch.setattr(LanceTable, "index_stats", once_gone)
+    assert store.indexes.lame() == []
+    gone.clear()
+    assert store.indexes.states()[0].is_there

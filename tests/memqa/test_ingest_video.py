@@ -138,20 +138,20 @@ def test_a_video_that_is_killed_as_it_is_settled_is_finished_by_the_next_run(
     assert everything(library) == unbroken
 
 
-def test_a_disk_that_is_full_while_it_is_tidied_up_costs_no_finished_video(
-    library: Library, film: Path, unbroken: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+def test_a_video_stays_whole_though_tidying_up_after_it_fails(
+    tmp_path: Path, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(self: Upkeep) -> list[str]:
+    film = made.coloured(tmp_path / "film.mp4", [(220, 30, 30), (30, 30, 220)], each_s=2)
+
+    def full(_: Upkeep) -> None:
         raise DiskFull("the disk is full")
 
     with monkeypatch.context() as patched:
         patched.setattr(Upkeep, "compact", full)
         (outcome,) = library.index([film])
     assert isinstance(outcome.error, DiskFull)
-    assert [one.status for one in library.media()] == ["indexed"]
-    (again,) = library.index([film])
-    assert again.status == "unchanged"
-    assert everything(library) == unbroken
+    assert library.show("film.mp4").status == "indexed"
+    assert [one.status for one in library.index([film])] == ["unchanged"]
 
 
 def test_a_cancelled_video_says_how_far_it_remembers(

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from lancedb.expr import col, lit
+from lancedb.table import LanceTable
 from typer.testing import CliRunner
 
 from memqa.cli.app import app
 from memqa.doctor import Check
+from memqa.homes import Address
+from memqa.ingest import LIVE, leased
+from memqa.jobs import Queue
 from memqa.library import Library
+from memqa.store import broken
+from memqa.store.ground import Folder
 from memqa.store.schema import Commit, Memory, VectorBatch, memory_id
+from memqa.store.trouble import plainly, trouble
 from memqa.values import Media
+from models.errors import BackendError
 from models.values import PageSpan
 from tests import media as made
-from tests.fakes import COLOURS
+from tests.fakes import COLOURS, FakeTextEncoder
+from tests.memqa.others import Others
 from tests.memqa.parts import FakeEngines, write_document
 
 pytestmark = pytest.mark.timeout(600)
@@ -134,15 +145,54 @@ def test_a_memory_without_its_vector_gets_one(library: Library) -> None:
     signature = library.engines.text_encoder().signature
     media_id = document(library).id
     vectors = library.store.read.media_vectors(signature, media_id)
-    lost = sorted(vectors)[:3]
-    table = library.store.write._tables.vectors(signature)
-    assert table is not None
-    table.delete(col("id").isin(lost))
+    lost = lose_vectors(library)
     assert is_mended(library, "memories without vector")
     again = library.store.read.media_vectors(signature, media_id)
     assert sorted(again) == sorted(vectors)
     for id_ in lost:
         np.testing.assert_allclose(again[id_], vectors[id_], atol=1e-3)
+
+
+def lose_vectors(library: Library) -> list[str]:
+    """Lose the vectors of three memories of the document."""
+    signature = FakeTextEncoder.signature
+    lost = sorted(library.store.read.media_vectors(signature, document(library).id))[:3]
+    table = library.store.write._tables.vectors(signature)
+    assert table is not None
+    table.delete(col("id").isin(lost))
+    return lost
+
+
+def test_vectors_of_another_model_than_the_one_in_use_are_left_to_reindex(library: Library) -> None:
+    lose_vectors(library)
+    with Library(library.home, engines=Others(["text"])) as other:
+        told = one(other, "memories without vector", repair=True)
+    assert (told.finding, told.remedy) == ("problem", "memqa reindex")
+    assert told.detail.startswith("made 0 of 3 vectors")
+    assert library.store.read.vector_ids("fake-words/2", document(library).id) == set()
+
+
+def test_what_another_process_is_at_work_on_is_left_alone(library: Library) -> None:
+    media = document(library)
+    row = library.store.read.media_row(media.id)
+    assert row is not None
+    lose_vectors(library)
+    stray = lone_memory(media.id, "p9999", row.committed_segment + 1)
+    write(library, stray, "memory")
+    with leased(library.home, media.id):
+        assert one(library, "segments", repair=True).finding == "ok"
+        assert one(library, "memories without vector", repair=True).finding == "problem"
+    told = one(library, "segments", repair=True)
+    assert told.detail == "mended: removed half a segment of notes.md"
+
+
+def test_a_name_is_quoted_in_what_there_is_to_do(library: Library) -> None:
+    media = document(library)
+    library.store.write.relocate(media.id, "/a'; touch b; '.md", size_bytes=1, mtime_ns=1)
+    table = library.store.write._tables.memories
+    table.delete((col("media_id") == lit(media.id)) & (col("level") == lit("passage")))
+    told = one(library, "memories", repair=True)
+    assert shlex.split(told.remedy) == ["memqa", "index", "/a'; touch b; '.md"]
 
 
 def test_a_picture_that_is_missing_is_made_again(library: Library) -> None:
@@ -188,10 +238,28 @@ def test_an_upload_that_nothing_names_goes_once_it_is_old(library: Library) -> N
         folder.mkdir(parents=True)
         (folder / "talk.mp4").write_bytes(b"x")
     an_hour_ago = time.time() - 4000
-    os.utime(old, (an_hour_ago, an_hour_ago))
+    for path in (old / "talk.mp4", old):
+        os.utime(path, (an_hour_ago, an_hour_ago))
     assert is_mended(library, "uploads")
     assert fresh.exists()
     assert not old.exists()
+
+
+def test_an_upload_that_may_still_be_wanted_stays(library: Library) -> None:
+    failed, growing = (library.home / "uploads" / name for name in ("cccc", "dddd"))
+    for folder, name in ((failed, "talk.mp4"), (growing, ".part")):
+        folder.mkdir(parents=True)
+        (folder / name).write_bytes(b"x")
+    (library.home / "uploads" / "note.txt").write_bytes(b"x")
+    queue = Queue(library.home)
+    job = queue.submit(str(failed / "talk.mp4"))
+    queue.cancel(job.id)
+    an_hour_ago = time.time() - 4000
+    for path in (failed / "talk.mp4", failed, growing):
+        os.utime(path, (an_hour_ago, an_hour_ago))
+    assert one(library, "uploads", repair=True).finding == "ok"
+    assert (failed / "talk.mp4").exists()
+    assert (growing / ".part").exists()
 
 
 def test_an_index_whose_files_are_lost_is_made_anew(library: Library) -> None:
@@ -211,11 +279,23 @@ def test_what_lost_its_memories_is_named_and_read_anew(library: Library) -> None
     found = one(library, "memories")
     assert found.finding == "problem"
     told = one(library, "memories", repair=True)
-    assert told.remedy == f"memqa index '{media.path}'"
+    assert told.remedy == f"memqa index {shlex.quote(media.path)}"
     assert library.show(media.id).status == "failed"
     library.add(media.path)
     assert one(library, "memories").finding == "ok"
     assert library.show(media.id).memories == media.memories
+
+
+def test_what_was_watched_live_is_not_given_up(library: Library) -> None:
+    row = library.store.read.media_row(document(library).id)
+    assert row is not None
+    library.store.write._put(replace(row, signatures={**row.signatures, LIVE: "mp4"}))
+    table = library.store.write._tables.memories
+    table.delete((col("media_id") == lit(row.media.id)) & (col("level") == lit("passage")))
+    told = one(library, "memories", repair=True)
+    assert told.finding == "problem"
+    assert told.remedy.startswith("nothing brings back what was watched live")
+    assert library.show(row.media.id).status == "indexed"
 
 
 def break_table(library: Library, name: str) -> None:
@@ -238,6 +318,63 @@ def test_vectors_that_cannot_be_read_are_made_anew(library: Library) -> None:
     told = library.doctor(repair=True)
     assert not [check for check in told if check.finding == "problem"], told
     assert sorted(library.store.read.media_vectors(signature, media_id)) == before
+
+
+def test_what_is_tidied_away_while_it_is_read_is_not_taken_for_damage(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, gone = LanceTable.count_rows, []
+
+    def once_gone(table: LanceTable, filter: str | None = None) -> int:
+        if table.name == "memories" and not gone:
+            gone.append(table.name)
+            raise RuntimeError("Not found: a file of an older version")
+        return whole(table, filter)
+
+    before = library.store.write._tables.memories.version
+    monkeypatch.setattr(LanceTable, "count_rows", once_gone)
+    (told,) = [check for check in library.doctor(repair=True) if "table" in check.name]
+    assert (gone, told.finding) == (["memories"], "ok")
+    assert broken.mend(library.home, "memories") == "the table memories can be read again"
+    assert library.store.write._tables.memories.version == before, "nothing went back"
+
+
+def test_a_table_that_was_only_begun_is_not_taken_for_damage(library: Library) -> None:
+    (library.home / "tables" / "vectors_0123456789ab.lance").mkdir()
+    assert one(library, "tables").finding == "ok"
+
+
+def test_storage_that_fails_while_a_table_is_read_is_not_taken_for_damage(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(*_: object) -> int:
+        raise RuntimeError("Error performing GET: kind: Timeout, SignatureOf: KEY")
+
+    address = Address("s3://lectures/notes", "here")
+    monkeypatch.setattr(Folder, "plainly", lambda _: plainly(address))
+    monkeypatch.setattr(Folder, "is_at_fault", lambda _, exc: trouble(exc, address) is not None)
+    monkeypatch.setattr(LanceTable, "count_rows", silent)
+    with pytest.raises(BackendError, match=r"^the endpoint of s3://lectures does not answer"):
+        library.doctor(repair=True)
+
+
+def test_a_table_goes_back_to_the_newest_version_that_can_be_read(library: Library) -> None:
+    table = library.store.write._tables.memories
+    files, rows = set((table_folder(library) / "data").iterdir()), table.count_rows()
+    write(library, lone_memory(document(library).id, "p9999", 0), "memory")
+    (newest,) = set((table_folder(library) / "data").iterdir()) - files
+    newest.write_bytes(b"lost")
+    library.close()
+    assert one(library, "table memories").remedy == "memqa doctor --repair"
+    told = one(library, "table memories", repair=True)
+    assert f"holds the {rows} rows of its version" in told.detail
+    assert "what came later is lost" in told.detail
+    assert one(library, "tables").finding == "ok"
+    assert one(library, "memories").finding == "ok"
+
+
+def table_folder(library: Library) -> Path:
+    return library.home / "tables" / "memories.lance"
 
 
 def test_a_table_that_cannot_be_mended_is_said_and_nothing_is_deleted(library: Library) -> None:
