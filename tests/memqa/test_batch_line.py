@@ -25,7 +25,6 @@ from models.errors import (
     IngestCancelled,
     SetupError,
     StoreConflict,
-    UnreadableMedia,
 )
 from models.values import Progress
 from tests.memqa.parts import FakeEngines
