@@ -12,7 +12,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from memqa import batch_lines
@@ -219,8 +219,7 @@ class Batch:
                 return None
         if outcome.media is not None:
             run.taken[outcome.media.id].append(file)
-        # A worker may name an address as it was typed, with a password in it.
-        return file.named.said(replace(outcome, path=file.named.told))
+        return file.named.said(outcome)
 
     def _died(self, worker: _Worker, run: _Run) -> Outcome | None:
         """A worker is gone: give its file a second try, or give it up."""

@@ -21,7 +21,7 @@ from memqa.kinds import identify
 from memqa.known import Known
 from memqa.listening import Listener
 from memqa.settled import settle_unfinished
-from memqa.stale import LIVE
+from memqa.stale import FINISHED, LIVE
 from memqa.store.schema import NO_COPY, MediaRow
 from memqa.task import Task
 from memqa.uploads import drop_upload
@@ -116,7 +116,8 @@ class Ingest(Known):
                 status: MediaStatus = "cancelled" if stopped else "failed"
                 error = None if stopped else str(exc) or type(exc).__name__
                 last = self._store.read.media_row(media.id) or begun
-                self._store.write.settle(replace(last.media, status=status, error=error))
+                if last.media.status not in FINISHED:
+                    self._store.write.settle(replace(last.media, status=status, error=error))
                 raise
 
     def take_live(

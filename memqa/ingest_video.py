@@ -21,7 +21,16 @@ from memqa.kept import Kept, load_gists
 from memqa.listening import Listener
 from memqa.outline import OutlineTools, outline_commits
 from memqa.settings import VideoSettings
-from memqa.store.schema import OUTLINE, Commit, Memory, VectorBatch, memory_id
+from memqa.store.schema import (
+    COUNTS,
+    OUTLINE,
+    RESUMING,
+    WATCH,
+    Commit,
+    Memory,
+    VectorBatch,
+    memory_id,
+)
 from memqa.task import Task
 from memqa.values import Media, MediaStatus
 from models.errors import (
@@ -42,7 +51,6 @@ if TYPE_CHECKING:
     from vidmem.memory.contract import VideoMemory
     from vidmem.watch import WatchParams
 
-_WATCH, _COUNTS = "watch", "ingest"
 # Labels less probable than this name what is not there more often than what is.
 _LEAST_PROBABILITY = 0.08
 # A second label that is so probable beside the first is the right one in three cases of ten.
@@ -129,7 +137,7 @@ class VideoIngest:
             IngestCancelled: the listener wished it.
         """
         assert isinstance(task.found, MediaInfo)
-        counts = Counts.load(task.states.get(_COUNTS))
+        counts = Counts.load(task.states.get(COUNTS))
         media, committed = task.row.media, task.row.committed_segment
         if not counts.watched:
             media, counts, committed = self._watch(task, counts)
@@ -139,9 +147,7 @@ class VideoIngest:
         self._outline(media, events, committed + 1, task.listener)
         task.check_file()
         status: MediaStatus = "indexed" if counts.is_whole else "partial"
-        row = self._store.write.settle(
-            replace(media, status=status), done_states=(_WATCH, _COUNTS, OUTLINE)
-        )
+        row = self._store.write.settle(replace(media, status=status), done_states=RESUMING)
         return row.media
 
     def _outline(
@@ -164,7 +170,7 @@ class VideoIngest:
             task.found,
             self._senses(),
             params=(_live_params if task.live else _watch_params)(self._settings),
-            resume=task.states.get(_WATCH),
+            resume=task.states.get(WATCH),
             live=task.live,
             on_progress=_as_it_comes(task.live, task.listener.on_progress),
             should_stop=task.listener.should_stop,
@@ -206,7 +212,7 @@ class VideoIngest:
             replace(film, has_audio=False, subtitle_tracks=0),
             Senses(image=self._engines.image_encoder(), reader=None, ears=None),
             params=_watch_params(self._settings),
-            resume=begun.get(_WATCH),
+            resume=begun.get(WATCH),
             on_progress=listener.on_progress,
             should_stop=listener.should_stop,
         )
@@ -280,8 +286,8 @@ class _Writing:
             vectors=[text_batch(self._engines.text_encoder(), texts, self._listener), pictures],
             parents=parents,
             states={
-                _WATCH: segment.state,
-                _COUNTS: counts.dump(),
+                WATCH: segment.state,
+                COUNTS: counts.dump(),
                 **memories.dump(),
             },
         )

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memqa.addresses import is_address, is_whole
+from memqa.alone import leased
 from memqa.engines import Engines
 from memqa.facts import FileFacts
 from memqa.listening import Listener
 from memqa.settings import Settings
 from memqa.stale import FINISHED, compared, indexed_with_others
-from memqa.store.schema import MediaRow
+from memqa.store.schema import RENEWING, RESUMING, MediaRow
 from memqa.uploads import drop_upload, is_upload
 from memqa.values import Media
+from models.errors import StoreConflict
 
 if TYPE_CHECKING:
     from memqa.store.store import Store
@@ -58,9 +61,21 @@ class Known:
         row = self._store.read.media_row(media.id)
         if row is None:
             return media
+        if not row.settled:
+            self._settle_anew(media.id)
         media = compared(media, row, self._engines.signatures())
         note = indexed_with_others(media)
         return replace(media, notes=(*media.notes, note)) if note else media
+
+    def _settle_anew(self, media_id: str) -> None:
+        """Bring to its end what was killed just as it was settled; a `memqa reindex` goes on."""
+        with suppress(StoreConflict), leased(self._store.home, media_id):
+            row = self._store.read.media_row(media_id)
+            if row is None or row.settled or row.forgetting or row.media.status not in FINISHED:
+                return
+            if not any(name.startswith(RENEWING) for name in self._store.read.states(media_id)):
+                served = () if row.media.kind == "document" else RESUMING
+                self._store.write.settle(row.media, done_states=served)
 
     def _told(
         self, taken: tuple[Media, bool], wished: str, listener: Listener

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from memqa.alone import leased
-from memqa.stale import LIVE
+from memqa.stale import FINISHED, LIVE
 from memqa.store.schema import NOTHING_COMMITTED, MediaRow
 from memqa.values import Outcome
 from models.errors import IngestCancelled, InputError, MemqaError, StoreConflict
@@ -38,7 +38,8 @@ def outcome_of(path: str, work: Callable[[], Outcome]) -> Outcome:
 def settle_unfinished(store: Store, media_id: str, error: BaseException) -> None:
     """Keep what was committed for the next run; of a file that is at fault, keep nothing."""
     row = store.read.media_row(media_id)
-    if row is None or row.forgetting:
+    # What is finished stays so, even where Ctrl-C comes just then: it could not be resumed.
+    if row is None or row.forgetting or row.media.status in FINISHED:
         return
     if isinstance(error, InputError) or row.committed_segment == NOTHING_COMMITTED:
         store.upkeep.forget(media_id)

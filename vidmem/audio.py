@@ -18,6 +18,7 @@ from vidmem.limits import LONGEST_HOLE_S, MAX_REACH_S
 from vidmem.video import open_media, origin_s, sound_stream
 
 if TYPE_CHECKING:
+    from av import AudioResampler
     from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
     from av.container import InputContainer
@@ -49,6 +50,24 @@ class Piece:
 
     start_s: float
     samples: NDArray[np.float32]
+
+
+class Mono:
+    """Mixes sound to mono at ``rate`` Hz, whatever form it has; a broadcast changes it midway."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._form: tuple[str, str, int] | None = None
+        self._mixer: AudioResampler | None = None
+
+    def mixed(self, frame: AudioFrame) -> list[AudioFrame]:
+        """Give what a frame makes."""
+        from av import AudioResampler
+
+        form = frame.format.name, frame.layout.name, frame.sample_rate
+        if self._mixer is None or form != self._form:
+            self._form, self._mixer = form, AudioResampler("flt", "mono", self._rate)
+        return self._mixer.resample(frame)
 
 
 class Cutter:
@@ -127,7 +146,7 @@ def _pieces(
     import av
 
     origin, known_s = origin_s(container), 0.0
-    mono = av.AudioResampler("flt", "mono", stream.codec_context.sample_rate)
+    mono = Mono(stream.codec_context.sample_rate)
     if start_s > _LEAD_S:
         container.seek(int((start_s - _LEAD_S + origin) * 1e6), backward=True)
     try:
@@ -139,7 +158,7 @@ def _pieces(
                     "s; what comes then is passed over."
                 )
                 return
-            for mixed in mono.resample(frame):
+            for mixed in mono.mixed(frame):
                 samples = samples_of(mixed)
                 known_s = time_s + samples.size / mixed.sample_rate
                 if known_s > start_s:

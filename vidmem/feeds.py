@@ -16,7 +16,7 @@ from PIL import Image
 
 from models.errors import SetupError, UnreadableMedia, UnsupportedMedia
 from models.values import SOUND_RATE_HZ
-from vidmem.audio import Piece, samples_of
+from vidmem.audio import Mono, Piece, samples_of
 from vidmem.frame import PICTURE_SIDE_PX, Decoded, tiny
 from vidmem.source import Source, open_stream, why_broken
 from vidmem.video import decoded, sound_stream, video_stream
@@ -102,13 +102,13 @@ class _Stream:
         return open_stream(self._source, self._stopped, self._patience_s)
 
     def _decoded(self, container: InputContainer) -> Iterator[Decoded | Piece]:
-        from av import AudioResampler, VideoFrame
+        from av import VideoFrame
         from av.video.reformatter import VideoReformatter
 
         video, sound = video_stream(container), sound_stream(container)
         assert video is not None
         # its own rate may be known only after its first packets
-        mono = None if sound is None else AudioResampler("flt", "mono", SOUND_RATE_HZ)
+        mono = None if sound is None else Mono(SOUND_RATE_HZ)
         scaler, due_s, known_s = VideoReformatter(), -np.inf, 0.0
         video.thread_type = "NONE"  # threads would hold frames back
         for frame in self._frames(container, [one for one in (video, sound) if one is not None]):
@@ -119,7 +119,7 @@ class _Stream:
                     yield decoded(scaler, frame, time_s, PICTURE_SIDE_PX)
             elif mono is not None:
                 time_s = known_s if frame.time is None else frame.time
-                for mixed in mono.resample(frame):
+                for mixed in mono.mixed(frame):
                     samples = samples_of(mixed)
                     known_s = time_s + samples.size / mixed.sample_rate
                     yield Piece(time_s, samples)

@@ -29,6 +29,8 @@ ENRICHED, CAPTIONS = "enriched", "captions"
 FILE_ABSENT = "Its file did not come with it"  # begins a note that goes once the file is found
 # A note that goes once its file is known to lie here.
 NO_COPY = "It was fetched, and no copy is kept: it can be asked here, and opened at its address."
+WATCH, COUNTS = "watch", "ingest"
+RESUMING = (WATCH, COUNTS, OUTLINE)  # of a video, and gone once it is finished
 RENEWING = "renewing"  # begins the names of states of a `memqa reindex` that is under way
 
 

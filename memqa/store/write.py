@@ -90,6 +90,8 @@ class Writer:
             row = self._row(media.id)
             self._drop_stale(row)
             if done_states:
+                # Whoever finds it so knows that it is finished, and what is left to clear away.
+                self._put(replace(row, media=media, settled=False))
                 mine = col("media_id") == lit(media.id)
                 self._tables.states.delete(mine & col("name").isin(list(done_states)))
             stored = self._reader.sizes(media.id).total

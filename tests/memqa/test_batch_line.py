@@ -25,7 +25,6 @@ from models.errors import (
     IngestCancelled,
     SetupError,
     StoreConflict,
-    UnreadableMedia,
 )
 from models.values import Progress
 from tests.memqa.parts import FakeEngines
@@ -155,15 +154,6 @@ def test_where_the_same_bytes_ended_in_another_order_their_places_are_put_right(
     stage.answer = answer
     _, store = taken_in(tmp_path, "a", "b")
     assert [Path(one).name for one in store.moved] == ["a", "b"]
-
-
-def test_an_address_that_fails_is_told_without_its_password(stage: Stage, tmp_path: Path) -> None:
-    address = "http://ann:pa55@host/talk.mp4"
-    stage.answer = lambda child, name: child.ends(address, "failed", UnreadableMedia("not there"))
-    batch = Batch(load(home=tmp_path), workers=1, listener=NOBODY)
-    store: Any = FakeStore(tmp_path)
-    (outcome,) = batch.run([Named(address)], method="auto", opened=lambda: store)
-    assert outcome.path == "http://host/talk.mp4"
 
 
 def test_an_address_that_is_none_is_handed_to_no_worker(stage: Stage, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from memqa.library import Library
 from memqa.question import understand
 from memqa.retrieve import Finder
 from memqa.settings import Settings, VideoSettings
-from memqa.store.schema import memory_id
+from memqa.store.schema import COUNTS, memory_id
 from memqa.store.upkeep import Upkeep
 from memqa.values import Media
 from models.errors import DiskFull, EmptyMedia, IngestCancelled, InputError
@@ -120,6 +120,21 @@ def test_a_killed_video_is_finished_as_if_nothing_was(
     assert {one.segment for one in seen} <= set(range(row.committed_segment + 1))
     (outcome,) = library.index([film])
     assert outcome.status == ("unchanged" if step == "settle" else "indexed")
+    assert everything(library) == unbroken
+
+
+@pytest.mark.parametrize("step", ["_count", "_put"])
+def test_a_video_that_is_killed_as_it_is_settled_is_finished_by_the_next_run(
+    library: Library, film: Path, unbroken: dict[str, Any], step: str, tmp_path: Path
+) -> None:
+    with Library(tmp_path / "whole", engines=FakeEngines()) as whole:
+        row = whole.store.read.media_row(whole.add(film).id)
+    assert row is not None
+    # Each commit counts and puts once, and beginning puts once more.
+    killed_at(library, film, step, row.committed_segment + 1 + (step == "_put"))
+    assert (COUNTS in library.store.read.states(row.media.id)) == (step == "_put")
+    (outcome,) = library.index([film])
+    assert (outcome.status, outcome.error) == ("unchanged", None)
     assert everything(library) == unbroken
 
 

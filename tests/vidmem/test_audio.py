@@ -53,6 +53,32 @@ def test_the_sound_of_a_video_is_heard(tmp_path):
     assert loud[-1] == pytest.approx(2.0, abs=0.1)
 
 
+def broadcast(path, layout, from_s):
+    """Three seconds of a tone as they are sent, from a time on."""
+    tone = np.sin(2 * np.pi * 440 * np.arange(96_000) / 32_000) * 16_000
+    both = np.repeat(tone.astype(np.int16), 1 if layout == "mono" else 2)
+    whole = av.AudioFrame.from_ndarray(both[None, :], format="s16", layout=layout)
+    whole.sample_rate, whole.pts = 32_000, 0
+    cut = av.AudioResampler("s16", layout, 32_000, frame_size=1152)
+    offset = {"output_ts_offset": str(from_s)}
+    with av.open(str(path), "w", format="mpegts", options=offset) as out:
+        stream = out.add_stream("mp2", rate=32_000, layout=layout)
+        for frame in [*cut.resample(whole), *cut.resample(None)]:
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode())
+    return path.read_bytes()
+
+
+def test_sound_that_changes_its_form_midway_is_heard_on(tmp_path):
+    path = tmp_path / "both.ts"
+    sent = [("mono", 0), ("stereo", 3), ("mono", 6)]
+    path.write_bytes(b"".join(broadcast(tmp_path / "one.ts", *one) for one in sent))
+    (window,) = windows(path, segment_s=60.0)
+    assert window.note == ""
+    assert window.end_s == pytest.approx(9.0, abs=0.2)
+    assert all(np.abs(window.samples[at * 16_000 :][:8000]).mean() > 0.2 for at in (1, 4, 7))
+
+
 def test_damaged_sound_ends_with_a_note(talk, tmp_path):
     assert [window.note for window in windows(talk)] == ["", "", ""]
     whole = talk.read_bytes()
