@@ -24,7 +24,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from memqa.delivered import Delivery
-from memqa.ingest import FileFacts
+from memqa.facts import FileFacts
 from memqa.library import Library
 from memqa.stale import FINISHED
 from memqa.store.parcel import Parcel

@@ -35,14 +35,14 @@ from models.ports import Chooser, OptionScorer
 from models.values import clock
 
 if TYPE_CHECKING:
-    from memqa.library import Library
+    from memqa.asking import Asking
 
 _REMEMBERED_TURNS = 6
 _NO_MEDIA = "There is nothing to ask yet: add a video or a document first."
 
 
 def stream(
-    library: Library,
+    library: Asking,
     question: str,
     *,
     scope: Scope = EVERYTHING,
@@ -133,7 +133,7 @@ def _check(options: Sequence[str]) -> None:
 
 
 def _in_full(
-    library: Library, course: Course, question: str, chat: str | None
+    library: Asking, course: Course, question: str, chat: str | None
 ) -> Generator[Step, None, str]:
     """Have a model that can be trusted write a follow-up in full; else leave it to rules."""
     turns = library.turns(chat) if chat else []
@@ -151,7 +151,7 @@ def _in_full(
 
 
 def _choose(
-    library: Library, course: Course, asked: Question, told: Finding, options: Sequence[str]
+    library: Asking, course: Course, asked: Question, told: Finding, options: Sequence[str]
 ) -> Generator[Step, None, int]:
     """Choose the 0-based option that the evidence speaks for; the first on ties.
 
@@ -173,7 +173,7 @@ def _choose(
     return best
 
 
-def _last_turn(library: Library, chat: str | None) -> Turn | None:
+def _last_turn(library: Asking, chat: str | None) -> Turn | None:
     """Give what a follow-up may lean on: the last turn, itself completed from those before it."""
     before: Turn | None = None
     for turn in library.turns(chat)[-_REMEMBERED_TURNS:] if chat else ():

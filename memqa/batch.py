@@ -16,12 +16,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from memqa import batch_lines
+from memqa.alone import leased
 from memqa.batch_child import Allowance, Child, Inbox
 from memqa.batch_lines import Line
-from memqa.ingest import FileFacts, leased, settle_abandoned, settle_unfinished
+from memqa.facts import FileFacts
 from memqa.listening import Listener
 from memqa.named import Named
 from memqa.settings import Settings
+from memqa.settled import settle_abandoned, settle_unfinished
 from memqa.values import Outcome
 from models.errors import (
     BackendError,

@@ -63,7 +63,8 @@ class Worker:
         _end()
 
     def _outcome(self, path: str, method: str) -> Outcome:
-        from memqa.ingest import Ingest, outcome_of
+        from memqa.ingest import Ingest
+        from memqa.settled import outcome_of
         from memqa.store.store import Store
 
         listener = Listener(self._progress, self._stopping.is_set, self._found)

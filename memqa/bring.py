@@ -16,19 +16,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memqa.addresses import is_address, shown
+from memqa.alone import leased
 from memqa.carried import Carried, Manifest
 from memqa.chats import turn_from
 from memqa.copying import SPARE_BYTES, copied, drop_if_empty, only_file
+from memqa.facts import FileFacts, sha256_of
 from memqa.homes import refuse_address
-from memqa.ingest import LIVE, FileFacts, leased, sha256_of
 from memqa.listening import Listener
 from memqa.scope import proper_name
-from memqa.stale import FINISHED
+from memqa.stale import FINISHED, LIVE
 from memqa.store.schema import FILE_ABSENT, NOTHING_COMMITTED, MediaRow
 from models.errors import IngestCancelled, InputError, MemqaError, SetupError
 
 if TYPE_CHECKING:
-    from memqa.library import Library
+    from memqa.opened import Opened
     from memqa.store.source import Source, Space
 
 _ADDRESS = re.compile(r"webcam(:\d{1,3})?|screen|(https?|rtsps?|rtmp)://\S+")
@@ -50,7 +51,7 @@ class _Place:
     notes: tuple[str, ...] = ()
 
 
-def bring(library: Library, folder: Path, listener: Listener) -> Iterator[Carried]:
+def bring(library: Opened, folder: Path, listener: Listener) -> Iterator[Carried]:
     """Take in the media of an exported folder; see `Library.import_from`."""
     from memqa.store.source import Source
 
@@ -78,7 +79,7 @@ def bring(library: Library, folder: Path, listener: Listener) -> Iterator[Carrie
 class _Bringing:
     """One import under way."""
 
-    def __init__(self, library: Library, folder: Path, source: Source, listener: Listener) -> None:
+    def __init__(self, library: Opened, folder: Path, source: Source, listener: Listener) -> None:
         self._library, self._store = library, library.store
         self._folder, self._source = folder, source
         self._listener = listener

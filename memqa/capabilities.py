@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from docmem.capability import Capability, Item
     from docmem.moments import Asked, Sense
     from docmem.steps import Tier
-    from memqa.library import Library
+    from memqa.opened import Opened
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ FILE = "capabilities.json"
 _UNTESTED = "It was not tested yet, so it only phrases what retrieval finds; `memqa tier --test`."
 
 
-def tier_of(library: Library) -> tuple[Tier, str]:
+def tier_of(library: Opened) -> tuple[Tier, str]:
     """Say which tier the language model works in, and why; loads it only where that matters.
 
     Without the model, or its server, it is D.
@@ -52,7 +52,7 @@ def tier_of(library: Library) -> tuple[Tier, str]:
     return wanted, SET_BY_HAND
 
 
-def may_answer(library: Library) -> tuple[bool, str]:
+def may_answer(library: Opened) -> tuple[bool, str]:
     """Say whether the model in use may answer from several pieces of evidence at once, and why.
 
     By the test; a model that is put in tier A by hand is trusted with it, untested.
@@ -70,7 +70,7 @@ def may_answer(library: Library) -> tuple[bool, str]:
     return (found.may_answer, found.answering) if found else (False, _UNTESTED)
 
 
-def known(library: Library) -> Capability | None:
+def known(library: Opened) -> Capability | None:
     """Give what the model in use showed when it was tested, None where it never was.
 
     Raises:
@@ -87,7 +87,7 @@ def known(library: Library) -> Capability | None:
         return None
 
 
-def measure(library: Library, *, budget_s: float = 60.0) -> Capability:
+def measure(library: Opened, *, budget_s: float = 60.0) -> Capability:
     """Test the model in use, on samples and on media of the library, and keep the result.
 
     Raises:
@@ -112,7 +112,7 @@ def measure(library: Library, *, budget_s: float = 60.0) -> Capability:
     return found
 
 
-def _own(library: Library) -> Iterator[Item]:
+def _own(library: Opened) -> Iterator[Item]:
     """Make items of the longest document that has a tree."""
     from docmem.capability import items_from
     from memqa.outline import load_outline
@@ -131,7 +131,7 @@ def _own(library: Library) -> Iterator[Item]:
         return
 
 
-def _own_moments(library: Library) -> list[Asked]:
+def _own_moments(library: Opened) -> list[Asked]:
     """Make questions of the longest video."""
     from docmem.moments import Note, moments_from
     from memqa.findings import parts_of

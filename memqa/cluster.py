@@ -21,7 +21,7 @@ from memqa.carried import version
 from memqa.cluster_actor import Indexer, Made
 from memqa.cluster_ray import Cluster, Workers, workers_of
 from memqa.engines import CatalogEngines
-from memqa.ingest import FileFacts
+from memqa.facts import FileFacts
 from memqa.listening import Listener
 from memqa.named import Named
 from memqa.store.schema import MediaRow
@@ -30,7 +30,7 @@ from models.errors import IngestCancelled, MemqaError, SetupError, UnsupportedMe
 
 if TYPE_CHECKING:
     from memqa.delivered import Delivery
-    from memqa.library import Library
+    from memqa.opened import Opened
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class _File:
 
 def index_on(
     cluster: Cluster,
-    library: Library,
+    library: Opened,
     files: Iterable[Named],
     *,
     method: str,

@@ -138,7 +138,7 @@ def _user() -> str:
 
 def _same_as(path: Path, known: Collection[str]) -> str:
     """Give the id of a file if it is among these."""
-    from memqa.ingest import FileFacts, sha256_of
+    from memqa.facts import FileFacts, sha256_of
 
     media_id = sha256_of(FileFacts.of(path), Listener())
     return media_id if media_id in known else ""

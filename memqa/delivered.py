@@ -10,7 +10,9 @@ import logging
 import time
 from dataclasses import replace
 
-from memqa.ingest import FileFacts, Ingest, leased
+from memqa.alone import leased
+from memqa.facts import FileFacts
+from memqa.known import Known
 from memqa.listening import Listener
 from memqa.stale import FINISHED
 from memqa.store.parcel import Parcel
@@ -24,7 +26,7 @@ _TRIES = 5
 _FIRST_PAUSE_S = 1.0
 
 
-class Delivery(Ingest):
+class Delivery(Known):
     """Takes into one library what was made elsewhere; only one process per library does."""
 
     def finished(self) -> list[MediaRow]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from memqa import capabilities
+from memqa.alone import leased
 from memqa.captions import Budget, Captioned, caption
-from memqa.ingest import leased
 from memqa.kept import Rewritten, dump_rewrites, gist_inputs, load_rewrites
 from memqa.listening import Listener
 from memqa.outline import LEAVES, load_outline
@@ -32,7 +32,7 @@ from models.ports import LanguageModel, TextEncoder
 from models.values import OnProgress, ShouldStop
 
 if TYPE_CHECKING:
-    from memqa.library import Library
+    from memqa.opened import Opened
     from memqa.store.store import Store
 
 NO_BUDGET = Budget()
@@ -56,7 +56,7 @@ class Enriched:
 
 
 def enrich(
-    library: Library,
+    library: Opened,
     media: Media,
     *,
     budget: Budget = NO_BUDGET,
@@ -109,7 +109,7 @@ def enrich(
     )
 
 
-def _eyes(library: Library) -> tuple[LanguageModel | None, str]:
+def _eyes(library: Opened) -> tuple[LanguageModel | None, str]:
     """Give the model that describes pictures, or none and why it is missing."""
     try:
         eyes = library.engines.captioner()

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from memqa import placing
 from memqa.addresses import is_address
+from memqa.alone import leased
 from memqa.carried import Carried, Entry, Manifest, version
 from memqa.chats import shown_in, turn_from
 from memqa.copying import copied, is_there, only_file
 from memqa.homes import refuse_address
-from memqa.ingest import leased
 from memqa.listening import Listener
 from memqa.stale import FINISHED
 from memqa.store.rows import Row
@@ -32,7 +32,7 @@ from models.errors import (
 )
 
 if TYPE_CHECKING:
-    from memqa.library import Library
+    from memqa.opened import Opened
     from memqa.store.source import Source
     from memqa.store.store import Store
 
@@ -46,7 +46,7 @@ class Wanted:
     with_chats: bool = False
 
 
-def export(library: Library, folder: Path, wanted: Wanted, listener: Listener) -> list[Carried]:
+def export(library: Opened, folder: Path, wanted: Wanted, listener: Listener) -> list[Carried]:
     """Write the folder; see `Library.export`."""
     refuse_address(folder, "`memqa --home s3://BUCKET/PREFIX import DIR` carries it there from one")
     folder = folder.expanduser().resolve()
@@ -72,7 +72,7 @@ class _Export:
     """One export under way: from where, to where, and whom to tell."""
 
     def __init__(
-        self, library: Library, folder: Path, place: Path, wanted: Wanted, listener: Listener
+        self, library: Opened, folder: Path, place: Path, wanted: Wanted, listener: Listener
     ) -> None:
         from memqa.store.store import Store
 
@@ -205,7 +205,7 @@ class _Export:
         return told <= ids and (bool(told) or self._wanted.media_ids is None)
 
 
-def _chosen(library: Library, wanted: Wanted) -> list[MediaRow]:
+def _chosen(library: Opened, wanted: Wanted) -> list[MediaRow]:
     rows = [row for row in library.store.read.media_rows() if not row.forgetting]
     chosen = [row for row in rows if wanted.media_ids is None or row.media.id in wanted.media_ids]
     if not chosen:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from memqa.ingest import FileFacts, sha256_of
+from memqa.facts import FileFacts, sha256_of
 from memqa.listening import Listener
 from memqa.store.schema import MediaRow, Memory
 from models.errors import BackendError, InputError

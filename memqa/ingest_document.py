@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 from docmem.kept import KeptPages
 from memqa.embedding import text_batch
 from memqa.engines import Engines
-from memqa.ingest import Task
 from memqa.kept import Kept, keep, load_gists, load_rewrites
 from memqa.outline import OutlineTools, outline_commits
 from memqa.settings import DocumentSettings
 from memqa.store.rows import searched_text
 from memqa.store.schema import ENRICHED, OUTLINE, PAGES, SCANS, Commit, Memory, memory_id
+from memqa.task import Task
 from memqa.values import Media, MediaStatus
 from models.errors import EmptyMedia
 from models.ports import TextReader

@@ -17,12 +17,12 @@ import numpy as np
 from memqa.embedding import text_batch
 from memqa.engines import Engines
 from memqa.held import Memories
-from memqa.ingest import Task
 from memqa.kept import Kept, load_gists
 from memqa.listening import Listener
 from memqa.outline import OutlineTools, outline_commits
 from memqa.settings import VideoSettings
 from memqa.store.schema import OUTLINE, Commit, Memory, VectorBatch, memory_id
+from memqa.task import Task
 from memqa.values import Media, MediaStatus
 from models.errors import (
     BackendError,

@@ -30,7 +30,7 @@ from models.quoting import as_data
 from models.values import Picture, TimeSpan, clock
 
 if TYPE_CHECKING:
-    from memqa.library import Library
+    from memqa.opened import Opened
 
 MOST_FRAMES = 4
 NOTHING = "The frames that were looked at do not show it."
@@ -60,7 +60,7 @@ class _Frame:
 
 
 def look(
-    library: Library,
+    library: Opened,
     course: Course,
     asked: Question,
     found: Sequence[Found],
@@ -132,7 +132,7 @@ def _room(model: LanguageModel, asked: Question) -> int:
 
 
 def _frames(
-    library: Library, asked: Question, found: Sequence[Found], most: int
+    library: Opened, asked: Question, found: Sequence[Found], most: int
 ) -> tuple[list[_Frame], str]:
     """Get the frames of the best moments, in the order of their rank; and what they lack."""
     frames: list[_Frame] = []

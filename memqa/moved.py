@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from memqa.addresses import is_address
-from memqa.ingest import FileFacts, sha256_of
+from memqa.facts import FileFacts, sha256_of
 from memqa.listening import Listener
 from models.errors import InputError
 

@@ -20,7 +20,7 @@ from models.values import Locator, TimeSpan, clock
 if TYPE_CHECKING:
     from docmem.steps import Guide, Query, Tier, WalkStep
     from docmem.tree import Tree
-    from memqa.library import Library
+    from memqa.opened import Opened
     from memqa.retrieve import Finder
 
 SCORED = 200  # passages that retrieval scores where a model, or a person, goes beyond the best
@@ -35,7 +35,7 @@ class Places:
 
     def __init__(
         self,
-        library: Library,
+        library: Opened,
         finder: Finder,
         asked: Question,
         found: Sequence[Found],

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from memqa import watching
-from memqa.ingest import drop_upload
 from memqa.room import writing_to
+from memqa.uploads import drop_upload
 from models.errors import InputError, MemqaError
 from vidmem.live import PATIENCE_S
 from vidmem.source import end_of

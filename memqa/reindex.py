@@ -15,17 +15,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from memqa.addresses import is_address, is_whole
-from memqa.ingest import LIVE, FileFacts, Ingest, leased, sha256_of
+from memqa.alone import leased
+from memqa.facts import FileFacts, sha256_of
+from memqa.ingest import Ingest
 from memqa.kinds import identify
 from memqa.listening import Listener
-from memqa.stale import FINISHED, load, models_of, stale_of, unsure_of
+from memqa.stale import FINISHED, LIVE, load, models_of, stale_of, unsure_of
 from memqa.store.schema import MediaRow
 from memqa.values import Media, Sense
 from models.errors import IngestCancelled, InputError, MemqaError, StoreConflict, UnreadableMedia
 from vidmem.values import MediaInfo
 
 if TYPE_CHECKING:
-    from memqa.library import Library
+    from memqa.opened import Opened
     from models.values import OnProgress, ShouldStop
 
 log = logging.getLogger(__name__)
@@ -64,7 +66,7 @@ class Reindexed:
         }
 
 
-def chosen(library: Library, names: Sequence[str] | str | None = None) -> list[Media]:
+def chosen(library: Opened, names: Sequence[str] | str | None = None) -> list[Media]:
     """Give the media that are to be brought up to date; without ``names`` all that are stale.
 
     A model is loaded where nothing else tells whether it made one of them.
@@ -84,7 +86,7 @@ def chosen(library: Library, names: Sequence[str] | str | None = None) -> list[M
 
 
 def reindex(
-    library: Library,
+    library: Opened,
     media: Sequence[Media],
     *,
     on_progress: OnProgress | None = None,
@@ -106,7 +108,7 @@ def reindex(
     library.store.upkeep.compact()
 
 
-def _outcome(library: Library, media: Media, listener: Listener) -> Reindexed:
+def _outcome(library: Opened, media: Media, listener: Listener) -> Reindexed:
     started = time.monotonic()
     try:
         outcome = _one(library, media, listener)
@@ -122,7 +124,7 @@ def _outcome(library: Library, media: Media, listener: Listener) -> Reindexed:
     return replace(outcome, elapsed_s=time.monotonic() - started)
 
 
-def _one(library: Library, media: Media, listener: Listener) -> Reindexed:
+def _one(library: Opened, media: Media, listener: Listener) -> Reindexed:
     row = _finished(library, media)
     if not media.stale:
         return Reindexed(media, "unchanged")
@@ -139,7 +141,7 @@ def _one(library: Library, media: Media, listener: Listener) -> Reindexed:
 
 
 def _whole(
-    library: Library, row: MediaRow, stale: tuple[Sense, ...], file: FileFacts, listener: Listener
+    library: Opened, row: MediaRow, stale: tuple[Sense, ...], file: FileFacts, listener: Listener
 ) -> Reindexed:
     """Take a media in again from its file, under the same id."""
     before = _written(library, row.media.id)
@@ -155,7 +157,7 @@ def _whole(
 
 
 def _parts(
-    library: Library, media: Media, listener: Listener, missing: UnreadableMedia | None = None
+    library: Opened, media: Media, listener: Listener, missing: UnreadableMedia | None = None
 ) -> Reindexed:
     """Make texts and pictures anew, each as far as it goes without what is ``missing``."""
     from memqa.renew import Renewal
@@ -187,7 +189,7 @@ def _parts(
     return Reindexed(done, "reindexed", wanted, notes=notes)
 
 
-def _finished(library: Library, media: Media) -> MediaRow:
+def _finished(library: Opened, media: Media) -> MediaRow:
     row = library.store.read.media_row(media.id)
     if row is None or row.forgetting:
         raise StoreConflict(f"{media.name} was forgotten meanwhile")
@@ -206,7 +208,7 @@ def _film(file: FileFacts) -> MediaInfo:
 
 
 @contextmanager
-def _file_of(library: Library, row: MediaRow, what: str, listener: Listener) -> Iterator[FileFacts]:
+def _file_of(library: Opened, row: MediaRow, what: str, listener: Listener) -> Iterator[FileFacts]:
     """Find the file that a media was made from, by its bytes, or fetch it for a while.
 
     Raises:
@@ -235,7 +237,7 @@ def _file_of(library: Library, row: MediaRow, what: str, listener: Listener) -> 
 
 
 @contextmanager
-def _fetched(library: Library, row: MediaRow, listener: Listener) -> Iterator[FileFacts]:
+def _fetched(library: Opened, row: MediaRow, listener: Listener) -> Iterator[FileFacts]:
     """Fetch a media again from the address that a person gave here.
 
     Raises:
@@ -259,7 +261,7 @@ def _fetched(library: Library, row: MediaRow, listener: Listener) -> Iterator[Fi
         yield here
 
 
-def _begun(library: Library, media: Media) -> tuple[str, ...]:
+def _begun(library: Opened, media: Media) -> tuple[str, ...]:
     """Tell how to go on with a media that was being taken in again as a whole."""
     row = library.store.read.media_row(media.id)
     if row is None or row.media.status in FINISHED:
@@ -271,14 +273,14 @@ def _heard(stale: Sequence[Sense]) -> tuple[Sense, ...]:
     return tuple(one for one in stale if one in _WHOLE)
 
 
-def _written(library: Library, media_id: str) -> tuple[int, int]:
+def _written(library: Opened, media_id: str) -> tuple[int, int]:
     """Count the captions of events, and the summaries that are in a language model's words."""
     events = library.store.read.memories(media_id, levels=["event"])
     summaries = library.store.read.memories(media_id, levels=["summary"])
     return sum(bool(one.method) for one in events), sum(bool(one.method) for one in summaries)
 
 
-def _lost(library: Library, media_id: str, before: tuple[int, int]) -> tuple[str, ...]:
+def _lost(library: Opened, media_id: str, before: tuple[int, int]) -> tuple[str, ...]:
     """Say how many captions and summaries that models wrote were let go."""
     left = _written(library, media_id)
     captions, summaries = (was - now for was, now in zip(before, left, strict=True))
@@ -293,7 +295,7 @@ def _lost(library: Library, media_id: str, before: tuple[int, int]) -> tuple[str
     return tuple(notes)
 
 
-def _tidy(library: Library) -> None:
+def _tidy(library: Opened) -> None:
     """Finish what a killed run left beside media that are up to date, where no one works on them.
 
     A media that is or may be stale keeps what was begun of it for the run that goes on.
@@ -307,5 +309,5 @@ def _tidy(library: Library) -> None:
                 store.write.tidy(row.media)
 
 
-def _is_untidy(library: Library, row: MediaRow) -> bool:
+def _is_untidy(library: Opened, row: MediaRow) -> bool:
     return not row.settled or library.store.read.has_foreign_vectors(row)

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from memqa.alone import leased
 from memqa.doctor import Check, can_be_read
 from memqa.homes import told
-from memqa.ingest import LIVE, leased
 from memqa.jobs import Queue
 from memqa.room import writing_to
-from memqa.stale import FINISHED
+from memqa.stale import FINISHED, LIVE
 from memqa.store.broken import broken_tables, mend
 from models.errors import StoreConflict
 
@@ -56,7 +56,7 @@ def _tables(home: Path, *, mending: bool) -> Iterator[Check]:
         yield Check("tables", "ok", "every row of every table can be read")
     for broken in found:
         name, done = f"table {broken.name}", mend(home, broken.name) if mending else ""
-        able = broken.older is not None or broken.is_derived
+        able = broken.is_torn or broken.older is not None or broken.is_derived
         if done:
             yield Check(name, "note", f"mended: {done}")
         elif able:

@@ -26,7 +26,7 @@ from models.ports import ImageEncoder, TextEncoder
 from models.values import TimeSpan
 
 if TYPE_CHECKING:
-    from memqa.library import Library
+    from memqa.opened import Opened
     from memqa.store.read import Reader
     from vidmem.memory.contract import MemoryRead
 
@@ -186,7 +186,7 @@ class Finder:
 
 
 def search(
-    library: Library, query: str, *, media_ids: Sequence[str] | None = None, limit: int = 10
+    library: Opened, query: str, *, media_ids: Sequence[str] | None = None, limit: int = 10
 ) -> list[Evidence]:
     """Find the moments and pages that fit a query best, each span once; no language model."""
     if not content_words(query):
@@ -202,7 +202,7 @@ def search(
     return list(unique.values())[:limit]
 
 
-def attention(library: Library, question: str, media: Media) -> list[Attention]:
+def attention(library: Opened, question: str, media: Media) -> list[Attention]:
     """Give the density of a question over a video's time line.
 
     Raises:

@@ -16,7 +16,7 @@ from memqa.values import Collection, Media
 from models.errors import InputError
 
 if TYPE_CHECKING:
-    from memqa.library import Library
+    from memqa.opened import Opened
 
 MOST_NAME_CHARACTERS = 80
 _BRANCH = re.compile(r":n\d+-\d+$")
@@ -39,7 +39,7 @@ class Scope:
 EVERYTHING = Scope()
 
 
-def scope_of(library: Library, named: Sequence[str] | str | None) -> Scope:
+def scope_of(library: Opened, named: Sequence[str] | str | None) -> Scope:
     """Find the media that are meant by ids, paths, file names and names of collections.
 
     Raises:
@@ -99,7 +99,7 @@ def proper_name(text: str) -> str:
     return name
 
 
-def known(library: Library, name: str) -> Collection:
+def known(library: Opened, name: str) -> Collection:
     """Give a collection by its name.
 
     Raises:
@@ -107,23 +107,23 @@ def known(library: Library, name: str) -> Collection:
     """
     found = library.store.collections.find(name)
     if found is None:
-        names = [one.name for one in library.collections()]
+        names = [one.name for one in library.store.collections.all()]
         raise InputError(
             f"there is no collection {name!r}; see `memqa collections`.{did_you_mean(name, names)}"
         )
     return found
 
 
-def stranger(library: Library, name: str, told: str, see: str = "`memqa list`") -> InputError:
+def stranger(library: Opened, name: str, told: str, see: str = "`memqa list`") -> InputError:
     """Say of a name that nothing fits it, and what it may have meant or what to do first."""
     known = [media.name for media in library.media()]
     if not known:
         return InputError(f"{name!r} {told}, which is empty; add something: memqa index FILE")
-    known += [one.name for one in library.collections()]
+    known += [one.name for one in library.store.collections.all()]
     return InputError(f"{name!r} {told}; see {see}.{did_you_mean(name, known)}")
 
 
-def _media(library: Library, name: str) -> str:
+def _media(library: Opened, name: str) -> str:
     if library.fitting(name):
         return library.show(name).id
     told = f"is neither a media nor a collection of the library {library.where}"

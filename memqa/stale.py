@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from memqa.store.schema import MediaRow
 
 FINISHED = ("indexed", "partial")
+LIVE = "live"  # the signature of a media that came from a live source
 _SENSES: dict[Sense, str] = {
     "text": "text",
     "image": "image",

@@ -36,7 +36,7 @@ from memqa.values import Answer, AnswerState, Citation, Step, Token
 from models.errors import ChatModelUnavailable, SetupError
 
 if TYPE_CHECKING:
-    from memqa.library import Library
+    from memqa.asking import Asking
 
 _MOST_TOKENS = 64
 _TIME_WORD = re.compile(
@@ -55,7 +55,7 @@ _PAGE = re.compile(r"^[Pp]p?\. [\d–]+: ", re.M)
 
 
 def tell(
-    library: Library,
+    library: Asking,
     course: Course,
     asked: Question,
     found: Sequence[Found],
@@ -96,13 +96,13 @@ def tells_the_kind(asked: Question, text: str) -> bool:
     return not asks_name(asked.text) or bool(proper_names(f"… {said}") - set(asked.words))
 
 
-def _may_compose(library: Library, course: Course, asked: Question) -> bool:
+def _may_compose(library: Asking, course: Course, asked: Question) -> bool:
     """Tell whether the model is to answer itself: of what is told, and if it can read notes."""
     return course.tier in "AB" and asked.wants == "what" and library.may_answer()[0]
 
 
 def _composed(
-    library: Library, course: Course, asked: Question, found: Sequence[Found]
+    library: Asking, course: Course, asked: Question, found: Sequence[Found]
 ) -> Generator[Token | Step, None, Answer | None]:
     """Have the language model answer from several places; None where it fails or goes astray."""
     engines = library.engines
@@ -140,7 +140,7 @@ def _whose(course: Course, *, is_own: bool, is_refused: bool) -> str:
 
 
 def _phrase(
-    library: Library, course: Course, asked: Question, told: Finding
+    library: Asking, course: Course, asked: Question, told: Finding
 ) -> Generator[Token | Step, None, str]:
     """Have the language model phrase a finding; without one, or if it fails, say so and go on."""
     pieces: list[str] = []

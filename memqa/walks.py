@@ -25,7 +25,7 @@ from models.errors import ChatModelUnavailable, InputError
 if TYPE_CHECKING:
     from docmem.steps import Guide, Query, Tier, Walk
     from docmem.tree import Tree
-    from memqa.library import Library
+    from memqa.opened import Opened
     from memqa.retrieve import Finder
 
 _DEEP = 12  # passages read where one is not enough, and reading them takes no model
@@ -57,7 +57,7 @@ class _Reached:
 
 
 def down_the_tree(
-    library: Library,
+    library: Opened,
     finder: Finder,
     asked: Question,
     found: Sequence[Found],
@@ -118,7 +118,7 @@ class _Walker:
 
     def __init__(
         self,
-        library: Library,
+        library: Opened,
         finder: Finder,
         asked: Question,
         found: Sequence[Found],

@@ -17,14 +17,16 @@ from pathlib import Path
 from threading import Thread
 
 from memqa.engines import CatalogEngines, Engines
-from memqa.ingest import LIVE, Ingest, drop_upload, is_upload
+from memqa.ingest import Ingest
 from memqa.jobs import Job, JobState, Queue
 from memqa.listening import Listener
 from memqa.room import writing_to
 from memqa.settings import Settings
+from memqa.stale import LIVE
 from memqa.store.lock import is_held, locked
 from memqa.store.schema import MediaRow
 from memqa.store.store import Store
+from memqa.uploads import drop_upload, is_upload
 from memqa.worker import Watch, spawn
 from models.errors import BackendError, InputError, MemqaError, StoreConflict
 from models.values import Picture

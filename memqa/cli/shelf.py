@@ -111,7 +111,7 @@ def forget(
       memqa forget talk.mp4
       memqa forget 3fa9c1 77b0e2
     """
-    from memqa.ingest import is_upload
+    from memqa.uploads import is_upload
 
     with open_library(context, home) as library:
         # All names are looked up first: a wrong one must not leave the job half done.

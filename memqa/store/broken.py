@@ -17,6 +17,7 @@ from lancedb.db import DBConnection
 from lancedb.table import Table
 
 from memqa.room import writing_to
+from memqa.store.durable import torn
 from memqa.store.ground import Ground, ground_of, names_in
 from memqa.store.leases import WRITING
 from memqa.store.lock import locked
@@ -30,13 +31,15 @@ _WAIT_S = 120.0
 class Broken:
     """A table that cannot be read, and why; ``older`` is the newest version that can be.
 
-    That one holds ``rows``; one that holds none is no better than a new table.
+    That one holds ``rows``; one that holds none is no better than a new table. ``is_torn`` says
+    that the newest version was cut short, and need only be dropped.
     """
 
     name: str
     why: str
     older: int | None = None
     rows: int = 0
+    is_torn: bool = False
 
     @property
     def is_derived(self) -> bool:
@@ -75,6 +78,9 @@ def mend(home: Path, name: str) -> str:
         found = look.broken(name)
         if found is None:
             return f"the table {name} can be read again"
+        if found.is_torn:
+            look.ground.mend(name)
+            return f"the table {name} is again as it was before a write that was cut short"
         if found.older is not None:
             table = look.db.open_table(name)
             table.checkout(found.older)
@@ -100,6 +106,8 @@ class _Look:
     def broken(self, name: str) -> Broken | None:
         """Say what is wrong with a table, and how far back it can be read."""
         why = self.why(name)
+        if why and not self.ground.is_shared and torn(self.home / "tables" / f"{name}.lance"):
+            return Broken(name, why, is_torn=True)
         return Broken(name, why, *self._older(name)) if why else None
 
     def why(self, name: str) -> str:

@@ -18,6 +18,7 @@ from lancedb.db import DBConnection
 from lancedb.table import Table
 
 from memqa.homes import Address, address_of
+from memqa.store.durable import Durable, drop_torn
 from memqa.store.leases import WRITING, Held, leases_of
 from memqa.store.trouble import HASTY, PATIENT, plainly, trouble
 from models.errors import StoreConflict
@@ -64,6 +65,12 @@ class Ground(Protocol):
     def bytes_of(self, tables: Sequence[Table]) -> int:
         """Measure what tables take."""
 
+    def secure(self) -> None:
+        """Come back once everything that is written by now would outlast a power cut."""
+
+    def mend(self, name: str) -> None:
+        """Bring a table of which a power cut left only a part back to what it was before."""
+
     def tidy(self) -> None:
         """Compact what there is besides the tables."""
 
@@ -80,6 +87,7 @@ class Folder:
 
     def __init__(self, home: Path) -> None:
         self._folder = home / "tables"
+        self._durable = Durable(self._folder)
         self.told = str(home)
 
     def connect(self, consistency_s: float) -> DBConnection:
@@ -114,6 +122,14 @@ class Folder:
     def bytes_of(self, tables: Sequence[Table]) -> int:
         """Measure the folder, older versions too."""
         return folder_bytes(self._folder)
+
+    def secure(self) -> None:
+        """Hand what is new to the disk."""
+        self._durable.secure()
+
+    def mend(self, name: str) -> None:
+        """Drop the versions that are not whole."""
+        drop_torn(self._folder / f"{name}.lance")
 
     def tidy(self) -> None:
         """Do nothing: there is nothing besides."""
@@ -185,6 +201,12 @@ class Bucket:
         # LanceDB declares a class here and gives a dictionary.
         found = [dict(table.stats()) for table in tables]  # type: ignore[call-overload]
         return sum(int(one["total_bytes"]) for one in found)
+
+    def secure(self) -> None:
+        """Do nothing: what the endpoint took, it keeps."""
+
+    def mend(self, name: str) -> None:
+        """Do nothing: an object is there whole or not at all."""
 
     def tidy(self) -> None:
         """Compact the leases."""

@@ -93,6 +93,7 @@ class Tables:
             ):
                 self._take_up(self._held)
                 yield
+                self.ground.secure()
             self._left = self._held.left if self._held else -1
 
     def prove(self) -> None:
@@ -255,6 +256,7 @@ class Tables:
 
     def _opened(self, name: str) -> Table | None:
         """Open a table; None where there is only its folder, as a kill while it was made leaves."""
+        self.ground.mend(name)
         try:
             table = self._db.open_table(name)
         except ValueError as exc:

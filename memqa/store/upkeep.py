@@ -97,7 +97,7 @@ class Upkeep:
         with self._indexes.holding() as free, self._tables.writing():
             for table in self._tidied(free):
                 if _is_due(table):
-                    table.optimize(cleanup_older_than=self._keep)
+                    self._rewrite(table, self._keep)
         self._tables.ground.tidy()
 
     def _shed(self) -> None:
@@ -109,7 +109,7 @@ class Upkeep:
         time.sleep(_KEEP_VERSIONS.total_seconds())  # then no reader can still hold them
         with self._indexes.holding() as free, self._tables.writing():
             for table in self._tidied(free):
-                table.optimize(cleanup_older_than=self._keep, delete_unverified=True)
+                self._rewrite(table, self._keep, abandoned_too=True)
 
     def forget(self, media_id: str, *, chats_too: bool = True) -> bool:
         """Delete a media with all that was remembered of it, and purge it from the disk.
@@ -223,9 +223,15 @@ class Upkeep:
     def _clean(self, table: Table, *, abandoned_too: bool = True) -> None:
         """Remove every version but the newest; the last deletion has to be older than "nothing"."""
         self._tables.ground.let_versions_age(table)
-        table.optimize(cleanup_older_than=_KEEP_NOTHING, delete_unverified=abandoned_too)
+        self._rewrite(table, _KEEP_NOTHING, abandoned_too=abandoned_too)
         if self._tables.drop_future_versions(table):
             table.optimize(cleanup_older_than=_KEEP_NOTHING, delete_unverified=abandoned_too)
+
+    def _rewrite(self, table: Table, keep: timedelta, *, abandoned_too: bool = False) -> None:
+        """Merge a table's small files, and remove what they replace only once they are safe."""
+        table.optimize()
+        self._tables.ground.secure()
+        table.optimize(cleanup_older_than=keep, delete_unverified=abandoned_too)
 
     def _tidied(self, free: bool) -> Iterator[Table]:
         """Give the tables that may be rewritten: not those of which an index is being made."""

@@ -309,7 +309,8 @@ class Writer:
     # Shared steps
 
     def _put(self, row: MediaRow) -> None:
-        """Write the entry of a media, which says what of its rows is seen."""
+        """Write the entry of a media, which says what of its rows is seen, once these are safe."""
+        self._tables.ground.secure()
         self._tables.prove()
         _merge(self._tables.media, media_table(row))
 

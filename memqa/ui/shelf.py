@@ -155,7 +155,7 @@ class Shelf:
 
     def dismiss(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Take a failed or stopped card off the shelf, and its upload off the disk."""
-        from memqa.ingest import drop_upload
+        from memqa.uploads import drop_upload
 
         key = str(data.get("key", ""))
         known = {one.path for one in self._library.media()}

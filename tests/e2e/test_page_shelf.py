@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from memqa.ingest import leased
+from memqa.alone import leased
 from memqa.library import Library
 from tests.e2e.pages import (
     ANSWERED_MS,

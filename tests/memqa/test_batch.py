@@ -14,7 +14,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from memqa import batch_lines
-from memqa.ingest import leased
+from memqa.alone import leased
 from memqa.library import Library
 from memqa.settings import BatchSettings, load
 from memqa.values import Media, Outcome

@@ -20,11 +20,12 @@ import lancedb
 import psutil
 import pytest
 
+from memqa.alone import leased
 from memqa.carried import version
 from memqa.cluster_actor import Indexer, Made, scratch
 from memqa.cluster_ray import Cluster, workers_of
 from memqa.delivered import Delivery
-from memqa.ingest import FileFacts, leased
+from memqa.facts import FileFacts
 from memqa.library import Library
 from memqa.store.write import Writer
 from memqa.values import Outcome

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from memqa.alone import leased
 from memqa.cli.app import app
 from memqa.enrich import Enriched
-from memqa.ingest import leased
 from memqa.library import Library
 from memqa.settings import Settings, TierSetting
 from memqa.store.schema import Memory

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from memqa import named
-from memqa.ingest import FileFacts
+from memqa.facts import FileFacts
 from memqa.library import Library
 from memqa.named import files_of
 from memqa.settings import Settings

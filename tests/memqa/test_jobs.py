@@ -15,7 +15,7 @@ from threading import Thread
 import pytest
 
 from memqa import settings
-from memqa.ingest import leased
+from memqa.alone import leased
 from memqa.jobs import _TABLE, Job, Queue
 from memqa.library import Library
 from memqa.listening import Listener

@@ -16,12 +16,13 @@ from lancedb.expr import col, lit
 from lancedb.table import LanceTable
 from typer.testing import CliRunner
 
+from memqa.alone import leased
 from memqa.cli.app import app
 from memqa.doctor import Check
 from memqa.homes import Address
-from memqa.ingest import LIVE, leased
 from memqa.jobs import Queue
 from memqa.library import Library
+from memqa.stale import LIVE
 from memqa.store import broken
 from memqa.store.ground import Folder
 from memqa.store.schema import Commit, Memory, VectorBatch, memory_id

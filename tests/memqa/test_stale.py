@@ -15,9 +15,9 @@ import pytest
 from typer.testing import CliRunner
 
 import memqa
+from memqa.alone import leased
 from memqa.cli.app import app
 from memqa.cli.words import reindexed_line, state
-from memqa.ingest import leased
 from memqa.library import Library
 from memqa.reindex import Reindexed
 from memqa.reindex import reindex as reindex_of

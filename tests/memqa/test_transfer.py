@@ -15,9 +15,9 @@ from typing import Any
 import lancedb
 import pytest
 
+from memqa.alone import leased
 from memqa.carried import MANIFEST
 from memqa.chats import turn_row
-from memqa.ingest import leased
 from memqa.library import Library
 from memqa.store.schema import FILE_ABSENT, NOTHING_COMMITTED, SCHEMA_VERSION
 from memqa.values import Answer, Evidence

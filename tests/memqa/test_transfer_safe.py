@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from memqa import placing
+from memqa.alone import leased
 from memqa.bring import _Bringing
 from memqa.carried import MANIFEST, Carried
 from memqa.chats import Asked, turn_row
 from memqa.cli import carry
-from memqa.ingest import leased
 from memqa.library import Library
 from memqa.store import schema
 from memqa.store.lock import locked
