@@ -66,7 +66,8 @@ class Tables:
                 self._open_fixed()
                 self.index(self.memories)
         except (DiskFull, ReadOnly):
-            with writing_to(home):  # a library that is whole can be asked without a write
+            # A library that is whole can be asked without a write.
+            with writing_to(home), self.ground.plainly():
                 self._open_fixed()
                 self.index(self.memories)
 

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -262,10 +263,15 @@ def test_who_is_not_let_in_is_told_why(bucket: Bucket, code: str, words: str) ->
 def test_who_may_only_read_can_ask(
     library: Library, bucket: Bucket, address: str, document: Path, tmp_path: Path
 ) -> None:
-    library.add(document)
+    row = library.store.read.media_row(library.add(document).id)
+    assert row is not None
+    # Another machine is at work on it, or died.
+    library.store.write._put(replace(row, media=replace(row.media, status="indexing")))
     bucket.refusal, bucket.may_read = "AccessDenied", True
     reader = Library(address, engines=FakeEngines())
-    assert "clocktower" in reader.ask("Where did the zebrafinch nest?").text
+    answer = reader.ask("Where did the zebrafinch nest?", chat="mine")
+    assert "clocktower" in answer.text
+    assert any("is not kept" in step.detail for step in answer.walk if step.fallback)
     (tmp_path / "new.txt").write_text("Something new.\n", encoding="utf-8")
     refused(lambda: reader.add(tmp_path / "new.txt"), SetupError, "may not do this")
     refused(lambda: reader.forget("story.md"), SetupError, "may not do this")
