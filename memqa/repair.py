@@ -204,13 +204,14 @@ class _Looking:
         return Check("pictures", "note", told, "the rest needs the videos' files where they were")
 
     def _moved(self) -> Check:
-        from memqa.moved import found_again, is_absent
+        from memqa.moved import Search, is_absent
 
         store, found, absent = self.library.store, [], []
+        search = Search(store.home)
         for row in store.read.media_rows():
             if row.forgetting or LIVE in row.signatures or not is_absent(row):
                 continue
-            if there := found_again(store.home, row):
+            if there := search.found(row):
                 found.append(row.media.name)
                 if self.mending:
                     at = there.stat()

@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -231,6 +232,27 @@ def test_a_file_that_was_moved_is_found_again(library: Library, tmp_path: Path) 
         assert "memqa index" in gone.remedy
     finally:
         source.with_suffix(".away").rename(source)
+
+
+def test_a_folder_is_walked_once_however_many_files_it_lost(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "unplugged"
+    folder.mkdir()
+    for media in library.media():
+        row = library.store.read.media_row(media.id)
+        assert row is not None
+        gone = replace(media, path=str(folder / media.name))
+        library.store.write._put(replace(row, media=gone, aliases=()))
+    whole, walked = Path.rglob, Counter[Path]()
+
+    def counted(path: Path, pattern: str) -> Iterator[Path]:
+        walked[path] += 1
+        return whole(path, pattern)
+
+    monkeypatch.setattr(Path, "rglob", counted)
+    assert "not found" in one(library, "files").detail
+    assert walked[folder] == 1
 
 
 def test_an_upload_that_nothing_names_goes_once_it_is_old(library: Library) -> None:
