@@ -12,12 +12,13 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from memqa import batch_lines
+from memqa.allowance import Allowance
 from memqa.alone import leased
-from memqa.batch_child import Allowance, Child, Inbox
+from memqa.batch_child import Child, Inbox
 from memqa.batch_lines import Line
 from memqa.facts import FileFacts
 from memqa.listening import Listener
@@ -146,7 +147,7 @@ class Batch:
         if not run.stopping and self._listener.stops():
             run.stopping = True
             for worker in self._busy():
-                if worker.child is not None:
+                if worker.child is not None and not worker.reason:
                     worker.child.stop()
 
     def _hand_out(self, run: _Run) -> None:
@@ -218,7 +219,8 @@ class Batch:
                 return None
         if outcome.media is not None:
             run.taken[outcome.media.id].append(file)
-        return file.named.said(outcome)
+        # A worker may name an address as it was typed, with a password in it.
+        return file.named.said(replace(outcome, path=file.named.told))
 
     def _died(self, worker: _Worker, run: _Run) -> Outcome | None:
         """A worker is gone: give its file a second try, or give it up."""

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeAlias
 
@@ -20,13 +19,11 @@ import psutil  # type: ignore[import-untyped]
 
 from memqa import batch_lines
 from memqa.batch_lines import Line
-from memqa.settings import BatchSettings, Settings
+from memqa.settings import Settings
 from memqa.worker import open_log
 from models.threads import thread_shares
-from models.values import Progress
 
 WORKER = "memqa.batch_worker"
-_MOST_START_S = 300.0
 _ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -124,46 +121,3 @@ def _session_of(pid: int) -> int:
 
 
 Inbox: TypeAlias = "queue.Queue[tuple[Child, Line | None]]"
-
-
-@dataclass(slots=True)
-class Allowance:
-    """What a file has taken so far, against what it may.
-
-    Only time during which the batch looks counts: not while whoever fetches outcomes keeps it, nor
-    while the machine sleeps. How long a worker takes to start is not the file's fault.
-    """
-
-    limits: BatchSettings
-    length_s: float = 0.0
-    spent_s: float = 0.0
-    quiet_s: float = 0.0
-    at: tuple[str, float] = ("", -1.0)
-    has_begun: bool = False
-
-    def begun(self) -> None:
-        """From here on the file is worked on."""
-        self.has_begun, self.spent_s, self.quiet_s = True, 0.0, 0.0
-
-    def moved(self, progress: Progress) -> None:
-        """Take progress; that which tells the same again is none."""
-        now = (progress.stage, progress.done)
-        if now != self.at:
-            self.at, self.quiet_s = now, 0.0
-
-    def overrun(self, elapsed_s: float, resident_bytes: int) -> str:
-        """Say why the file is to be given up; empty where it is not."""
-        self.spent_s += elapsed_s
-        self.quiet_s += elapsed_s
-        if not self.has_begun:
-            most = f"a worker for it did not start within {_MOST_START_S:g} s"
-            return most if self.spent_s > _MOST_START_S else ""
-        most_s = self.limits.file_s + self.limits.times_length * self.length_s
-        if resident_bytes > self.limits.resident_bytes:
-            most = f"{self.limits.resident_bytes / 1e6:.0f} MB"
-            return f"needed more than {most} of memory (batch.resident_bytes)"
-        if self.quiet_s > self.limits.silence_s:
-            return f"made no progress for {self.limits.silence_s:g} s (batch.silence_s)"
-        if self.spent_s > most_s:
-            return f"needed more than {most_s:g} s (batch.file_s, batch.times_length)"
-        return ""

@@ -17,9 +17,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 from memqa import batch_lines
+from memqa.addresses import is_address, shown
 from memqa.batch_lines import Line
 from memqa.engines import CatalogEngines, Engines
 from memqa.listening import Listener
+from memqa.logged import log_to_stderr
 from memqa.settings import ModelNames, Settings
 from memqa.values import Media, Outcome
 from models.serving import take_stdout
@@ -60,7 +62,7 @@ class Worker:
                 self._stopping.set()
             else:
                 self._handed.put(line)
-        _end()
+        end_at_once()
 
     def _outcome(self, path: str, method: str) -> Outcome:
         from memqa.ingest import Ingest
@@ -71,11 +73,12 @@ class Worker:
 
         def take() -> Outcome:
             if self._ingest is None:
-                store = Store(self._settings.home)
+                share = self._settings.limits.spare_share
+                store = Store(self._settings.home, spare_share=share)
                 self._ingest = Ingest(store, self._engines, self._settings)
             return self._ingest.take(path, method=method, listener=listener)
 
-        return outcome_of(path, take)
+        return outcome_of(shown(path) if is_address(path) else path, take)
 
     def _found(self, media: Media) -> None:
         self._tell(batch_lines.of_length(media))
@@ -92,7 +95,7 @@ class Worker:
             self._out.flush()
 
 
-def _end() -> None:
+def end_at_once() -> None:
     """Go at once, with the decoders that work for us; what was committed is whole."""
     import psutil  # type: ignore[import-untyped]
 
@@ -113,7 +116,7 @@ def _prepare() -> None:
 def main(engines: Callable[[ModelNames], Engines] = CatalogEngines) -> None:
     """Take in what is handed over stdin."""
     out, lines = take_stdout(), sys.stdin.buffer
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    log_to_stderr(logging.WARNING, "%(asctime)s %(name)s %(message)s")
     settings = Settings.model_validate_json(lines.readline())
     _prepare()
     Worker(settings, engines(settings.models), out).run(lines)

@@ -137,7 +137,11 @@ class _Bringing:
             # Ids of memories begin with these characters; another media's would be overwritten.
             if other.media.id[:16] == row.media.id[:16] and other.media.id != row.media.id:
                 raise InputError(f"{_name(row)} has an id that {other.media.name} has here")
-        return self._store.read.media_row(row.media.id)
+        known = self._store.read.media_row(row.media.id)
+        if known is not None and known.forgetting:  # whoever forgot it was killed
+            self._store.upkeep.repair()
+            return None
+        return known
 
     def _unchanged(self, row: MediaRow, known: MediaRow) -> Carried:
         """Leave what is here as it is, even half indexed: it could not be put back if cut short."""

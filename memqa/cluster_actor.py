@@ -11,25 +11,30 @@ import os
 import shutil
 import socket
 import tempfile
+import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from memqa.addresses import is_address, shown
+from memqa.allowance import Allowance
+from memqa.batch_worker import end_at_once
 from memqa.carried import version
 from memqa.engines import CatalogEngines, Engines
 from memqa.listening import Listener
-from memqa.settings import Settings
+from memqa.settings import BatchSettings, Settings
 from memqa.store.lock import locked
 from memqa.store.parcel import Parcel
+from memqa.values import Media
 from models.errors import BackendError, InputError, MemqaError, SetupError
 
 log = logging.getLogger(__name__)
 
 _ALIVE = "alive.lock"
 _PATIENCE_S = 60.0
+_LOOK_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +101,45 @@ class Indexer:
         with scratch() as home:
             store = Store(home)
             settings = self._settings.model_copy(update={"home": home})
-            outcome = Ingest(store, self._engines, settings).take(
-                place, method=method, listener=Listener()
-            )
+            with within_time(settings.batch) as listener:
+                outcome = Ingest(store, self._engines, settings).take(
+                    place, method=method, listener=listener
+                )
             assert outcome.media is not None, "a file that was taken in is a media"
             row = store.read.media_row(outcome.media.id)
             assert row is not None, "a media that was taken in has a row"
             return Parcel.of(Source(home, is_own=True), row)
+
+
+@contextmanager
+def within_time(
+    limits: BatchSettings, *, end: Callable[[], None] = end_at_once
+) -> Iterator[Listener]:
+    """Give a listener to the work on a file, and ``end`` this process where that takes too long.
+
+    Whoever handed the file over then finds this worker dead, and does not wait for ever. How much
+    memory a worker may take is for the cluster to say.
+    """
+    taken, over = Allowance(limits), threading.Event()
+    taken.begun()
+
+    def measured(media: Media) -> None:
+        taken.length_s = media.duration_s or media.pages or 0
+
+    def watch() -> None:
+        while not over.wait(_LOOK_S):
+            if why := taken.overrun(_LOOK_S, resident_bytes=0):
+                log.warning("a file %s; this worker ends", why)
+                end()
+                return
+
+    watching = threading.Thread(target=watch, name="memqa-limits", daemon=True)
+    watching.start()
+    try:
+        yield Listener(taken.moved, on_media=measured)
+    finally:
+        over.set()
+        watching.join()
 
 
 @contextmanager

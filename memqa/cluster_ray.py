@@ -14,8 +14,9 @@ import threading
 import warnings
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, TextIO, TypeVar
 
 import psutil  # type: ignore[import-untyped]
@@ -234,12 +235,19 @@ def _start_here(ray: Any, workers: int | None) -> None:
             return
         except Exception as exc:
             ray.shutdown()
-            for process in psutil.Process().children():
-                if process not in before and "ray" in " ".join(process.cmdline()):
-                    process.kill()
+            _kill_left(before)
             if not left:
                 raise SetupError(f"Ray does not start on this machine: {_short(exc)}") from exc
             log.info("Ray did not start, trying again: %s", _short(exc))
+
+
+def _kill_left(before: Sequence[psutil.Process]) -> None:
+    """End what of Ray was started since, and of nobody else."""
+    for process in psutil.Process().children():
+        with suppress(psutil.Error):  # it is just ending by itself
+            is_rays = any("/ray/" in Path(one).as_posix() for one in process.cmdline())
+            if is_rays and process not in before:
+                process.kill()
 
 
 def _imported() -> Any:
@@ -298,7 +306,8 @@ def _heard_aside() -> Iterator[None]:
 def _lost(error: Exception) -> BackendError:
     return BackendError(
         f"the worker that took it in died, and so did the next one ({type(error).__name__}); the "
-        "file may be what ends them, or their machine has too little memory: see the logs of Ray"
+        "file may be what ends them, or take longer than batch.file_s and batch.silence_s allow, "
+        "or their machine has too little memory: see the logs of Ray"
     )
 
 

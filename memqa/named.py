@@ -98,6 +98,7 @@ def _behind(address: str, *, recursive: bool) -> Iterator[Named]:
     from memqa.remote import files_of
 
     try:
+        named(address)  # one that cannot be kept is not even handed to a worker
         found = files_of(address, recursive=recursive)
     except MemqaError as exc:
         yield Named(address, refused=exc)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -74,19 +75,16 @@ class Recordings:
 
         Raises:
             InputError: it is over, a piece is missing, or it would be larger than is allowed.
-            DiskFull: there is no room for the piece; what came before is watched.
+            DiskFull: there is no room for the piece; it is over, and what came before is watched.
         """
         with self._lock:
             found = self._going(recording)
             try:
                 self._check(found, number, piece)
-            except InputError:
+                self._append(found.path, piece)
+            except MemqaError:
                 self._finish(recording)
                 raise
-            with writing_to(self._library.home):
-                found.path.parent.mkdir(parents=True, exist_ok=True)
-                with found.path.open("ab") as file:
-                    file.write(piece)
             found.pieces, found.heard_at = found.pieces + 1, time.monotonic()
             found.size_bytes += len(piece)
             if found.job is None:
@@ -122,6 +120,12 @@ class Recordings:
         if free - len(piece) < self._library.settings.limits.min_free_bytes:
             raise InputError("The disk of this library is nearly full, so the recording ends here.")
 
+    def _append(self, path: Path, piece: bytes) -> None:
+        with writing_to(self._library.home):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("ab") as file:
+                file.write(piece)
+
     def _watched(self, recording: str, path: Path) -> Job:
         """Let a recording be watched; one that cannot be leaves nothing."""
         try:
@@ -135,8 +139,13 @@ class Recordings:
 
     def _finish(self, recording: str) -> None:
         found = self._open.pop(recording, None)
-        if found is not None and found.path.parent.exists():
-            end_of(found.path).touch()
+        if found is None:
+            return
+        if found.job is None:  # nobody watches what came of its first piece
+            drop_upload(self._library.home, found.path)
+        elif found.path.parent.exists():
+            with suppress(OSError):  # no room for it either: the watch ends once no piece comes
+                end_of(found.path).touch()
 
 
 def _is_going(found: _Recording) -> bool:

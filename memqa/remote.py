@@ -12,7 +12,7 @@ import mimetypes
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["facts", "fetched", "files_of", "is_address", "named"]
 
 _LONGEST_S = 6 * 3600.0
+_PATIENCE_S = 60.0
 _LOOK_EVERY_BYTES = 64 * 2**20
 _REFUSE_HEAD = (400, 403, 404, 405, 501)  # said by servers that answer GET alone
 _GONE = (404, 410)
@@ -108,13 +109,17 @@ def files_of(address: str, *, recursive: bool = False) -> list[str]:
 def _own_folder(folder: Path) -> Iterator[Path]:
     """Make a folder that goes afterwards; clear what killed processes left beside it."""
     folder.mkdir(parents=True, exist_ok=True)
-    for lock in folder.glob("*.lock"):
-        if not is_held(lock):
-            shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
-            lock.unlink(missing_ok=True)
     place = folder / uuid4().hex
     lock = folder / f"{place.name}.lock"
-    with locked(lock):
+    with ExitStack() as held:
+        # Nobody clears up while a folder is made, which is locked only a moment later.
+        making = folder.with_name(f"{folder.name}.lock")
+        with locked(making, timeout_s=_PATIENCE_S) as is_alone:
+            for left in folder.glob("*.lock") if is_alone else ():
+                if not is_held(left):
+                    shutil.rmtree(left.with_suffix(""), ignore_errors=True)
+                    left.unlink(missing_ok=True)
+            held.enter_context(locked(lock))
         try:
             place.mkdir()
             yield place

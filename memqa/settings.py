@@ -114,11 +114,12 @@ class JobSettings(_Part):
 
 
 class BatchSettings(_Part):
-    """What one file may take where worker processes take many files in.
+    """What one file may take where worker processes, here or of a cluster, take many files in.
 
     A file may take ``file_s`` seconds and ``times_length`` times its length, of which a page is a
-    second; it is given up after ``silence_s`` without progress, or where its process, with those
-    that decode for it, holds more than ``resident_bytes``.
+    second, besides what it takes to fetch its bytes and to read them through; it is given up after
+    ``silence_s`` without progress, or where its process, with those that decode for it, holds more
+    than ``resident_bytes``; on a cluster that is for the cluster to say.
     """
 
     file_s: float = Field(default=600.0, gt=0)

@@ -167,7 +167,7 @@ class _Watched:
     def ended(self, address: str) -> tuple[JobState, str | None, tuple[str, ...]]:
         """Watch to the end, and say how the job ended: its state, error and notes."""
         home, job = self.settings.home, self.job
-        store = Store(home)
+        store = Store(home, spare_share=self.settings.limits.spare_share)
         watch, showing = Watch(self.queue, job), _Showing(_picture_path(home, job.id))
         listener = Listener(
             watch.told, watch.stops, lambda m: self.queue.identify(job.id, m), showing.show

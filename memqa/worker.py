@@ -22,6 +22,7 @@ from memqa import settings as settings_
 from memqa.engines import CatalogEngines, Engines
 from memqa.jobs import Job, JobState, Queue, Wish
 from memqa.listening import Listener
+from memqa.logged import log_to_stderr
 from memqa.priority import step_aside
 from memqa.room import writing_to
 from memqa.settings import Settings
@@ -243,7 +244,7 @@ def main() -> None:
     parser.add_argument("--live", metavar="JOB")
     parser.add_argument("--rewrite", action="store_true")
     given = parser.parse_args()
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    log_to_stderr(logging.WARNING, "%(asctime)s %(name)s %(message)s")
     chosen, _, told = sys.stdin.read().partition("\n") if given.settings_from_stdin else ("",) * 3
     settings = Settings.model_validate_json(chosen) if chosen else settings_.load(home=given.home)
     if given.live:

@@ -17,6 +17,7 @@ import numpy as np
 
 from models.errors import DecodeFailed
 from models.serving import Answer, serve
+from models.values import Utterance
 from vidmem.frame import Decoded
 from vidmem.limits import LONGEST_HOLE_S, MAX_REACH_S
 from vidmem.sample import Sampled, SampleParams, Sampler
@@ -54,7 +55,10 @@ def _clip(request: dict[str, Any]) -> Iterator[Answer]:
 
 
 def _subtitles(request: dict[str, Any]) -> Iterator[Answer]:
-    found, note = subtitles_here(request["path"])
+    found, note = list[Utterance](), ""
+    for so_far in subtitles_here(request["path"]):
+        found, note = so_far
+        yield {"kind": "beat"}, b""
     said = [asdict(utterance) for utterance in found]
     yield {"kind": "subtitles", "utterances": said, "note": note}, b""
 

@@ -12,6 +12,7 @@ import typer
 from memqa.cli import exits
 from memqa.cli.commands import CommandsOnCall, announce
 from memqa.cli.options import Home
+from memqa.logged import log_to_stderr
 from models.errors import MemqaError
 
 app = typer.Typer(
@@ -59,13 +60,11 @@ def memqa(
 ) -> None:
     """Keep what all commands share: the library's folder and how much is said on the way."""
     context.obj = home
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=logging.INFO if verbose else logging.ERROR,
-        format="memqa: %(levelname)s: %(message)s",
-    )
+    log_to_stderr(logging.INFO if verbose else logging.ERROR, "memqa: %(levelname)s: %(message)s")
     # That something is sent to another machine is always said.
     logging.getLogger("models.llm.server").setLevel(logging.WARNING)
+    # So is who fails to log in to the page.
+    logging.getLogger("memqa.ui").setLevel(logging.DEBUG if verbose else logging.WARNING)
     if verbose:
         logging.getLogger("memqa").setLevel(logging.DEBUG)
 

@@ -160,7 +160,7 @@ def _outline(tree: Tree) -> dict[str, Any]:
 def _print_media(media: Media) -> None:
     facts = {
         "id": media.id,
-        "path": words.printable(media.path),
+        "path": media.path,
         "kind": media.kind,
         "length": words.length(media),
         "state": words.state(media),
@@ -168,11 +168,11 @@ def _print_media(media: Media) -> None:
         "size": words.size(media.bytes),
         "method": media.method,
         "added": media.added_at,
-        "error": words.printable(media.error or ""),
+        "error": media.error or "",
     }
     for name, value in facts.items():
         if value:
-            print(f"{name:9} {value}")
+            print(words.printable(f"{name:9} {value}"))
     for note in (*media.notes, *filter(None, [indexed_with_others(media)])):
         print(f"note      {words.printable(note)}")
 

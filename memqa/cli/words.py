@@ -196,4 +196,4 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(len(row[k]) for row in [titles, *rows]) for k in range(len(titles) - 1)]
     for row in [titles, *rows]:
         cells = [cell.ljust(wide) for cell, wide in zip(row, widths, strict=False)]
-        sys.stdout.write("  ".join([*cells, row[-1]]).rstrip() + "\n")
+        sys.stdout.write(printable("  ".join([*cells, row[-1]]).rstrip()) + "\n")

@@ -32,7 +32,7 @@ class Broken:
     """A table that cannot be read, and why; ``older`` is the newest version that can be.
 
     That one holds ``rows``; one that holds none is no better than a new table. ``is_torn`` says
-    that the newest version was cut short, and need only be dropped.
+    that a write was cut short, and needs only be dropped.
     """
 
     name: str
@@ -106,9 +106,11 @@ class _Look:
     def broken(self, name: str) -> Broken | None:
         """Say what is wrong with a table, and how far back it can be read."""
         why = self.why(name)
-        if why and not self.ground.is_shared and torn(self.home / "tables" / f"{name}.lance"):
+        if not why:
+            return None
+        if not self.ground.is_shared and torn(self.home / "tables" / f"{name}.lance"):
             return Broken(name, why, is_torn=True)
-        return Broken(name, why, *self._older(name)) if why else None
+        return Broken(name, why, *self._older(name))
 
     def why(self, name: str) -> str:
         """Read a table whole; tell why that fails, empty where it does not."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 import lancedb
+from lancedb import Session
 from lancedb.db import DBConnection
 from lancedb.table import Table
 
@@ -25,6 +26,8 @@ from models.errors import StoreConflict
 
 _LOOK_AGAIN_S = 2.0
 _A_MOMENT_S = 0.03
+_METADATA_BYTES = 32 * 2**20
+_LEAST_INDEX_BYTES, _MOST_INDEX_BYTES = 64 * 2**20, 2 * 2**30
 _MOST_AHEAD_S = 60.0
 
 
@@ -54,7 +57,7 @@ class Ground(Protocol):
         """Say whether an error is the ground's, so that reading again is of no use."""
 
     def leased(self, name: str, *, timeout_s: float = 0.0) -> AbstractContextManager[Held | None]:
-        """Be the only machine that writes, or works on a media, as the lease's name says.
+        """Be the only machine that writes, makes indexes, or works on a media, as its name says.
 
         Its lock file on this machine is held by the caller.
         """
@@ -93,7 +96,8 @@ class Folder:
     def connect(self, consistency_s: float) -> DBConnection:
         """Open the database; its folder is made if need be."""
         interval = timedelta(seconds=consistency_s)
-        return lancedb.connect(self._folder, read_consistency_interval=interval)
+        held = _session(2 * sum(map(folder_bytes, self._folder.glob("*/_indices"))))
+        return lancedb.connect(self._folder, read_consistency_interval=interval, session=held)
 
     def is_there(self) -> bool:
         """Look for the folder of the tables."""
@@ -160,7 +164,12 @@ class Bucket:
         interval = timedelta(seconds=max(consistency_s, self.look_again_s))
         with self.plainly():
             lancedb.connect(uri, storage_options=HASTY)
-            return lancedb.connect(uri, read_consistency_interval=interval, storage_options=PATIENT)
+            return lancedb.connect(
+                uri,
+                read_consistency_interval=interval,
+                storage_options=PATIENT,
+                session=_session(_MOST_INDEX_BYTES),
+            )
 
     def is_there(self) -> bool:
         """Look for the tables."""
@@ -217,6 +226,15 @@ class Bucket:
         """Wait for the clock of whichever machine wrote the newest."""
         newest = max(version["timestamp"].timestamp() for version in table.list_versions())
         time.sleep(_A_MOMENT_S + min(max(newest - time.time(), 0.0), _MOST_AHEAD_S))
+
+
+def _session(index_bytes: int) -> Session:
+    """Bound what LanceDB keeps in memory; by itself it lets go of older versions at 7 GB only.
+
+    An index has to stay there whole, or every search reads it anew.
+    """
+    indexes = min(max(index_bytes, _LEAST_INDEX_BYTES), _MOST_INDEX_BYTES)
+    return Session(indexes, _METADATA_BYTES)
 
 
 def ground_of(home: Path) -> Ground:

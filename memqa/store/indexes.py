@@ -24,6 +24,7 @@ from lancedb.table import Table
 from memqa.room import writing_to
 from memqa.store import schema
 from memqa.store.again import again_if_purged
+from memqa.store.leases import INDEXING
 from memqa.store.lock import locked
 from memqa.store.tables import Tables
 from models.errors import StoreConflict
@@ -32,7 +33,6 @@ log = logging.getLogger(__name__)
 
 _VECTOR = "vector_idx"
 _RECALL = "memqa.recall"
-_INDEXING = "indexing"  # the lease of the machine that makes an index
 _FAILED = (OSError, RuntimeError)
 
 
@@ -86,19 +86,20 @@ class Indexes:
 
     @contextmanager
     def holding(self) -> Iterator[bool]:
-        """Keep others from making an index within the block; gives False while one is made.
+        """Keep others from making an index within the block; gives False while one is made."""
+        with locked(self._lock_path) as is_ours, ExitStack() as held:
+            yield is_ours and self._is_leased(held)
 
-        Other machines too: what one is making looks abandoned to another that tidies up.
+    def _is_leased(self, held: ExitStack) -> bool:
+        """Keep other machines from it too: what one of them makes looks abandoned till it is done.
+
+        Says False where one is at it.
         """
-        with ExitStack() as stack:
-            free = stack.enter_context(locked(self._lock_path))
-            if free:
-                try:
-                    stack.enter_context(self._tables.ground.leased(_INDEXING))
-                except StoreConflict as exc:
-                    log.info("an index is made elsewhere: %s", exc)
-                    free = False
-            yield free
+        try:
+            held.enter_context(self._tables.ground.leased(INDEXING))
+        except StoreConflict:
+            return False
+        return True
 
     def tend(self) -> list[str]:
         """Make what is missing or outgrown; give a line for each index made.

@@ -1,4 +1,4 @@
-"""Leases between machines: who may write to a library on object storage, who indexes which media.
+"""Leases between machines: who may write to a library on object storage, who indexes what.
 
 All leases of a library stand in the one row of one table, and a change counts only where the row is
 as it was read: of two machines that change it at once, one finds nothing to change and looks again.
@@ -41,6 +41,7 @@ from models.errors import MemqaError, StoreConflict
 log = logging.getLogger(__name__)
 
 WRITING = "writing"
+INDEXING = "indexing"
 BEAT_S = 15.0
 LAPSE_S = 60.0
 _OLD_S = 20 * 60.0

@@ -104,6 +104,7 @@ class Receiver:
             replaceable_bytes=0,
         )
         with self._tables.writing():
+            self._tables.prove()
             _merge(self._tables.media, media_table(hidden))
             self._delete(row.media.id)
 

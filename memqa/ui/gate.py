@@ -21,6 +21,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from memqa.ui.limits import AtOnce, Often, in_words
+from memqa.ui.uploads import IDLE_S, sweep
 from memqa.ui.visitors import visitor
 from memqa.ui.words import size
 
@@ -37,14 +38,11 @@ _READ = re.compile(
 )
 _MOST_CALL_BYTES = 16_000_000  # a piece of a recording is the largest
 _FRAME_BYTES = 1_000_000  # of what stands around a file that is sent
-_IDLE_S = 60.0  # without a byte of what is being sent
 _CALL_WITHIN_S = 120.0
 _CALLS = (1200, 60.0)
 _CALLS_AT_ONCE = 24
 _UPLOADS = (60, 60.0)
 _UPLOADS_AT_ONCE = 4
-_HALF_SENT_S = 2 * _IDLE_S  # after which nobody is sending it any more
-_UNCLAIMED_S = 3600.0
 
 
 class Gate:
@@ -141,18 +139,6 @@ class _Refusal(Exception):
         self.status, self.sentence, self.headers = status, sentence, headers
 
 
-def sweep(cache: Path) -> None:
-    """Remove what was sent by halves, or whole and claimed by no page."""
-    now = time.time()
-    for one in cache.rglob("*"):
-        patience_s = _HALF_SENT_S if one.parent == cache else _UNCLAIMED_S
-        try:
-            if one.is_file() and now - one.stat().st_mtime > patience_s:
-                one.unlink()
-        except FileNotFoundError:  # claimed meanwhile
-            continue
-
-
 def _bounded(receive: Receive, *, most_bytes: int, within_s: float | None = None) -> Receive:
     """Read no more than so many bytes, none of them later than allowed."""
     come, is_whole = 0, False
@@ -162,7 +148,7 @@ def _bounded(receive: Receive, *, most_bytes: int, within_s: float | None = None
         nonlocal come, is_whole
         if is_whole:  # what is waited for now is that the browser goes away
             return await receive()
-        left_s = _IDLE_S if ends_at is None else min(_IDLE_S, ends_at - time.monotonic())
+        left_s = IDLE_S if ends_at is None else min(IDLE_S, ends_at - time.monotonic())
         try:
             message = await asyncio.wait_for(receive(), max(left_s, 0.0))
         except TimeoutError:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from memqa.logged import log_to_stderr
 from memqa.ui.terms import DEFAULT_HOST, DEFAULT_PORT, Terms
+from memqa.ui.uploads import sweep
 from memqa.warm import warm_up
 from memqa.whereabouts import AUTH_VARIABLE
 from models.errors import MemqaError, SetupError
@@ -46,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--cert", type=Path, metavar="FILE", help="serve by TLS: the certificate")
     parser.add_argument("--key", type=Path, metavar="FILE", help="serve by TLS: its key")
     options = vars(parser.parse_args(arguments))
+    log_to_stderr(logging.WARNING, "memqa: %(levelname)s: %(message)s")
     try:
         launch(options.pop("home"), Terms(**options))
     except MemqaError as error:
@@ -103,8 +107,7 @@ def serve(library: Library, terms: Terms, users: Users | None = None) -> gr.Bloc
     ]
     try:
         page.launch(
-            server_name=terms.host,
-            server_port=terms.port or _free_port(terms.host),
+            **_place(terms),
             inbrowser=_has_screen(),
             max_file_size=library.settings.limits.max_upload_bytes,
             app_kwargs={"middleware": middleware, "docs_url": None, "redoc_url": None},
@@ -134,14 +137,12 @@ def _restrain(page: gr.Blocks) -> None:
 def prepare(home: Path) -> Path:
     """Keep what Gradio would put elsewhere, or send, inside the library; give the cache's folder.
 
-    Gradio reads these when it is imported. The cache is emptied: it only ever holds files on their
-    way to ``home/uploads``.
+    Gradio reads these when it is imported. The cache only ever holds files on their way to
+    ``home/uploads``; of those that a page which runs already takes, none is touched.
     """
-    import shutil
-
     cache = home / "page" / "cache"
-    shutil.rmtree(cache, ignore_errors=True)
     cache.mkdir(parents=True, exist_ok=True)
+    sweep(cache)
     os.environ["GRADIO_TEMP_DIR"] = str(cache)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -180,10 +181,18 @@ _ICON = (
 )
 
 
-def _free_port(host: str) -> int:
+def _place(terms: Terms) -> dict[str, Any]:
+    """Say where to listen, as Gradio reads it: an address of IPv6 in brackets."""
+    bare = terms.host.strip("[]")
+    is_ipv6 = ":" in bare
+    port = terms.port or _free_port(bare, is_ipv6=is_ipv6)
+    return {"server_name": f"[{bare}]" if is_ipv6 else bare, "server_port": port}
+
+
+def _free_port(host: str, *, is_ipv6: bool) -> int:
     import socket
 
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if is_ipv6 else socket.AF_INET) as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
 

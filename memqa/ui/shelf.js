@@ -222,7 +222,7 @@ const sendOne = (file, { card, line, bar, button }) =>
       line.textContent = `copying ${Math.round(100 * share)}\u00a0%`;
     };
     request.onload = async () => {
-      if (request.status === 413) return fail(`${file.name} is larger than this page takes; put it on this machine and give its path instead.`);
+      if (request.status === 413) return fail(`${file.name} is larger than this page takes${one(".path-box") ? "; put it on this machine and give its path instead" : ""}.`);
       if ([429, 507].includes(request.status)) return fail(`${file.name} was not taken. ${request.responseText}`);
       if (request.status !== 200) return fail(`${file.name} could not be copied (the server said ${request.status}); try again.`);
       const [path] = JSON.parse(request.responseText);

@@ -157,12 +157,15 @@ class Shelf:
         """Take a failed or stopped card off the shelf, and its upload off the disk."""
         from memqa.uploads import drop_upload
 
-        key = str(data.get("key", ""))
-        known = {one.path for one in self._library.media()}
+        key, media = str(data.get("key", "")), self._library.media()
+        known = {one.path for one in media}
         for card in self._cards():
-            if card.key == key and card.media_id is None and card.path not in known:
+            is_over = card.key == key and card.state in ("failed", "cancelled")
+            if is_over and card.media_id is None and card.path not in known:
                 drop_upload(self._library.home, Path(card.path))
-        self._desk.dismiss(key)
+        jobs = self._library.jobs()
+        if key in {*(one.id for one in media), *(job.id for job in jobs)}:
+            self._desk.dismiss(key)
         return {}
 
     def forget(self, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,7 +178,8 @@ class Shelf:
 
     def tick(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Let a media count for questions, or not."""
-        self._desk.tick(str(data.get("media", "")), bool(data.get("ticked")))
+        media = self._library.show(str(data.get("media", "")))
+        self._desk.tick(media.id, bool(data.get("ticked")))
         return {}
 
     def poster(self, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -259,7 +263,8 @@ class Shelf:
         made_at, foot = self._foot.get(is_told, (-_FOOT_EVERY_S, Safe("")))
         if time.monotonic() - made_at >= _FOOT_EVERY_S:
             stats = self._library.stats()
-            away = f" in {stats.home}" if is_remote(stats.home) else ""
+            is_away = is_remote(stats.home)
+            away = f" in {stats.home if is_told else 'object storage'}" if is_away else ""
             parts = [f"{words.size(stats.tables_bytes)} of memory{away}"]
             if stats.uploads_bytes:
                 parts.append(f"{words.size(stats.uploads_bytes)} of uploads")

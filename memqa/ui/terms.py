@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import ssl
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from models.errors import SetupError
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 7860
+_LAST_PORT = 65535
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Terms:
         """See whether the page may be served so; says on stderr what one ought to know.
 
         Raises:
-            SetupError: it would be open to strangers, or its certificate is not there.
+            SetupError: it would be open to strangers, or its port or certificate is none.
         """
         if not self.local and users is None and not self.open_to_all:
             raise SetupError(
@@ -70,17 +72,33 @@ class Terms:
             raise SetupError(
                 "--open-to-all lets everyone in, and users are named; give one of them"
             )
-        if (self.cert is None) != (self.key is None):
-            raise SetupError("TLS needs a certificate and its key: give --cert and --key")
-        for file in (self.cert, self.key):
-            if file is not None and not file.is_file():
-                raise SetupError(f"there is no file {file}; check --cert and --key")
+        if not 0 <= self.port <= _LAST_PORT:
+            raise SetupError(f"there is no port {self.port}; choose one of 0 to {_LAST_PORT}")
+        self._check_tls()
         if not self.local and users is not None and self.cert is None:
             print(
                 "memqa: passwords go over the network as they are typed; give --cert and --key, "
                 "or let a proxy with TLS stand in front",
                 file=sys.stderr,
             )
+
+    def _check_tls(self) -> None:
+        if (self.cert is None) != (self.key is None):
+            raise SetupError("TLS needs a certificate and its key: give --cert and --key")
+        if self.cert is None or self.key is None:
+            return
+        for file in (self.cert, self.key):
+            if not file.is_file():
+                raise SetupError(f"there is no file {file}; check --cert and --key")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            # A passphrase would be asked for anew by the server, where nobody can type it.
+            context.load_cert_chain(self.cert, self.key, password=lambda: "")
+        except OSError as exc:  # ssl.SSLError is one
+            raise SetupError(
+                f"{self.cert} and {self.key} are no certificate with its key, both as PEM and the "
+                f"key without a passphrase ({exc}); check --cert and --key"
+            ) from exc
 
 
 def _with_password(auth: str) -> str:

@@ -1,12 +1,17 @@
-"""Files that come in through the browser: what counts as one, and what it may be called."""
+"""Files that come in through the browser: what counts as one, its name, how long it may wait."""
 
 from __future__ import annotations
 
+import time
 import unicodedata
+from contextlib import suppress
 from pathlib import Path
 
 from models.errors import InputError
 
+IDLE_S = 60.0  # without a byte of what is being sent
+_HALF_SENT_S = 2 * IDLE_S  # after which nobody is sending it any more
+_UNCLAIMED_S = 3600.0
 _MOST_NAME_BYTES = 200
 
 
@@ -31,3 +36,24 @@ def file_name(name: str) -> str:
         stem, dot, suffix = clean or "upload", "", ""
     room = _MOST_NAME_BYTES - len(suffix.encode()) - 1
     return stem.encode()[:room].decode(errors="ignore") + dot + suffix
+
+
+def sweep(cache: Path) -> None:
+    """Remove what was sent by halves, or whole and claimed by no page.
+
+    What is on its way stays, also where another process serves the same library.
+    """
+    now = time.time()
+    for one in cache.rglob("*"):
+        patience_s = _HALF_SENT_S if one.parent == cache and one.is_file() else _UNCLAIMED_S
+        with suppress(FileNotFoundError):  # claimed meanwhile
+            if now - one.stat().st_mtime > patience_s:
+                _remove(one)
+
+
+def _remove(one: Path) -> None:
+    if not one.is_dir():
+        one.unlink()
+    elif not any(one.iterdir()):
+        with suppress(OSError):  # something is just arriving in it
+            one.rmdir()

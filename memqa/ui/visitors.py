@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 from models.errors import InputError
@@ -78,13 +78,16 @@ def key_of(kept: str) -> str:
 
 
 def household(address: str) -> str:
-    """Give the address that requests are counted by: of IPv6 the network, which one person has."""
+    """Give the address that requests are counted by: of IPv6 the network, which one person has.
+
+    What a proxy told that is no address is counted as one: nobody is to be new with every request.
+    """
     try:
         found = ip_address(address.partition("%")[0])
     except ValueError:
-        return address or "somewhere"
-    if found.version == 4:
+        return "somewhere"
+    if isinstance(found, IPv4Address):
         return str(found)
-    if (mapped := getattr(found, "ipv4_mapped", None)) is not None:
-        return str(mapped)
-    return str(ip_address(int(found) >> _IPV6_HOUSEHOLD_BITS << _IPV6_HOUSEHOLD_BITS))
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(IPv6Address(int(found) >> _IPV6_HOUSEHOLD_BITS << _IPV6_HOUSEHOLD_BITS))

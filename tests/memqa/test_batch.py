@@ -23,6 +23,7 @@ from models.values import Progress
 from tests.documents import Sheet, lines, write_pdf
 from tests.media import video
 from tests.memqa.parts import FakeEngines, write_document
+from tests.sites import served
 
 WORKER = "tests.memqa.batch_working"
 USUAL = BatchSettings()
@@ -220,6 +221,16 @@ def test_what_another_process_takes_in_is_said_so(
         (outcome,) = library.index([file], workers=1)
     assert outcome.status == "failed"
     assert "by another process" in str(outcome.error)
+
+
+def test_no_worker_tells_the_password_of_an_address(
+    tmp_path: Path, opened: Callable[..., Library]
+) -> None:
+    with served() as site:
+        secret = site.at("/none.mp4?token=hidden").replace("127.0.0.1", "ada:pa55@127.0.0.1")
+        (outcome,) = opened("home").index([secret], workers=1)
+    assert outcome.status == "failed"
+    assert outcome.path == site.at("/none.mp4?token=…")
 
 
 def test_a_batch_wants_workers_and_no_engines_of_its_own(tmp_path: Path) -> None:

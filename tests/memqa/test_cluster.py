@@ -7,13 +7,15 @@ import os
 import shutil
 import signal
 import sys
+import threading
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lancedb
@@ -22,11 +24,12 @@ import pytest
 
 from memqa.alone import leased
 from memqa.carried import version
-from memqa.cluster_actor import Indexer, Made, scratch
-from memqa.cluster_ray import Cluster, workers_of
+from memqa.cluster_actor import Indexer, Made, scratch, within_time
+from memqa.cluster_ray import Cluster, _kill_left, workers_of
 from memqa.delivered import Delivery
 from memqa.facts import FileFacts
 from memqa.library import Library
+from memqa.settings import BatchSettings
 from memqa.store.write import Writer
 from memqa.values import Outcome
 from models.errors import InputError, MissingExtra, SetupError, StoreConflict
@@ -172,6 +175,29 @@ def test_no_worker_and_no_scratch_folder_is_left(
         assert left == {home.parent.name}
 
 
+def test_a_start_that_failed_ends_what_ray_left_and_nobody_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def gone() -> list[str]:
+        raise psutil.NoSuchProcess(1)
+
+    ended: list[str] = []
+
+    def child(name: str, cmdline: Callable[[], list[str]]) -> SimpleNamespace:
+        return SimpleNamespace(cmdline=cmdline, kill=lambda: ended.append(name))
+
+    before = child("before", lambda: ["/site-packages/ray/core/raylet"])
+    children = [
+        before,
+        child("gone", gone),
+        child("mine", lambda: ["/usr/bin/python", "-m", "array_library"]),
+        child("left", lambda: ["/site-packages/ray/core/src/ray/gcs/gcs_server", "--port=0"]),
+    ]
+    monkeypatch.setattr(psutil.Process, "children", lambda self: children)
+    _kill_left([before])  # type: ignore[list-item]
+    assert ended == ["left"]
+
+
 def test_what_is_known_needs_no_cluster(
     folder: Path,
     together: tuple[Path, list[Outcome], int],
@@ -188,6 +214,23 @@ def test_what_is_known_needs_no_cluster(
 def test_a_file_that_no_worker_sees_is_told_with_the_machine(tmp_path: Path) -> None:
     made = indexer(tmp_path).index(str(tmp_path / "elsewhere.md"), "auto", ())
     assert "has to see it at the same path" in str(made.error)
+
+
+def test_a_worker_that_hangs_over_a_file_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memqa.cluster_actor._LOOK_S", 0.01)
+    ended = threading.Event()
+    with within_time(BatchSettings(silence_s=0.05), end=ended.set):
+        assert ended.wait(10)
+
+
+def test_a_worker_that_gets_on_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memqa.cluster_actor._LOOK_S", 0.01)
+    ended = threading.Event()
+    with within_time(BatchSettings(silence_s=0.5), end=ended.set) as listener:
+        for done in range(100):
+            listener.progress("Watching", done)
+            time.sleep(0.01)
+    assert not ended.is_set()
 
 
 def test_a_worker_of_another_version_is_refused(tmp_path: Path) -> None:
@@ -375,15 +418,28 @@ def test_an_edited_file_takes_its_place_though_the_clock_was_put_back(
     tmp_path: Path, here: Here
 ) -> None:
     file = write_document(tmp_path / "story.md", chapters=1)
+    cluster = Cluster(worker=FakeIndexer)
     with Library(tmp_path / "home", engines=FakeEngines()) as library:
-        row = library.store.read.media_row(library.add(file).id)
-        assert row is not None
-        later = replace(row.media, added_at="2999-01-01T00:00:00.000+00:00")
-        library.store.write._put(replace(row, media=later))
+        (outcome,) = library.index([file], cluster=cluster)
+        assert outcome.media is not None
+        later = replace(outcome.media, added_at="2999-01-01T00:00:00.000+00:00")
+        library.store.write.settle(later)
         write_document(file, chapters=1, seed=5)
-        list(library.index([file], cluster=Cluster(worker=FakeIndexer)))
+        list(library.index([file], cluster=cluster))
         (media,) = library.media()
-        assert media.id != row.media.id
+        assert media.id != later.id
+
+
+def test_what_was_half_forgotten_comes_back_as_new(tmp_path: Path, here: Here) -> None:
+    file = write_document(tmp_path / "story.md", chapters=1)
+    cluster = Cluster(worker=FakeIndexer)
+    with Library(tmp_path / "home", engines=FakeEngines()) as library:
+        list(library.index([file], cluster=cluster))
+        library.collect("tales", ["story.md"])
+        library.store.upkeep.hide(library.show("story.md").id)  # whoever forgot it was killed
+        (outcome,) = library.index([file], cluster=cluster)
+        assert outcome.status == "indexed"
+        assert library.collections()[0].media_ids == ()
 
 
 def test_a_file_half_indexed_here_is_made_whole(tmp_path: Path, here: Here) -> None:

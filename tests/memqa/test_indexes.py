@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from lancedb.table import LanceTable
 
 from memqa import repair
 from memqa.library import Library
+from memqa.store.ground import Folder
 from memqa.store.indexes import IndexPolicy
 from memqa.store.reach import reach_of
 from memqa.store.schema import Commit, MediaRow, Memory, VectorBatch, memory_id
 from memqa.store.store import Store
 from memqa.values import Media
+from models.errors import StoreConflict
 from models.values import PageSpan
 from tests.memqa.parts import FakeEngines
 
@@ -103,6 +106,24 @@ def indexed(home: Path) -> Store:
 def exact(home: Path) -> Store:
     """The same library, whose searches look into every cell."""
     return Store(home, policy=replace(POLICY, probes=1000))
+
+
+def test_nothing_is_taken_for_abandoned_while_another_machine_makes_an_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path, policy=POLICY)
+
+    def refused(self: Folder, name: str, *, timeout_s: float = 0.0) -> AbstractContextManager[None]:
+        if name == "indexing":
+            raise StoreConflict("another machine makes one")
+        return nullcontext()
+
+    with store.indexes.holding() as free:
+        assert free
+    monkeypatch.setattr(Folder, "leased", refused)
+    with store.indexes.holding() as free:
+        assert not free
+    assert store.indexes.tend() == []
 
 
 def test_a_large_library_is_indexed_and_a_small_one_is_not(tmp_path: Path) -> None:

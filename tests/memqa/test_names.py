@@ -13,8 +13,10 @@ import pytest
 from rich.console import Console
 
 import memqa
+from memqa.cli import words
 from memqa.cli.app import run
 from memqa.cli.progress import _Bars, _Lines
+from memqa.cli.shelf import _print_media
 from memqa.library import Library
 from memqa.settings import Settings
 from memqa.shown.html import html, library_html
@@ -225,3 +227,13 @@ def test_what_a_prompt_of_python_shows_is_harmless(name: str) -> None:
     several = Collection(name, ("a" * 64,))
     for text in (plain(media[0]), plain(several), library_text(Path(), media)):
         assert_harmless(text)
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=list(NAMES))
+def test_no_cell_and_no_fact_of_a_library_from_elsewhere_steers_the_terminal(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words.print_table(("shows", "is"), [(name, name)])
+    media = Media("a" * 64, "/film.mp4", "video", "indexed", method=name, added_at=name)
+    _print_media(media)
+    assert_harmless(capsys.readouterr().out)

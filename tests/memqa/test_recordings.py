@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ from memqa.jobs import Job
 from memqa.library import Library
 from memqa.recordings import MOST_PIECE_BYTES, Recordings
 from memqa.settings import LimitSettings
-from models.errors import InputError
+from models.errors import DiskFull, InputError
 from vidmem.source import end_of
 
 WEBM = "video/webm;codecs=vp8,opus"
@@ -118,6 +119,26 @@ def test_a_recording_leaves_room_on_the_disk(
     with pytest.raises(InputError, match="nearly full"):
         recordings.add(one, 1, b"two")
     assert file_of(job).read_bytes() == b"one"
+
+
+@pytest.mark.parametrize("pieces", [0, 1])
+def test_a_piece_that_finds_no_room_ends_it(
+    library: Library, recordings: Recordings, monkeypatch: pytest.MonkeyPatch, pieces: int
+) -> None:
+    one = recordings.begin(WEBM)
+    jobs = [recordings.add(one, number, b"one") for number in range(pieces)]
+
+    def full(path: Path, mode: str) -> None:
+        path.touch()
+        raise OSError(errno.ENOSPC, "no room", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", full)
+        with pytest.raises(DiskFull):
+            recordings.add(one, pieces, b"two")
+    assert recordings.is_over(one)
+    assert all(end_of(file_of(job)).exists() for job in jobs)
+    assert len(list((library.home / "uploads").iterdir())) == pieces, "nothing is orphaned"
 
 
 def test_a_recording_that_is_stopped_before_it_is_watched_goes(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from memqa.jobs import Queue
 from memqa.library import Library
 from memqa.listening import Listener
 from memqa.settings import LimitSettings, Settings
+from memqa.store.lock import locked
 from memqa.store.schema import NO_COPY
 from models.errors import (
     BackendError,
@@ -177,6 +179,16 @@ def test_progress_is_told_and_a_wish_to_stop_heard(site: Site, tmp_path: Path) -
     ):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_nobody_clears_up_while_another_folder_is_made(site: Site, tmp_path: Path) -> None:
+    site.files["/x"] = b"x"
+    with ThreadPoolExecutor(1) as other:
+        with locked(tmp_path / "f.lock"):
+            fetching = other.submit(fetch, site, "/x", tmp_path / "f")
+            with pytest.raises(TimeoutError):
+                fetching.result(timeout=0.3)
+        assert fetching.result(timeout=30) == b"x"
 
 
 def test_too_large_is_refused_by_what_is_told_and_by_what_comes(site: Site, tmp_path: Path) -> None:

@@ -350,6 +350,15 @@ def test_a_killed_import_is_done_again(library: Library, opened: Open, tmp_path:
     assert all_of(other, "story.md") == all_of(library, "story.md")
 
 
+def test_what_was_half_forgotten_here_comes_as_new(opened: Open, out: Path) -> None:
+    here = opened("here")
+    here.import_from(out)
+    here.store.upkeep.hide(here.show("story.md").id)  # whoever forgot it was killed
+    told = {one.media.name: one.status for one in here.import_from(out)}
+    assert told == {"story.md": "imported", "other.md": "unchanged"}
+    assert len(opened("here").media()) == 2
+
+
 def stops_at(call: int) -> Callable[[], bool]:
     calls = iter(range(10_000))
     return lambda: next(calls) >= call

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from memqa.library import Stats
 from memqa.store.schema import NO_COPY
 from memqa.ui import live, reading
 from memqa.ui.places import Places
@@ -32,6 +33,17 @@ def test_visitors_give_no_addresses(library: FakeLibrary) -> None:
     with pytest.raises(InputError, match="this machine alone"):
         shelf(library, local=False).add_path({"path": ADDRESS})
     assert library.added == []
+
+
+def test_visitors_are_not_told_where_a_library_on_object_storage_lies(
+    library: FakeLibrary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = Stats("s3://private/lectures", 1, 1, 0, 20.0, 0, 9, 1_200_000, 0)
+    monkeypatch.setattr(library, "stats", lambda: where)
+    assert "s3://private/lectures" in shelf(library).look({})["foot"]
+    foot = shelf(library, local=False).look({})["foot"]
+    assert "private" not in foot
+    assert "of memory in object storage" in foot
 
 
 def test_a_prefix_stands_for_the_media_below_it(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +18,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from memqa.ui import gate
-from memqa.ui.gate import Gate, sweep
+from memqa.ui.gate import Gate
 from memqa.ui.guard import Guard
 from memqa.ui.login import Login
 from memqa.ui.places import Places
@@ -172,7 +170,7 @@ def test_a_length_is_announced_and_kept(site: _Site) -> None:
 def test_what_does_not_arrive_is_not_waited_for(
     site: _Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gate, "_IDLE_S", 0.05)
+    monkeypatch.setattr(gate, "IDLE_S", 0.05)
     sent: list[Any] = []
 
     async def nothing() -> Any:
@@ -278,19 +276,3 @@ def test_gradios_own_code_may_be_kept_by_browsers(site: _Site) -> None:
     assert site.client.get("/").headers["cache-control"] == "no-store"
     file = site.client.get(f"/gradio_api/file={site.shown}")
     assert file.headers["cache-control"] == "no-store"
-
-
-def test_what_nobody_claims_goes_from_the_cache(tmp_path: Path) -> None:
-    whole = tmp_path / "sha" / "talk.mp4"
-    whole.parent.mkdir()
-    for path in (whole, tmp_path / "tmphalf", tmp_path / "tmpnow"):
-        path.write_bytes(b"x")
-    ago = time.time() - 600
-    os.utime(whole, (ago, ago))
-    os.utime(tmp_path / "tmphalf", (ago, ago))
-    sweep(tmp_path)
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["sha", "tmpnow"]
-    assert whole.exists()
-    os.utime(whole, (ago - 3600, ago - 3600))
-    sweep(tmp_path)
-    assert not whole.exists()

@@ -211,6 +211,7 @@ def test_visitors_without_a_name_are_told_apart_by_their_browser() -> None:
         ("2001:db8:1:2:ffff::1", "2001:db8:1:2::"),
         ("fe80::1%eth0", "fe80::"),
         ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("made up 4711", "somewhere"),
         ("", "somewhere"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,17 @@ def test_bad_settings_are_one_sentence(
         main(["--home", str(tmp_path / "home")])
     assert leaving.value.code == 3
     assert capsys.readouterr().err.startswith("memqa: ")
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_this_machine_is_served_by_ipv6_too(host: str) -> None:
+    assert Terms(host=host).local
+    assert server._place(Terms(host=host)) == {"server_name": "[::1]", "server_port": 7860}
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    assert server._place(Terms(host=host, port=0))["server_port"]
 
 
 def test_a_network_is_not_served_by_oversight(
@@ -76,6 +88,18 @@ def test_a_certificate_goes_with_its_key(tmp_path: Path) -> None:
         Terms(cert=cert).check(None)
     with pytest.raises(SetupError, match="there is no file"):
         Terms(cert=cert, key=cert).check(None)
+    cert.write_text("no certificate", encoding="utf-8")
+    with pytest.raises(SetupError, match="no certificate with its key"):
+        Terms(cert=cert, key=cert).check(None)
+
+
+def test_a_port_that_there_cannot_be_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        main(["--home", str(tmp_path / "home"), "--port", "99999"])
+    assert leaving.value.code == 3
+    assert "0 to 65535" in capsys.readouterr().err
 
 
 def test_that_passwords_go_in_the_clear_is_said(capsys: pytest.CaptureFixture[str]) -> None:

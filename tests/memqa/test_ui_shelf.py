@@ -347,8 +347,21 @@ def test_a_dismissed_upload_leaves_the_disk(library: FakeLibrary) -> None:
     film.write_bytes(b"x")
     job = library.add(film)
     page.cancel({"job": job.id})
+    page.retry({"key": job.id, "job": job.id})
+    page.dismiss({"key": job.id})
+    assert film.exists(), "it was tried again in another tab"
+    page.retry({"key": job.id, "job": job.id})
+    page.cancel({"job": job.id})
     page.dismiss({"key": job.id})
     assert not film.exists()
+
+
+def test_a_desk_keeps_nothing_but_what_is_in_the_library(library: FakeLibrary) -> None:
+    page = shelf(library)
+    with pytest.raises(InputError, match="not in the library"):
+        page.tick({"media": "x" * 1_000_000, "ticked": False})
+    page.dismiss({"key": "x" * 1_000_000})
+    assert [len(file.read_bytes()) for file in library.home.rglob("*.json")] == []
 
 
 def test_dismissing_a_watch_never_deletes_the_file_of_a_media(library: FakeLibrary) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 
-from models.errors import UnsupportedMedia
+from models.errors import DecodeFailed, UnsupportedMedia
 from tests.media import sound_only, video
 from vidmem import limits
 from vidmem.audio import windows_here
-from vidmem.subtitles import subtitles_here
+from vidmem.child import Limits
+from vidmem.subtitles import subtitles, subtitles_here
 from vidmem.video import probe, probe_here
 
 
@@ -92,22 +95,50 @@ def test_sound_that_jumps_by_days_ends_there(tmp_path: Path) -> None:
     assert "its time jumps" in windows[0].note
 
 
-def test_subtitles_have_a_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cues = "".join(
-        f"{n}\n00:00:{n:02},000 --> 00:00:{n:02},500\n{'word ' * 900}\n\n" for n in range(1, 9)
-    )
-    (tmp_path / "a.srt").write_text(cues)
-    path = tmp_path / "a.mkv"
-    with av.open(str(tmp_path / "a.srt")) as source, av.open(str(path), "w") as out:
+def cue(n: int, words: str) -> str:
+    return f"{n}\n00:00:{n:02},000 --> 00:00:{n:02},500\n{words}\n\n"
+
+
+def with_subtitles(folder: Path, cues: str) -> Path:
+    (folder / "a.srt").write_text(cues)
+    path = folder / "a.mkv"
+    with av.open(str(folder / "a.srt")) as source, av.open(str(path), "w") as out:
         track = out.add_stream_from_template(source.streams.subtitles[0])
         for packet in source.demux():
             if packet.dts is not None:
                 packet.stream = track
                 out.mux(packet)
+    return path
+
+
+def test_subtitles_have_a_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = with_subtitles(tmp_path, "".join(cue(n, "word " * 900) for n in range(1, 9)))
     monkeypatch.setattr("vidmem.subtitles.MAX_CUES", 5)
-    said, note = subtitles_here(str(path))
+    *_, (said, note) = subtitles_here(str(path))
     assert (len(said), note) == (5, "Only the first 5 subtitles are read.")
     assert max(len(one.text) for one in said) <= limits.MAX_CUE_CHARS
+
+
+def test_a_long_read_for_subtitles_gives_signs_of_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = with_subtitles(tmp_path, "".join(cue(n, "The gate is green.") for n in range(1, 9)))
+    monkeypatch.setattr("vidmem.subtitles._BEAT_S", 0.0)
+    told = list(subtitles_here(str(path)))
+    assert len(told) > 8
+    assert len(told[-1][0]) == 8
+
+
+def test_subtitles_that_the_decoder_dies_over_cost_only_themselves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def dies(request: dict[str, Any], limits: Limits) -> Iterator[Any]:
+        yield {"kind": "beat"}, b""
+        raise DecodeFailed("The decoder crashed on a.mkv.")
+
+    monkeypatch.setattr("vidmem.child.converse", dies)
+    told = "The decoder crashed on a.mkv. The subtitles are left out."
+    assert subtitles("/a.mkv") == ([], told)
 
 
 def test_nothing_waits_for_a_pipe(tmp_path: Path) -> None:
