@@ -21,7 +21,7 @@ from memqa.jobs import Queue
 from memqa.room import writing_to
 from memqa.stale import FINISHED, LIVE
 from memqa.store.broken import broken_tables, mend
-from models.errors import StoreConflict
+from models.errors import MemqaError, StoreConflict
 
 if TYPE_CHECKING:
     from memqa.library import Library
@@ -36,13 +36,22 @@ _FRESH_S = 3600.0  # an upload may lie for a while before its media begins
 
 def checks(library: Library, *, mending: bool = False) -> list[Check]:
     """Look for damage, and mend it where ``mending``; loads a model only to make vectors anew."""
+    found: list[Check] = []
+    try:
+        for check in _each(library, mending):
+            found.append(check)
+    except MemqaError as exc:
+        found.append(Check("the rest", "problem", f"could not be looked at: {exc}"))
+    return found
+
+
+def _each(library: Library, mending: bool) -> Iterator[Check]:
     if not can_be_read(library.home):
-        return []
+        return
     tables = list(_tables(library.home, mending=mending))
-    if is_unreadable(tables):
-        return tables
-    looking = _Looking(library, mending)
-    return [*tables, *looking.all()]
+    yield from tables
+    if not is_unreadable(tables):
+        yield from _Looking(library, mending).all()
 
 
 def is_unreadable(found: Sequence[Check]) -> bool:
