@@ -242,6 +242,9 @@ class Indexes:
         except _FAILED as exc:
             # Somebody rewrote the table meanwhile; it is searched as before until the next time.
             log.info("no index over %s this time: %s", table.name, exc)
+            # What a machine made while it seemed asleep, others tidied away as abandoned.
+            if (name := f"{table.name}.vector") in self.lame():
+                self.rebuild([name])
             return f"could not index {table.name} this time, since it was rewritten meanwhile"
         with self._tables.writing():
             noted = {_RECALL: f"{recall:.4f} {rows}"}
