@@ -150,6 +150,23 @@ def test_tidying_up_keeps_what_there_is(library: Library, bucket: Bucket, docume
     assert library.search("zebrafinch")
 
 
+def test_a_file_of_another_machine_at_the_same_path_stays(
+    library: Library, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = tmp_path / "note.txt"
+    note.write_text("A heron stood by the weir.\n", encoding="utf-8")
+    theirs = library.add(note)
+    monkeypatch.setattr(homes, "user_data_path", lambda name, **_: tmp_path / "other" / name)
+    with Library(address, engines=FakeEngines()) as other:
+        note.write_text("A bittern hid among the reeds.\n", encoding="utf-8")
+        ours = other.add(note)
+        assert {one.id for one in other.media()} == {theirs.id, ours.id}
+        note.write_text("A bittern hid among the reeds, and boomed.\n", encoding="utf-8")
+        edited = other.add(note)
+        assert {one.id for one in other.media()} == {theirs.id, edited.id}
+        assert [one.name for one in (other.home / "taken").iterdir()] == [edited.id]
+
+
 def test_it_is_carried_out_and_in(
     library: Library, bucket: Bucket, address: str, document: Path, tmp_path: Path
 ) -> None:
