@@ -181,6 +181,7 @@ def main() -> None:
     real = crowd.real_parts(given.data, given.cache)
     home = given.cache / f"home-{given.memories}"
     if not (home / "filled").exists():
+        shutil.rmtree(home, ignore_errors=True)  # half of one, from a run that was stopped
         started = time.perf_counter()
         crowd.fill(home, real, given.memories)
         (home / "filled").write_text(f"{time.perf_counter() - started:.1f}", encoding="utf-8")

@@ -97,6 +97,7 @@ class Known:
 
     def _replace_earlier(self, media: Media) -> bool:
         """Forget the media that the same path held before; say whether one was forgotten."""
+        self._store.own.add(media.id)
         forgotten = False
         for row in self._replaced(media):
             if others := [one for one in row.aliases if is_address(one) or Path(one).exists()]:
@@ -107,14 +108,20 @@ class Known:
         return forgotten
 
     def _replaced(self, media: Media) -> list[MediaRow]:
-        """Give the media that the same path held; an address told in part may be another's."""
+        """Give the media that the same path held here, or the same address anywhere.
+
+        An address told in part may be another's.
+        """
         if is_address(media.path) and not is_whole(media.path):
             return []
-        return [
+        older = [
             row
             for row in self._store.read.rows_at(media.path)
             if row.media.id != media.id and row.media.added_at <= media.added_at
         ]
+        if is_address(media.path):
+            return older
+        return [row for row in older if self._store.own.has(row.media.id)]
 
     def _forget_to_the_end(self, media_id: str) -> None:
         """Finish forgetting what is now added again, where a killed process only began to."""

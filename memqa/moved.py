@@ -6,7 +6,6 @@ looked for when a person asks for a repair.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path, PurePath
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from memqa.store.schema import MediaRow
     from memqa.store.store import Store
 
-_MOST_FILES = 20_000  # that are looked at for one media
+_MOST_FILES = 20_000  # that are looked at in one folder
 
 
 def settle_moved(store: Store) -> None:
@@ -41,28 +40,43 @@ def is_absent(row: MediaRow) -> bool:
     return not any(is_address(place) or _is_file(Path(place)) for place in places)
 
 
-def found_again(home: Path, row: MediaRow) -> Path | None:
-    """Look for a media's file where it may have gone: below its old folder, or the uploads.
+class Search:
+    """Looks for media's files where they may have gone; each folder is listed once for all."""
 
-    A file counts by its size and its bytes, whatever its name is now.
-    """
-    for file in islice(_near(home, Path(row.media.path)), _MOST_FILES):
-        with suppress(InputError, OSError):
-            facts = FileFacts.of(file)
-            if facts.size_bytes == row.size_bytes and sha256_of(facts, Listener()) == row.media.id:
-                return facts.path
-    return None
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._listed: dict[Path, list[FileFacts]] = {}
 
+    def found(self, row: MediaRow) -> Path | None:
+        """Look for a media's file below its old folder, or among the uploads.
 
-def _near(home: Path, path: Path) -> Iterator[Path]:
-    above = next((folder for folder in path.parents if folder.is_dir()), None)
-    folders = [home / "uploads"]
-    if above is not None and above != Path(above.anchor):
-        # One above as well: folders are renamed more often than they are left.
-        wider = above.parent if above.parent != Path(above.anchor) else above
-        folders += [above, wider]
-    for folder in folders:
-        yield from (file for file in folder.rglob("*") if _is_file(file))
+        A file counts by its size and its bytes, whatever its name is now.
+        """
+        for folder in self._near(Path(row.media.path)):
+            for facts in self._files_in(folder):
+                with suppress(InputError):
+                    fits = facts.size_bytes == row.size_bytes
+                    if fits and sha256_of(facts, Listener()) == row.media.id:
+                        return facts.path
+        return None
+
+    def _near(self, path: Path) -> list[Path]:
+        above = next((folder for folder in path.parents if folder.is_dir()), None)
+        folders = [self._home / "uploads"]
+        if above is not None and above != Path(above.anchor):
+            # One above as well: folders are renamed more often than they are left.
+            wider = above.parent if above.parent != Path(above.anchor) else above
+            folders += [above, wider]
+        return folders
+
+    def _files_in(self, folder: Path) -> list[FileFacts]:
+        if folder not in self._listed:
+            files = islice(filter(_is_file, folder.rglob("*")), _MOST_FILES)
+            found = self._listed[folder] = []
+            for file in files:
+                with suppress(InputError):  # it went, or its name can be none
+                    found.append(FileFacts.of(file))
+        return self._listed[folder]
 
 
 def _is_file(path: Path) -> bool:

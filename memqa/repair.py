@@ -21,7 +21,7 @@ from memqa.jobs import Queue
 from memqa.room import writing_to
 from memqa.stale import FINISHED, LIVE
 from memqa.store.broken import broken_tables, mend
-from models.errors import StoreConflict
+from models.errors import MemqaError, StoreConflict
 
 if TYPE_CHECKING:
     from memqa.library import Library
@@ -36,13 +36,22 @@ _FRESH_S = 3600.0  # an upload may lie for a while before its media begins
 
 def checks(library: Library, *, mending: bool = False) -> list[Check]:
     """Look for damage, and mend it where ``mending``; loads a model only to make vectors anew."""
+    found: list[Check] = []
+    try:
+        for check in _each(library, mending):
+            found.append(check)
+    except MemqaError as exc:
+        found.append(Check("the rest", "problem", f"could not be looked at: {exc}"))
+    return found
+
+
+def _each(library: Library, mending: bool) -> Iterator[Check]:
     if not can_be_read(library.home):
-        return []
+        return
     tables = list(_tables(library.home, mending=mending))
-    if is_unreadable(tables):
-        return tables
-    looking = _Looking(library, mending)
-    return [*tables, *looking.all()]
+    yield from tables
+    if not is_unreadable(tables):
+        yield from _Looking(library, mending).all()
 
 
 def is_unreadable(found: Sequence[Check]) -> bool:
@@ -204,13 +213,14 @@ class _Looking:
         return Check("pictures", "note", told, "the rest needs the videos' files where they were")
 
     def _moved(self) -> Check:
-        from memqa.moved import found_again, is_absent
+        from memqa.moved import Search, is_absent
 
         store, found, absent = self.library.store, [], []
+        search = Search(store.home)
         for row in store.read.media_rows():
             if row.forgetting or LIVE in row.signatures or not is_absent(row):
                 continue
-            if there := found_again(store.home, row):
+            if there := search.found(row):
                 found.append(row.media.name)
                 if self.mending:
                     at = there.stat()

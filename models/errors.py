@@ -12,7 +12,7 @@ MemqaError
 │   ├── ModelNotFound         model weights are missing or not the ones expected
 │   ├── StoreMismatch         the library was written by another schema or model
 │   ├── DiskFull              no room is left where something had to be written
-│   └── ReadOnly              a folder that may be read, but not written to
+│   └── ReadOnly              a folder or a bucket that may be read, but not written to
 ├── BackendError          something we rely on failed while working      (exit code 1)
 │   ├── MediaGone             a file went away while it was read
 │   ├── DecodeFailed          a decoder crashed, hung or ran out of its limits
@@ -71,7 +71,7 @@ class DiskFull(SetupError):
 
 
 class ReadOnly(SetupError):
-    """A folder that may be read, but not written to."""
+    """A folder or a bucket that may be read, but not written to."""
 
 
 class BackendError(MemqaError):

@@ -13,7 +13,7 @@ from memqa.store.tables import Tables
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
 T = TypeVar("T")
-_AGAIN_AFTER_S = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)
+AGAIN_AFTER_S = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2)
 
 
 def again_if_purged(method: Callable[P, T]) -> Callable[P, T]:
@@ -27,7 +27,7 @@ def again_if_purged(method: Callable[P, T]) -> Callable[P, T]:
     def read(*args: P.args, **kwargs: P.kwargs) -> T:
         tables: Tables = args[0]._tables  # type: ignore[attr-defined]
         with tables.ground.plainly():
-            for wait_s in _AGAIN_AFTER_S:
+            for wait_s in AGAIN_AFTER_S:
                 try:
                     return method(*args, **kwargs)
                 except (OSError, RuntimeError) as exc:

@@ -60,10 +60,13 @@ def drop_torn(table: Path) -> None:
 
 
 def _is_whole(manifest: Path) -> bool:
-    with manifest.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - len(_END)))
-        return size >= _LEAST_BYTES and file.read() == _END
+    try:
+        with manifest.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - len(_END)))
+            return size >= _LEAST_BYTES and file.read() == _END
+    except FileNotFoundError:  # tidied away since it was listed, as only whole ones are
+        return True
 
 
 def _files(folder: Path) -> Iterator[tuple[str, str]]:

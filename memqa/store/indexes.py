@@ -192,32 +192,37 @@ class Indexes:
 
     def _tend_plain(self) -> list[str]:
         done = []
-        for table, column, config in list(self._plain_missing()):
+        for table, column, config in self._plain_missing():
             with self._tables.writing():
                 table.create_index(column, config=config)
             done.append(f"indexed {table.name} by {column}")
         return done
 
-    def _plain_missing(self) -> Iterator[tuple[Table, str, Any]]:
+    @again_if_purged
+    def _plain_missing(self) -> list[tuple[Table, str, Any]]:
+        missing: list[tuple[Table, str, Any]] = []
         for table in (self._tables.memories, *self._tables.all_vectors()):
             if table.count_rows() < self.policy.from_rows:
                 continue
             there = {column for index in table.list_indices() for column in index.columns}
             wanted = {"id": BTree(), "media_id": BTree(), "level": Bitmap()}
-            yield from ((table, name, wanted[name]) for name in wanted if name not in there)
+            missing += [(table, name, wanted[name]) for name in wanted if name not in there]
+        return missing
 
     def _tend_vectors(self) -> list[str]:
-        return [self._sorted_anew(table) for table in list(self._outgrown())]
+        return [self._sorted_anew(table) for table in self._outgrown()]
 
-    def _outgrown(self) -> Iterator[Table]:
-        for table in self._tables.all_vectors():
-            state = self.state_of(table)
-            if state.rows < self.policy.from_rows:
-                continue
-            made_for = self._made_for(table)
-            grown = made_for is None or state.rows >= made_for * self.policy.regrow
-            if not state.is_there or grown or state.parts > self.policy.most_parts:
-                yield table
+    @again_if_purged
+    def _outgrown(self) -> list[Table]:
+        return [table for table in self._tables.all_vectors() if self._is_outgrown(table)]
+
+    def _is_outgrown(self, table: Table) -> bool:
+        state = self.state_of(table)
+        if state.rows < self.policy.from_rows:
+            return False
+        made_for = self._made_for(table)
+        grown = made_for is None or state.rows >= made_for * self.policy.regrow
+        return not state.is_there or grown or state.parts > self.policy.most_parts
 
     def _made_for(self, table: Table) -> int | None:
         noted = (table.schema.field("vector").metadata or {}).get(_RECALL.encode())
@@ -237,6 +242,9 @@ class Indexes:
         except _FAILED as exc:
             # Somebody rewrote the table meanwhile; it is searched as before until the next time.
             log.info("no index over %s this time: %s", table.name, exc)
+            # What a machine made while it seemed asleep, others tidied away as abandoned.
+            if (name := f"{table.name}.vector") in self.lame():
+                self.rebuild([name])
             return f"could not index {table.name} this time, since it was rewritten meanwhile"
         with self._tables.writing():
             noted = {_RECALL: f"{recall:.4f} {rows}"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from lancedb.expr import Expr, col, lit
 from lancedb.table import Table
 
 from memqa.store import schema
+from memqa.store.again import AGAIN_AFTER_S
 from memqa.store.ground import Folder, ground_of, names_in
 from memqa.store.rows import Row, media_from, memory_from
 from memqa.store.schema import NOTHING_COMMITTED, MediaRow
@@ -171,17 +173,29 @@ class Source:
     def _parts(self, table: Table, declared: pa.Schema, where: Expr) -> Iterator[pa.Table]:
         """Ask for rows part by part: tidying up may take a version away while it is read."""
         with self._whole():
-            ids = _rows(table, where, ["id"])["id"].to_pylist()
+            ids = self._rows(table, where, ["id"])["id"].to_pylist()
         # Each part looks through the ids of the whole table, so of small rows many are taken.
         size = _AT_ONCE if "thumbnail" in declared.names else _AT_ONCE * 8
         for at in range(0, len(ids), size):
             part = ids[at : at + size]
             with self._whole():
-                rows = _rows(table, where & col("id").isin(part), declared.names)
+                rows = self._rows(table, where & col("id").isin(part), declared.names)
                 if rows.num_rows != len(part):
                     raise StoreConflict("a media was changed while it was exported; export again")
                 rows = rows.cast(declared)
             yield rows
+
+    def _rows(self, table: Table, where: Expr, names: list[str]) -> pa.Table:
+        query = table.search().where(where).select(names).limit(_MOST_ROWS)
+        for wait_s in AGAIN_AFTER_S:
+            try:
+                return query.to_arrow()
+            except (OSError, RuntimeError) as exc:  # the version was tidied away meanwhile
+                if self._ground.is_at_fault(exc):
+                    raise
+                time.sleep(wait_s)
+                table.checkout_latest()  # type: ignore[no-untyped-call]
+        return query.to_arrow()
 
     def _checked(self, table: Table) -> Table:
         written = (table.schema.metadata or {}).get(schema.VERSION_KEY, b"?").decode("utf-8", "?")
@@ -203,15 +217,6 @@ class Source:
             raise InputError(
                 f"{self._ground.told} is damaged and cannot be read ({_short(exc)}); {then}"
             ) from exc
-
-
-def _rows(table: Table, where: Expr, names: list[str]) -> pa.Table:
-    query = table.search().where(where).select(names).limit(_MOST_ROWS)
-    try:
-        return query.to_arrow()
-    except (OSError, RuntimeError):  # the version was tidied away meanwhile
-        table.checkout_latest()  # type: ignore[no-untyped-call]
-        return query.to_arrow()
 
 
 def _committed(row: MediaRow) -> Expr:

@@ -17,7 +17,8 @@ from memqa.store.write import Writer
 class Store:
     """The tables under ``home`` behind ``read``, ``write``, ``collections`` and ``upkeep``.
 
-    ``receive`` takes media over from another library; ``writing`` holds the write permission.
+    ``receive`` takes media over from another library; ``writing`` holds the write permission, and
+    ``own`` knows which media this machine took in.
     ``policy`` says from where on tables are indexed, ``spare_share`` how much of the disk older
     versions may take.
 
@@ -37,6 +38,7 @@ class Store:
         self.home = home
         self.read = Reader(tables, policy)
         self.writing = tables.writing
+        self.own = tables.own
         self.write = Writer(tables, self.read)
         self.receive = Receiver(tables, self.write)
         self.collections = Collections(tables, self.read)

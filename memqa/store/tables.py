@@ -20,6 +20,7 @@ from memqa.store import schema
 from memqa.store.ground import ground_of, names_in
 from memqa.store.leases import WRITING, Held
 from memqa.store.lock import locked
+from memqa.store.own import Own
 from models.errors import DiskFull, ReadOnly, StoreConflict, StoreMismatch
 from models.ports import Metric
 
@@ -53,6 +54,7 @@ class Tables:
         self.home = home
         self._lock_path = home / "locks" / "writing.lock"
         self.ground = ground_of(home)
+        self.own = Own(home, is_shared=self.ground.is_shared)
         self._db = self.ground.connect(consistency_s)
         self._vectors: dict[str, tuple[object, Table]] = {}
         self._fixed: dict[str, Table] = {}
@@ -66,7 +68,8 @@ class Tables:
                 self._open_fixed()
                 self.index(self.memories)
         except (DiskFull, ReadOnly):
-            with writing_to(home):  # a library that is whole can be asked without a write
+            # A library that is whole can be asked without a write.
+            with writing_to(home), self.ground.plainly():
                 self._open_fixed()
                 self.index(self.memories)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from memqa.homes import Address
-from models.errors import BackendError, MemqaError, SetupError
+from models.errors import BackendError, MemqaError, ReadOnly, SetupError
 
 _KEYS = {
     "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, where there is one, AWS_SESSION_TOKEN",
@@ -62,7 +62,7 @@ _SENTENCES: tuple[tuple[re.Pattern[str], type[MemqaError], str], ...] = tuple(
         ),
         (
             "AccessDenied|AllAccessDisabled|status: 403|PermissionDenied",
-            SetupError,
+            ReadOnly,
             "the credentials in use may not do this in {address}: reading needs the right to list "
             "and read there, adding and forgetting that to write and delete",
         ),

@@ -189,6 +189,7 @@ class Upkeep:
         for table in (self._tables.memories, *self._tables.all_vectors(), self._tables.states):
             table.delete(mine)
         self._collections.drop(media.id)
+        self._tables.own.drop(media.id)
         if chats_too:
             self._scrub(media)
         self._purge()

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,23 @@ def test_tidying_up_keeps_what_there_is(library: Library, bucket: Bucket, docume
     assert library.search("zebrafinch")
 
 
+def test_a_file_of_another_machine_at_the_same_path_stays(
+    library: Library, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = tmp_path / "note.txt"
+    note.write_text("A heron stood by the weir.\n", encoding="utf-8")
+    theirs = library.add(note)
+    monkeypatch.setattr(homes, "user_data_path", lambda name, **_: tmp_path / "other" / name)
+    with Library(address, engines=FakeEngines()) as other:
+        note.write_text("A bittern hid among the reeds.\n", encoding="utf-8")
+        ours = other.add(note)
+        assert {one.id for one in other.media()} == {theirs.id, ours.id}
+        note.write_text("A bittern hid among the reeds, and boomed.\n", encoding="utf-8")
+        edited = other.add(note)
+        assert {one.id for one in other.media()} == {theirs.id, edited.id}
+        assert [one.name for one in (other.home / "taken").iterdir()] == [edited.id]
+
+
 def test_it_is_carried_out_and_in(
     library: Library, bucket: Bucket, address: str, document: Path, tmp_path: Path
 ) -> None:
@@ -262,10 +280,15 @@ def test_who_is_not_let_in_is_told_why(bucket: Bucket, code: str, words: str) ->
 def test_who_may_only_read_can_ask(
     library: Library, bucket: Bucket, address: str, document: Path, tmp_path: Path
 ) -> None:
-    library.add(document)
+    row = library.store.read.media_row(library.add(document).id)
+    assert row is not None
+    # Another machine is at work on it, or died.
+    library.store.write._put(replace(row, media=replace(row.media, status="indexing")))
     bucket.refusal, bucket.may_read = "AccessDenied", True
     reader = Library(address, engines=FakeEngines())
-    assert "clocktower" in reader.ask("Where did the zebrafinch nest?").text
+    answer = reader.ask("Where did the zebrafinch nest?", chat="mine")
+    assert "clocktower" in answer.text
+    assert any("is not kept" in step.detail for step in answer.walk if step.fallback)
     (tmp_path / "new.txt").write_text("Something new.\n", encoding="utf-8")
     refused(lambda: reader.add(tmp_path / "new.txt"), SetupError, "may not do this")
     refused(lambda: reader.forget("story.md"), SetupError, "may not do this")

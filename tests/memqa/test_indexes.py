@@ -17,7 +17,7 @@ from lancedb.table import LanceTable
 from memqa import repair
 from memqa.library import Library
 from memqa.store.ground import Folder
-from memqa.store.indexes import IndexPolicy
+from memqa.store.indexes import Indexes, IndexPolicy
 from memqa.store.reach import reach_of
 from memqa.store.schema import Commit, MediaRow, Memory, VectorBatch, memory_id
 from memqa.store.store import Store
@@ -309,5 +309,31 @@ def test_an_index_whose_version_is_tidied_away_while_it_is_looked_at_is_well(
 
     monkeypatch.setattr(LanceTable, "index_stats", once_gone)
     assert store.indexes.lame() == []
-    gone.clear()
+    for look in (store.indexes.states, store.indexes.missing, store.indexes.tend):
+        gone.clear()
+        look()
+        assert gone, "it was looked at while a version went"
+
+
+def test_an_index_that_others_tidied_away_before_it_was_done_is_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "home", policy=POLICY)
+    for number in range(4):
+        add_document(store, number)
+    whole = Indexes.recall
+
+    def too_late(indexes: Indexes, table: LanceTable, metric: str) -> float:
+        made = next(one for one in table.list_indices() if one.columns == ["vector"])
+        shutil.rmtree(
+            tmp_path / "home" / "tables" / f"{table.name}.lance" / "_indices" / made.index_uuid
+        )
+        return whole(indexes, table, metric)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Indexes, "recall", too_late)
+        assert any("could not index" in line for line in store.indexes.tend())
+    vector = vectors_of(ROWS, seed=2)[7]
+    assert nearest(store, vector, limit=1) == [memory_id(a_media_id(2), "p7")]
+    store.indexes.tend()
     assert store.indexes.states()[0].is_there

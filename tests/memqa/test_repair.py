@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,18 +17,19 @@ from lancedb.expr import col, lit
 from lancedb.table import LanceTable
 from typer.testing import CliRunner
 
+from memqa.alone import leased
 from memqa.cli.app import app
 from memqa.doctor import Check
 from memqa.homes import Address
-from memqa.ingest import LIVE, leased
 from memqa.jobs import Queue
 from memqa.library import Library
+from memqa.repair import checks
+from memqa.stale import LIVE
 from memqa.store import broken
 from memqa.store.ground import Folder
 from memqa.store.schema import Commit, Memory, VectorBatch, memory_id
 from memqa.store.trouble import plainly, trouble
 from memqa.values import Media
-from models.errors import BackendError
 from models.values import PageSpan
 from tests import media as made
 from tests.fakes import COLOURS, FakeTextEncoder
@@ -232,6 +234,27 @@ def test_a_file_that_was_moved_is_found_again(library: Library, tmp_path: Path) 
         source.with_suffix(".away").rename(source)
 
 
+def test_a_folder_is_walked_once_however_many_files_it_lost(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "unplugged"
+    folder.mkdir()
+    for media in library.media():
+        row = library.store.read.media_row(media.id)
+        assert row is not None
+        gone = replace(media, path=str(folder / media.name))
+        library.store.write._put(replace(row, media=gone, aliases=()))
+    whole, walked = Path.rglob, Counter[Path]()
+
+    def counted(path: Path, pattern: str) -> Iterator[Path]:
+        walked[path] += 1
+        return whole(path, pattern)
+
+    monkeypatch.setattr(Path, "rglob", counted)
+    assert "not found" in one(library, "files").detail
+    assert walked[folder] == 1
+
+
 def test_an_upload_that_nothing_names_goes_once_it_is_old(library: Library) -> None:
     fresh, old = (library.home / "uploads" / name for name in ("aaaa", "bbbb"))
     for folder in (fresh, old):
@@ -354,8 +377,11 @@ def test_storage_that_fails_while_a_table_is_read_is_not_taken_for_damage(
     monkeypatch.setattr(Folder, "plainly", lambda _: plainly(address))
     monkeypatch.setattr(Folder, "is_at_fault", lambda _, exc: trouble(exc, address) is not None)
     monkeypatch.setattr(LanceTable, "count_rows", silent)
-    with pytest.raises(BackendError, match=r"^the endpoint of s3://lectures does not answer"):
-        library.doctor(repair=True)
+    (told,) = checks(library, mending=True)
+    assert (told.name, told.finding) == ("the rest", "problem")
+    assert told.detail.startswith(
+        "could not be looked at: the endpoint of s3://lectures does not answer"
+    )
 
 
 def test_a_table_goes_back_to_the_newest_version_that_can_be_read(library: Library) -> None:

@@ -14,12 +14,15 @@ from typing import Any
 
 import lancedb
 import pytest
+from lancedb.expr import col, lit
+from lancedb.query import LanceEmptyQueryBuilder
 
 from memqa.alone import leased
 from memqa.carried import MANIFEST
 from memqa.chats import turn_row
 from memqa.library import Library
 from memqa.store.schema import FILE_ABSENT, NOTHING_COMMITTED, SCHEMA_VERSION
+from memqa.store.source import Source
 from memqa.values import Answer, Evidence
 from models.errors import IngestCancelled, InputError, SetupError, StoreConflict, StoreMismatch
 from models.values import PageSpan, Progress
@@ -198,6 +201,22 @@ def test_a_file_that_comes_later_is_taken(opened: Open, tmp_path: Path) -> None:
     assert Path(other.show("story.md").path).is_file()
 
 
+def test_versions_that_go_while_it_is_read_are_no_damage(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, whole, gone = Source(library.home, is_own=True), LanceEmptyQueryBuilder.to_arrow, []
+
+    def often_gone(query: LanceEmptyQueryBuilder, **more: Any) -> Any:
+        if len(gone) < 4:
+            gone.append(query)
+            raise RuntimeError("Not found: a file of an older version")
+        return whole(query, **more)
+
+    monkeypatch.setattr(LanceEmptyQueryBuilder, "to_arrow", often_gone)
+    rows = source._rows(source._memories, col("segment") >= lit(0), ["id"])
+    assert (len(gone), rows.num_rows) == (4, library.stats().memories)
+
+
 def test_what_is_half_indexed_goes_on_elsewhere(opened: Open, tmp_path: Path) -> None:
     path = write_document(tmp_path / "long.md", chapters=4)
     library = opened("home")
@@ -338,8 +357,6 @@ def test_a_killed_import_is_done_again(library: Library, opened: Open, tmp_path:
     other = opened("elsewhere")
     row = library.store.read.media_row(library.show("story.md").id)
     assert row is not None
-    from memqa.store.source import Source
-
     source = Source(tmp_path / "out")
     other.store.receive._begin(row)
     other.store.receive._write(
