@@ -26,8 +26,8 @@ from models.errors import StoreConflict
 
 _LOOK_AGAIN_S = 2.0
 _A_MOMENT_S = 0.03
-_METADATA_BYTES = 32 * 2**20
-_LEAST_INDEX_BYTES, _MOST_INDEX_BYTES = 64 * 2**20, 2 * 2**30
+_METADATA_BYTES = 16 * 2**20
+_LEAST_INDEX_BYTES, _MOST_INDEX_BYTES = 32 * 2**20, 2 * 2**30
 _MOST_AHEAD_S = 60.0
 
 
