@@ -74,7 +74,7 @@ def launch(home: str | Path | None = None, terms: Terms | None = None) -> None:
 
     with memqa.open(home) as library:
         page = serve(library, terms, users)
-        print(f"memqa is open at {page.local_url}  (library: {library.where})  Ctrl+C stops it.")
+        print(f"memqa is open at {page.local_url}  (library: {library.where})  Ctrl-C stops it.")
         with open_door(library) as is_open:
             if is_open:
                 warm_up(library, speaks=False, after_s=_FIRST_PAINT_S)
