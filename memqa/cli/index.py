@@ -28,7 +28,14 @@ METHODS_HELP = (
     f"How a video is remembered: {_METHODS}. auto is moviechat; the last four are there to compare"
     " with."
 )
-_STATUSES = ("indexed", "unchanged", "partial", "failed", "skipped", "cancelled")
+_STATUSES: tuple[OutcomeStatus, ...] = (
+    "indexed",
+    "unchanged",
+    "partial",
+    "failed",
+    "skipped",
+    "cancelled",
+)
 
 
 def index(
