@@ -18,6 +18,8 @@ from models.errors import DiskFull
 if TYPE_CHECKING:
     from memqa.library import Library
 
+_OF_THE_TABLES = "lance error: "  # how LanceDB begins what it has to say
+
 
 @dataclass(frozen=True, slots=True)
 class Search:
@@ -134,9 +136,16 @@ def as_json(call: Call) -> dict[str, Any]:
 
 
 def unforeseen(error: Exception) -> str:
-    """Say that an error came which memqa does not know, and how more of it is seen."""
+    """Say that an error came which memqa does not know, and what to do about it."""
     if isinstance(said := why_unwritten(_place_of(error), error), DiskFull):
         return str(said)
+    if str(error).startswith(_OF_THE_TABLES):
+        # Behind the comma stands where in LanceDB's own code it was noticed.
+        what = str(error).removeprefix(_OF_THE_TABLES).partition(", /")[0]
+        return (
+            f"the library cannot be read or written as it should ({what}); see `memqa doctor`, and"
+            " let `memqa doctor --repair` mend what is damaged"
+        )
     return (
         f"something went wrong that memqa did not foresee: {type(error).__name__}: {error}."
         " Run the same command as `memqa -v …` to see where."

@@ -148,7 +148,8 @@ def _address(home: Path, address: str) -> Iterator[Check]:
 def _disk(home: Path) -> Iterator[Check]:
     free = shutil.disk_usage(_existing(home)).free
     what = "this machine keeps uploads" if address_of(home) else "the library lies"
-    detail = f"{free / 1e9:.1f} GB free where {what}"
+    room = f"{free / 1e9:.1f} GB" if free >= 1e9 else f"{free / 1e6:.1f} MB"
+    detail = f"{room} free where {what}"
     if free < _LOW_DISK_BYTES:
         yield Check("disk", "note", detail, "free some room before you index long videos")
     else:

@@ -51,7 +51,10 @@ def of_pair(pair: str) -> Users:
     """
     name, _, password = pair.partition(":")
     if not (name and password):
-        raise SetupError("a name and a password are needed: write USER:PASSWORD")
+        raise SetupError(
+            "a name and a password are needed; give the name where a terminal can ask for the "
+            "password, or set MEMQA_AUTH=USER:PASSWORD"
+        )
     if not _NAME.fullmatch(name):
         raise SetupError(f"{name!r} cannot name a user; use letters, digits and . _ @ -")
     return Users({name: hashed(password)}, are_apart=False)
@@ -80,8 +83,13 @@ def read(path: Path) -> dict[str, str]:
             if sys.platform != "win32" and os.fstat(file.fileno()).st_mode & 0o077:
                 raise SetupError(f"{path} is open to others on this machine; chmod 600 {path}")
             lines = file.read().splitlines()
+    except FileNotFoundError as exc:
+        raise SetupError(
+            f"there is no file of users {path}; make it: memqa users {path} --add NAME"
+        ) from exc
     except (OSError, UnicodeDecodeError) as exc:
-        raise SetupError(f"the file of users {path} cannot be read: {exc}") from exc
+        why = getattr(exc, "strerror", None) or "it is no text"
+        raise SetupError(f"the file of users {path} cannot be read: {why}") from exc
     found: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):
         if line.strip() and not line.startswith("#"):

@@ -80,11 +80,16 @@ def spawn(settings: Settings, *arguments: str, told: str = "") -> subprocess.Pop
 
 
 def open_log(home: Path) -> IO[bytes]:
-    """Open the file that a library's workers write their errors to; a long one is begun anew."""
-    home.mkdir(parents=True, exist_ok=True)
-    path = home / "worker.log"
-    too_long = path.exists() and path.stat().st_size > _MOST_LOG_BYTES
-    return path.open("wb" if too_long else "ab")
+    """Open the file that a library's workers write their errors to; a long one is begun anew.
+
+    Raises:
+        DiskFull, ReadOnly: it cannot be written.
+    """
+    with writing_to(home):
+        home.mkdir(parents=True, exist_ok=True)
+        path = home / "worker.log"
+        too_long = path.exists() and path.stat().st_size > _MOST_LOG_BYTES
+        return path.open("wb" if too_long else "ab")
 
 
 class Worker:

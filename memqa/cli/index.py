@@ -28,6 +28,14 @@ METHODS_HELP = (
     f"How a video is remembered: {_METHODS}. auto is moviechat; the last four are there to compare"
     " with."
 )
+_STATUSES: tuple[OutcomeStatus, ...] = (
+    "indexed",
+    "unchanged",
+    "partial",
+    "failed",
+    "skipped",
+    "cancelled",
+)
 
 
 def index(
@@ -138,7 +146,7 @@ def index(
         )
     elif len(outcomes) > 1:
         counts = Counter(outcome.status for outcome in outcomes)
-        print(", ".join(f"{n} {status}" for status, n in counts.items()))
+        print(", ".join(f"{counts[one]} {one}" for one in _STATUSES if counts[one]))
     raise typer.Exit(exits.code_of_batch(outcomes) if outcomes else exits.INPUT_AT_FAULT)
 
 
@@ -236,10 +244,7 @@ def summary(outcomes: Sequence[Outcome], elapsed_s: float) -> dict[str, Any]:
     kept = [outcome.media for outcome in outcomes if outcome.media is not None]
     return {
         "files": len(outcomes),
-        **{
-            status: counts[status]
-            for status in ("indexed", "unchanged", "partial", "failed", "skipped", "cancelled")
-        },
+        **{status: counts[status] for status in _STATUSES},
         "memories": sum(media.memories for media in kept),
         "bytes": sum(media.bytes for media in kept),
         "elapsed_s": round(elapsed_s, 3),

@@ -66,7 +66,12 @@ def serve(
 
 
 def users(
-    file: Annotated[Path, typer.Argument(help="The file of users; made where there is none.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="The file of users; --add makes it where there is none."
+        ),
+    ],
     add: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Add a user, or give one another password; asks for it."),

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from memqa.addresses import title
 from memqa.values import Answer, Evidence, Media, Outcome
 from models.quoting import one_line
 from models.values import Locator, TimeSpan, clock
@@ -51,7 +52,7 @@ def evidence_line(item: Evidence, about: str, *, number: int | None = None) -> s
 
     Where the text is longer than the line, the sentence nearest to the words ``about`` is quoted.
     """
-    name = printable(item.path.replace("\\", "/").rsplit("/", 1)[-1])
+    name = printable(title(item.path))
     mark = "" if number is None else f"[{number}] "
     where = f"{mark}{place(item.locator)} {name}"
     room = shutil.get_terminal_size((100, 24)).columns - len(where) - 6

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import singledispatch
 
+from memqa.addresses import title
 from memqa.jobs import Job
 from memqa.library import Stats
 from memqa.shown.plain import library_text, plain, totals
@@ -76,7 +77,7 @@ def _evidence(item: Evidence) -> Safe:
 
 
 def _place(item: Evidence) -> list[Child]:
-    name = item.path.replace("\\", "/").rsplit("/", 1)[-1]
+    name = title(item.path)
     words_there = el("div", excerpt(item, QUOTE_CHARS), style="white-space:pre-line")
     return [_chip(item), f" {name} ", el("span", item.modality, style=_SOFT), words_there]
 

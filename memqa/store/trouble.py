@@ -45,6 +45,12 @@ _SENTENCES: tuple[tuple[re.Pattern[str], type[MemqaError], str], ...] = tuple(
             "there are no credentials for {bucket}; set {keys}",
         ),
         (
+            "Failed to resolve region",
+            SetupError,
+            "the region of {bucket} cannot be found; set AWS_REGION, or AWS_ENDPOINT_URL where it "
+            "does not lie with Amazon",
+        ),
+        (
             "RequestTimeTooSkewed",
             SetupError,
             "the clock of this machine is wrong, so {bucket} refuses it; set the clock",

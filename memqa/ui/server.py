@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from memqa.users import Users
 
 _FIRST_PAINT_S = 4.0  # the page that is opened at once is not to wait for models
+_NAP_S = 0.1
 _MOST_THREADS = 64  # each answer that a page waits for takes one
 _MOST_CONNECTIONS = 512
 _MOST_STATES = 256  # that Gradio keeps of sessions; the page keeps nothing there
@@ -74,11 +76,22 @@ def launch(home: str | Path | None = None, terms: Terms | None = None) -> None:
 
     with memqa.open(home) as library:
         page = serve(library, terms, users)
-        print(f"memqa is open at {page.local_url}  (library: {library.where})  Ctrl+C stops it.")
+        told = f"memqa is open at {page.local_url}  (library: {library.where})  Ctrl-C stops it."
+        print(told, flush=True)  # a log file shows it at once, too
         with open_door(library) as is_open:
             if is_open:
                 warm_up(library, speaks=False, after_s=_FIRST_PAINT_S)
-            page.block_thread()
+            _wait(page)
+
+
+def _wait(page: gr.Blocks) -> None:
+    """Keep the program going until Ctrl-C; by short sleeps, which Ctrl-C ends on every system."""
+    try:
+        while page.is_running:
+            time.sleep(_NAP_S)
+    except KeyboardInterrupt:
+        page.close(verbose=False)
+        print("memqa: stopped.", file=sys.stderr)
 
 
 def serve(library: Library, terms: Terms, users: Users | None = None) -> gr.Blocks:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from memqa.addresses import title
 from memqa.chats import EVERYTHING, Asked
 from memqa.ui.excerpt import excerpt, quotes
 from memqa.ui.leads import drawing, lead
@@ -142,8 +143,8 @@ def short_names(evidence: Iterable[Evidence]) -> dict[str, str]:
     paths = {item.media_id: item.path for item in evidence}
     if len(paths) < 2:
         return {}
-    names = {key: path.replace("\\", "/").rsplit("/", 1)[-1] for key, path in paths.items()}
-    stems = {key: name.rsplit(".", 1)[0] for key, name in names.items()}
+    names = {key: title(path) for key, path in paths.items()}
+    stems = {key: name if "://" in name else name.rsplit(".", 1)[0] for key, name in names.items()}
     if len(set(stems.values())) < len(stems):
         stems = names
     return {key: stem if len(stem) <= 18 else f"{stem[:17]}…" for key, stem in stems.items()}
@@ -166,7 +167,7 @@ def chip(item: Evidence, names: Mapping[str, str], quoted: Sequence[str] = ()) -
 
 
 def _spoken(item: Evidence) -> str:
-    name = item.path.replace("\\", "/").rsplit("/", 1)[-1]
+    name = title(item.path)
     where = "at" if isinstance(item.locator, TimeSpan) else "on"
     return f"{name} {where} {item.label}"
 

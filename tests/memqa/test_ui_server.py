@@ -130,3 +130,18 @@ def test_no_other_site_is_granted_anything_beforehand(origin: str) -> None:
     assert not any(name.startswith("access-control") for name in answer.headers)
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert client.get("/nothing").status_code == 404
+
+
+def test_ctrl_c_closes_the_page_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def pressed(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    closed: list[bool] = []
+    page: Any = SimpleNamespace(is_running=True, close=lambda *, verbose: closed.append(verbose))
+    monkeypatch.setattr(server.time, "sleep", pressed)
+    server._wait(page)
+    assert closed == [False]
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", "memqa: stopped.\n")

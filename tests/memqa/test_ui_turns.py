@@ -7,6 +7,7 @@ import re
 import pytest
 
 from memqa.chats import Asked
+from memqa.cli.words import evidence_line
 from memqa.ui.turns import ShownTurn, answer_html, short_names, state_html, turn_html
 from memqa.values import Answer, Citation, Evidence, Step
 from models.values import Box, Locator, PageSpan, TimeSpan
@@ -103,6 +104,13 @@ def test_a_finished_turn_can_be_copied_and_asked_again() -> None:
 def test_files_of_one_name_keep_their_endings() -> None:
     other = evidence("d.p1", PageSpan(1, 1, 0, 1), media="d", path="/b/talk.pdf")
     assert short_names([MOMENT, other]) == {"m": "talk.mp4", "d": "talk.pdf"}
+
+
+def test_what_lies_at_an_address_is_called_as_it_is_everywhere() -> None:
+    file = evidence("d.p1", PageSpan(1, 1, 0, 1), media="d", path="https://h/b.pdf?token=…")
+    site = evidence("e.p1", PageSpan(1, 1, 0, 1), media="e", path="http://h.org/")
+    assert short_names([MOMENT, file, site]) == {"m": "talk", "d": "b", "e": "http://h.org/"}
+    assert "  p. 1 http://h.org/  " in evidence_line(site, "what")
 
 
 def test_what_could_not_be_done_is_a_quiet_note() -> None:

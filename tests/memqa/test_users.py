@@ -82,8 +82,10 @@ def test_a_file_of_nobody_says_how_to_add_one(tmp_path: Path) -> None:
     users.write(tmp_path / "none", {})
     with pytest.raises(SetupError, match=r"memqa users .* --add NAME"):
         users.of_file(tmp_path / "none")
-    with pytest.raises(SetupError, match="cannot be read"):
+    with pytest.raises(SetupError, match=r"there is no file of users .* --add NAME"):
         users.of_file(tmp_path / "nowhere")
+    with pytest.raises(SetupError, match=r"cannot be read: Is a directory"):
+        users.of_file(tmp_path)
     with pytest.raises(SetupError, match="cannot be written"):
         users.write(tmp_path / "nowhere" / "team", {})
 
