@@ -147,6 +147,8 @@ def index(
     elif len(outcomes) > 1:
         counts = Counter(outcome.status for outcome in outcomes)
         print(", ".join(f"{counts[one]} {one}" for one in _STATUSES if counts[one]))
+        if counts["cancelled"]:
+            exits.complain("give the same command again to go on")
     raise typer.Exit(exits.code_of_batch(outcomes) if outcomes else exits.INPUT_AT_FAULT)
 
 

@@ -175,4 +175,8 @@ def _stillness(look: _Look) -> Iterator[None]:
 
 
 def _short(error: Exception) -> str:
-    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+    if not str(error):
+        return type(error).__name__
+    # Behind the comma stands where in LanceDB's own code it was noticed.
+    told = str(error).splitlines()[0].removeprefix("lance error: ").partition(", /")[0]
+    return told[:200]

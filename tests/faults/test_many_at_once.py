@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from memqa.jobs import Queue
 from memqa.library import Library
 from memqa.store.again import again_if_purged
+from memqa.store.ground import Folder
 from tests.faults.invariants import held, untrue
 from tests.memqa.parts import FakeEngines, write_document
 
@@ -63,18 +65,19 @@ def test_two_writers_and_eight_readers_at_once(tmp_path: Path) -> None:
         assert {job.state for job in library.jobs()} == {"done"}
 
 
-def test_a_reader_whose_version_goes_again_and_again_reads_on() -> None:
+def test_a_reader_whose_version_goes_again_and_again_reads_on(tmp_path: Path) -> None:
     tries = 0
 
     @again_if_purged
-    def read() -> str:
+    def read(reader: SimpleNamespace) -> str:
         nonlocal tries
         tries += 1
         if tries <= 4:
             raise RuntimeError("lance error: Not found: data/1.lance")
         return "read"
 
-    assert read() == "read"
+    reader = SimpleNamespace(_tables=SimpleNamespace(ground=Folder(tmp_path), refresh=list))
+    assert read(reader) == "read"
     tries = -1000
     with pytest.raises(RuntimeError, match="Not found"):
-        read()
+        read(reader)
