@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -33,9 +33,10 @@ _KEEP_VERSIONS = timedelta(seconds=5)
 _KEEP_NOTHING = timedelta(milliseconds=1)
 # So many small files a table may gather before it is compacted; each costs a query about 0.1 ms.
 _MOST_COMMITS = 16
-# A larger table is compacted more seldom, since the rows of up to a million are written anew, and
-# earlier where so many rows wait for an index that to look at each would be felt.
-_SMALL_ROWS, _MOST_FRAGMENTS, _MOST_WAITING = 20_000, 64, 10_000
+# So many small files, or rows that wait for an index, a table may gather before it is compacted; a
+# larger one more, since the rows of up to a million are written anew.
+_SMALL_ROWS = 20_000
+_FEW, _MOST = (8, 1_000), (64, 10_000)
 # What older versions may take in any case: less is not worth waiting for.
 _LEAST_SPARE_BYTES = 64_000_000
 
@@ -95,9 +96,7 @@ class Upkeep:
     def _condense(self) -> None:
         # An index that is being made somewhere would be lost if its table was rewritten.
         with self._indexes.holding() as free, self._tables.writing():
-            for table in self._tidied(free):
-                if _is_due(table):
-                    self._rewrite(table, self._keep)
+            self._rewrite([table for table in self._tidied(free) if _is_due(table)], self._keep)
         self._tables.ground.tidy()
 
     def _shed(self) -> None:
@@ -108,8 +107,7 @@ class Upkeep:
             return
         time.sleep(_KEEP_VERSIONS.total_seconds())  # then no reader can still hold them
         with self._indexes.holding() as free, self._tables.writing():
-            for table in self._tidied(free):
-                self._rewrite(table, self._keep, abandoned_too=True)
+            self._rewrite(list(self._tidied(free)), self._keep, abandoned_too=True)
 
     def forget(self, media_id: str, *, chats_too: bool = True) -> bool:
         """Delete a media with all that was remembered of it, and purge it from the disk.
@@ -224,15 +222,19 @@ class Upkeep:
     def _clean(self, table: Table, *, abandoned_too: bool = True) -> None:
         """Remove every version but the newest; the last deletion has to be older than "nothing"."""
         self._tables.ground.let_versions_age(table)
-        self._rewrite(table, _KEEP_NOTHING, abandoned_too=abandoned_too)
+        self._rewrite([table], _KEEP_NOTHING, abandoned_too=abandoned_too)
         if self._tables.drop_future_versions(table):
             table.optimize(cleanup_older_than=_KEEP_NOTHING, delete_unverified=abandoned_too)
 
-    def _rewrite(self, table: Table, keep: timedelta, *, abandoned_too: bool = False) -> None:
-        """Merge a table's small files, and remove what they replace only once they are safe."""
-        table.optimize()
+    def _rewrite(
+        self, tables: Sequence[Table], keep: timedelta, *, abandoned_too: bool = False
+    ) -> None:
+        """Merge tables' small files, and remove what they replace only once they are safe."""
+        for table in tables if not self._tables.ground.is_shared else ():
+            table.optimize()
         self._tables.ground.secure()
-        table.optimize(cleanup_older_than=keep, delete_unverified=abandoned_too)
+        for table in tables:
+            table.optimize(cleanup_older_than=keep, delete_unverified=abandoned_too)
 
     def _tidied(self, free: bool) -> Iterator[Table]:
         """Give the tables that may be rewritten: not those of which an index is being made."""
@@ -243,10 +245,11 @@ def _is_due(table: Table) -> bool:
     """Say whether a table has gathered so many small files or new rows that they are felt."""
     stats = _figures(table)
     rows, small = int(stats["num_rows"]), stats["fragment_stats"]["num_small_fragments"]
-    if rows < _SMALL_ROWS or small >= _MOST_FRAGMENTS:
+    few, waiting = _FEW if rows < _SMALL_ROWS else _MOST
+    if small >= few:
         return True
     indexed = [index.num_indexed_rows or 0 for index in table.list_indices()]
-    return bool(rows - min(indexed, default=rows) >= _MOST_WAITING)
+    return bool(rows - min(indexed, default=rows) >= waiting)
 
 
 def _figures(table: Table) -> Row:
