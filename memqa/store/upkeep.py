@@ -37,6 +37,7 @@ _MOST_COMMITS = 16
 # larger one more, since the rows of up to a million are written anew.
 _SMALL_ROWS = 20_000
 _FEW, _MOST = (8, 1_000), (64, 10_000)
+_MOST_VERSIONS = 32
 # What older versions may take in any case: less is not worth waiting for.
 _LEAST_SPARE_BYTES = 64_000_000
 
@@ -72,6 +73,7 @@ class Upkeep:
         self._indexes = indexes
         self._spare_share = spare_share
         self._commits = 0
+        self._tidied_at: dict[str, int] = {}  # the version of each table that was tidied last
 
     @property
     def _keep(self) -> timedelta:
@@ -96,7 +98,8 @@ class Upkeep:
     def _condense(self) -> None:
         # An index that is being made somewhere would be lost if its table was rewritten.
         with self._indexes.holding() as free, self._tables.writing():
-            self._rewrite([table for table in self._tidied(free) if _is_due(table)], self._keep)
+            due = [table for table in self._tidied(free) if self._is_due(table)]
+            self._rewrite(due, self._keep)
         self._tables.ground.tidy()
 
     def _shed(self) -> None:
@@ -235,21 +238,24 @@ class Upkeep:
         self._tables.ground.secure()
         for table in tables:
             table.optimize(cleanup_older_than=keep, delete_unverified=abandoned_too)
+            self._tidied_at[table.name] = int(table.version)
+
+    def _is_due(self, table: Table) -> bool:
+        """Say whether a table has gathered so many small files or new rows that they are felt."""
+        stats = _figures(table)
+        rows, small = int(stats["num_rows"]), stats["fragment_stats"]["num_small_fragments"]
+        is_small = rows < _SMALL_ROWS
+        few, waiting = _FEW if is_small else _MOST
+        # Rows that are written again and again leave versions, and no more files than before.
+        versions = table.version - self._tidied_at.get(table.name, 0)
+        if small >= few or (is_small and versions >= _MOST_VERSIONS):
+            return True
+        indexed = [index.num_indexed_rows or 0 for index in table.list_indices()]
+        return bool(rows - min(indexed, default=rows) >= waiting)
 
     def _tidied(self, free: bool) -> Iterator[Table]:
         """Give the tables that may be rewritten: not those of which an index is being made."""
         return self._tables.everything() if free else self._tables.plain()
-
-
-def _is_due(table: Table) -> bool:
-    """Say whether a table has gathered so many small files or new rows that they are felt."""
-    stats = _figures(table)
-    rows, small = int(stats["num_rows"]), stats["fragment_stats"]["num_small_fragments"]
-    few, waiting = _FEW if rows < _SMALL_ROWS else _MOST
-    if small >= few:
-        return True
-    indexed = [index.num_indexed_rows or 0 for index in table.list_indices()]
-    return bool(rows - min(indexed, default=rows) >= waiting)
 
 
 def _figures(table: Table) -> Row:
