@@ -159,13 +159,13 @@ def test_a_search_of_one_media_among_many_is_exact(indexed: Store, exact: Store)
 def test_new_rows_are_found_before_they_are_indexed(home: Path, tmp_path: Path) -> None:
     shutil.copytree(home, tmp_path / "home")
     store = Store(tmp_path / "home", policy=POLICY)
-    media = add_document(store, 9, rows=50)
-    assert store.indexes.states()[0].waiting == 50
-    for place, vector in enumerate(vectors_of(50, seed=9)[:10]):
+    media = add_document(store, 9, rows=1_200)
+    assert store.indexes.states()[0].waiting == 1_200
+    for place, vector in enumerate(vectors_of(1_200, seed=9)[:10]):
         assert nearest(store, vector, limit=1) == [memory_id(media.id, f"p{place}")]
     store.upkeep.compact()
     assert store.indexes.states()[0].waiting == 0
-    for place, vector in enumerate(vectors_of(50, seed=9)[:10]):
+    for place, vector in enumerate(vectors_of(1_200, seed=9)[:10]):
         assert nearest(store, vector, limit=1) == [memory_id(media.id, f"p{place}")]
 
 
