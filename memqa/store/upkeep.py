@@ -31,12 +31,13 @@ log = logging.getLogger(__name__)
 _KEEP_VERSIONS = timedelta(seconds=5)
 # Not zero: LanceDB warns at zero, and a millisecond ago means the same.
 _KEEP_NOTHING = timedelta(milliseconds=1)
-# So many small files a table may gather before it is compacted; each costs a query about 0.1 ms.
+# After so many commits it is looked which tables want compacting.
 _MOST_COMMITS = 16
 # So many small files, or rows that wait for an index, a table may gather before it is compacted; a
 # larger one more, since the rows of up to a million are written anew.
 _SMALL_ROWS = 20_000
 _FEW, _MOST = (8, 1_000), (64, 10_000)
+_FEW_AFAR = (2, 1_000)  # each file that a search reads there is a request
 _MOST_VERSIONS = 32
 # What older versions may take in any case: less is not worth waiting for.
 _LEAST_SPARE_BYTES = 64_000_000
@@ -245,7 +246,8 @@ class Upkeep:
         stats = _figures(table)
         rows, small = int(stats["num_rows"]), stats["fragment_stats"]["num_small_fragments"]
         is_small = rows < _SMALL_ROWS
-        few, waiting = _FEW if is_small else _MOST
+        little = _FEW_AFAR if self._tables.ground.is_shared else _FEW
+        few, waiting = little if is_small else _MOST
         # Rows that are written again and again leave versions, and no more files than before.
         versions = table.version - self._tidied_at.get(table.name, 0)
         if small >= few or (is_small and versions >= _MOST_VERSIONS):

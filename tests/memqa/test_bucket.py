@@ -440,7 +440,11 @@ def test_who_slept_while_it_wrote_finishes_nothing(
 
 
 def test_an_index_that_another_machine_makes_is_left_alone(
-    library: Library, bucket: Bucket, leases: Callable[[str], Leases], tmp_path: Path
+    library: Library,
+    address: str,
+    bucket: Bucket,
+    leases: Callable[[str], Leases],
+    tmp_path: Path,
 ) -> None:
     note = tmp_path / "note.txt"
     note.write_text("A heron stood by the weir.\n", encoding="utf-8")
@@ -449,12 +453,9 @@ def test_an_index_that_another_machine_makes_is_left_alone(
         assert mine
         assert theirs is None
     (vectors,) = library.store.read._tables.all_vectors()
-    (data,) = {
-        key.partition("data/")[0]
-        for key in bucket.objects()
-        if vectors.name in key and "data/" in key
-    }
-    made = f"{data}_indices/being-made/index.idx"  # what is made so far is in no version yet
+    table = f"{address.removeprefix(f's3://{bucket.name}/')}/tables/{vectors.name}.lance"
+    assert any(key.startswith(f"{table}/data/") for key in bucket.objects())
+    made = f"{table}/_indices/being-made/index.idx"  # what is made so far is in no version yet
     bucket.client().put_object(Bucket=bucket.name, Key=made, Body=b"half")
     with leases("other").held("indexing") as theirs:
         assert theirs is not None

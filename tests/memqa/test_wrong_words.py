@@ -68,10 +68,10 @@ WRONG = [
     (("index", "x", "--for", "3"), 2, "give --live too"),
     (("models", "use"), 2, "name a port and a model"),
     (("models", "pull"), 2, "name the models to fetch"),
-    (("serve", "--auth", "ada"), 3, "write USER:PASSWORD"),
+    (("serve", "--auth", "ada"), 3, "set MEMQA_AUTH=USER:PASSWORD"),
     (("serve", "--host", "0.0.0.0"), 3, "say that you mean it with --open-to-all"),
-    (("users", "nowhere"), 3, "cannot be read"),
-    (("users", "team.txt", "--remove", "ada"), 3, "cannot be read"),
+    (("users", "nowhere"), 3, "make it: memqa users nowhere --add NAME"),
+    (("users", "team.txt", "--remove", "ada"), 3, "there is no file of users team.txt"),
     (("chat", "--chat", "x", "--last"), 2, "give one of them"),
     (("stats", "extra"), 2, "unexpected extra argument"),
 ]
