@@ -6,6 +6,7 @@ real pictures, each with a little noise: uniform vectors would flatter or ruin a
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 from numpy.typing import NDArray
+from PIL import Image
 
 from memqa.store import schema
 from memqa.store.rows import media_table
@@ -30,6 +32,7 @@ VIDEO_EVERY = 4  # one media in so many is a video
 _NOISE = 0.3  # length of the noise on a vector of length one: a cosine of 0.96
 _PICTURE_NOISE = 0.5  # of the logarithm of a class's probability
 _MEDIA_AT_ONCE = 200
+_SEGMENT_ROWS, _LAST_SEGMENT = 25, 3  # committed so many at a time, as perception does
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Real:
     pictures: NDArray[np.float32]
     text_signature: str
     image_signature: str
+    stills: tuple[bytes, ...]
 
 
 def real_parts(data: Path, cache: Path) -> Real:
@@ -50,18 +54,30 @@ def real_parts(data: Path, cache: Path) -> Real:
     words = " ".join(file.read_text(encoding="utf-8", errors="replace") for file in files).split()
     text, image = catalog.text_encoder(), catalog.image_encoder()
     texts, pictures = cache / "texts.npy", cache / "pictures.npy"
+    photos = [Image.open(file) for file in sorted((data / "video" / "photos").glob("*.jpg"))]
     if not texts.exists():
         windows = [words[i : i + WINDOW_WORDS] for i in range(0, len(words), WINDOW_WORDS)]
         print(f"encoding {len(windows)} texts …", file=sys.stderr, flush=True)
         np.save(texts, text.encode([" ".join(window) for window in windows]))
     if not pictures.exists():
-        from PIL import Image
-
-        photos = [Image.open(file) for file in sorted((data / "video" / "photos").glob("*.jpg"))]
         print(f"encoding {len(photos)} pictures …", file=sys.stderr, flush=True)
         shown = [np.asarray(photo.convert("RGB")) for photo in photos]
         np.save(pictures, image.encode(shown))
-    return Real(tuple(words), np.load(texts), np.load(pictures), text.signature, image.signature)
+    return Real(
+        tuple(words),
+        np.load(texts),
+        np.load(pictures),
+        text.signature,
+        image.signature,
+        tuple(map(_still, photos)),
+    )
+
+
+def _still(photo: Image.Image) -> bytes:
+    """Make a thumbnail far smaller than memqa's own, so that a million of memories fit the disk."""
+    small, kept = photo.convert("RGB").resize((16, 12)), io.BytesIO()
+    small.save(kept, "JPEG", quality=40)
+    return kept.getvalue()
 
 
 def question_texts(data: Path, many: int) -> list[str]:
@@ -126,7 +142,8 @@ def _media(number: int) -> schema.MediaRow:
         added_at=f"2026-01-01T00:00:00.{number:06d}",
         method="adaptive" if kind == "video" else "",
     )
-    return schema.MediaRow(media, committed_segment=0, long_segment=0, settled=True)
+    last = _LAST_SEGMENT
+    return schema.MediaRow(media, committed_segment=last, long_segment=last, settled=True)
 
 
 def _locals(number: int) -> Iterator[tuple[str, str, str, int, str | None]]:
@@ -152,12 +169,17 @@ def _memories(
             where = _place(level, order)
             rows.append(_row(id_, local, level, modality) | where)
             rows[-1] |= {"order": order, "text": text, "words": text}
+            rows[-1]["segment"] = min(order // _SEGMENT_ROWS, _LAST_SEGMENT)
+            if level == "event":
+                still = real.stills[random.integers(len(real.stills))]
+                rows[-1] |= {"has_thumbnail": True, "thumbnail": still}
             rows[-1]["parent_id"] = schema.memory_id(id_, parent) if parent else None
         if _is_video(number):
             for i in range(ELEMENTS):
                 where = _place("long", i)
                 rows.append(_row(id_, f"m0-{i}", "long", "seen") | where)
                 rows[-1] |= {"order": i, "text": "", "words": "", "method": "adaptive"}
+                rows[-1] |= {"segment": _LAST_SEGMENT, "count": int(random.geometric(0.5))}
     return pa.Table.from_pylist(rows, schema=schema.MEMORIES)
 
 

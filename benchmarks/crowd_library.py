@@ -22,7 +22,7 @@ from memqa.values import Level, Media
 from models.values import PageSpan
 
 _TEXT: tuple[Level, ...] = ("observation", "event", "passage")
-_TIMES = 40
+_TIMES, _WARM = 40, 20
 _NEW_ROWS = 1000
 _WAITING = 4  # segments that are added before anything is indexed again
 
@@ -47,7 +47,7 @@ def measured(home: Path, real: crowd.Real, data: Path) -> dict[str, Any]:
 
 
 def _queries(store: Store, real: crowd.Real, data: Path) -> dict[str, Any]:
-    asked, things = crowd.questions(data, _TIMES), crowd.things(data, _TIMES)
+    asked, things = crowd.questions(data, _WARM + _TIMES), crowd.things(data, _WARM + _TIMES)
     media = [row.media for row in store.read.media_rows()]
     every, some = [one.id for one in media], [one.id for one in media[::50]]
     videos = [one.id for one in media if one.kind == "video"]
@@ -97,7 +97,7 @@ def _queries(store: Store, real: crowd.Real, data: Path) -> dict[str, Any]:
 
 
 def _meanwhile(store: Store, real: crowd.Real, data: Path) -> list[float]:
-    asked = crowd.questions(data, _TIMES)
+    asked = crowd.questions(data, _WARM + _TIMES)
 
     def nearest(i: int) -> Any:
         vector = asked[i % len(asked)]
@@ -109,16 +109,16 @@ def _meanwhile(store: Store, real: crowd.Real, data: Path) -> list[float]:
 
 
 def _searches(library: Library, data: Path) -> Any:
-    texts = crowd.question_texts(data, _TIMES)
+    texts = crowd.question_texts(data, _WARM + _TIMES)
     return _spread("library.search", lambda i: library.search(texts[i % len(texts)]))
 
 
 def _spread(name: str, call: Callable[[int], Any]) -> list[float]:
     """Milliseconds at the median and at 95 %, once all is warm."""
-    for i in range(3):
+    for i in range(_WARM):
         call(i)
     spent = []
-    for i in range(_TIMES):
+    for i in range(_WARM, _WARM + _TIMES):
         started = time.perf_counter()
         call(i)
         spent.append(1000 * (time.perf_counter() - started))

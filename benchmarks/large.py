@@ -45,8 +45,8 @@ class Kind:
 _PROBES = tuple({"nprobes": many} for many in (20, 40, 80, 160))
 _REFINED = tuple({"nprobes": many, "refine": 4} for many in (40, 80, 160, 320))
 _GRAPHS = tuple({"nprobes": 20, "ef": ef} for ef in (50, 150, 400))
-# Small partitions: of a few large ones a search must look through a tenth of all vectors.
-_CELLS: dict[str, Any] = {"target_partition_size": 1024, "sample_rate": 64, "max_iterations": 20}
+# Small partitions: of large ones a search must look through a tenth of all vectors.
+_CELLS: dict[str, Any] = {"target_partition_size": 256, "sample_rate": 64, "max_iterations": 20}
 KINDS = {
     "ivf_flat": Kind(lambda metric: IvfFlat(metric, **_CELLS), _PROBES),
     "ivf_flat_8192": Kind(lambda metric: IvfFlat(metric), _PROBES[:2]),

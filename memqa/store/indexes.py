@@ -48,8 +48,8 @@ class IndexPolicy:
     """
 
     from_rows: int = 20_000
-    cell_rows: int = 1024
-    probes: int = 160
+    cell_rows: int = 256
+    probes: int = 120
     refine: int = 4
     regrow: float = 2.0
     most_parts: int = 8
@@ -225,8 +225,10 @@ class Indexes:
         return not state.is_there or grown or state.parts > self.policy.most_parts
 
     def _made_for(self, table: Table) -> int | None:
+        """Tell for how many rows the cells were made; None where those are of another size."""
         noted = (table.schema.field("vector").metadata or {}).get(_RECALL.encode())
-        return int(noted.split()[1]) if noted else None
+        _, rows, *cells = map(float, noted.split()) if noted else (0, 0)
+        return int(rows) if cells == [self.policy.cell_rows] else None
 
     def _sorted_anew(self, table: Table) -> str:
         """Sort all vectors of a table into cells, and note what that costs in recall."""
@@ -247,7 +249,7 @@ class Indexes:
                 self.rebuild([name])
             return f"could not index {table.name} this time, since it was rewritten meanwhile"
         with self._tables.writing():
-            noted = {_RECALL: f"{recall:.4f} {rows}"}
+            noted = {_RECALL: f"{recall:.4f} {rows} {self.policy.cell_rows}"}
             table.update_field_metadata({"path": "vector", "metadata": noted})
         took_s = time.monotonic() - started
         return f"indexed {rows} vectors of {table.name} in {took_s:.0f} s, recall {recall:.2f}"

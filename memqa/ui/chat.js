@@ -112,8 +112,13 @@ const settled = async () => {
     await waited;
   }
 };
+let beginning = null;
 const begin = async (verb, data) => {
   if (isRunning()) return false;
+  beginning = beginNow(verb, data);
+  return beginning;
+};
+const beginNow = async (verb, data) => {
   problem.textContent = "";
   setRunning(true);
   await settled();
@@ -156,7 +161,10 @@ form.addEventListener("submit", async (event) => {
   // What was written since then stays too.
   else write([words, question.value].filter(Boolean).join("\n"));
 });
-const stop = () => call(server, "stop", { chat }).catch(() => {});
+const stop = async () => {
+  await beginning; // on its way a stop could overtake its question
+  await call(server, "stop", { chat }).catch(() => {});
+};
 one(".stop").addEventListener("click", stop);
 
 // What can be done with a turn, with a branch of its walk, and with the chat.
