@@ -262,6 +262,15 @@ def test_cells_are_made_anew_once_a_library_has_doubled(tmp_path: Path) -> None:
     assert store.indexes.states()[0].waiting == 0
 
 
+def test_cells_are_made_anew_where_another_size_is_meant(home: Path, tmp_path: Path) -> None:
+    shutil.copytree(home, tmp_path / "copy")
+    assert Store(tmp_path / "copy", policy=POLICY).indexes.tend() == []
+    finer = Store(tmp_path / "copy", policy=replace(POLICY, cell_rows=64))
+    (made,) = finer.indexes.tend()
+    assert made.startswith("indexed")
+    assert finer.indexes.tend() == []
+
+
 def test_naming_all_media_is_no_filter_and_few_are_looked_at_one_by_one() -> None:
     rows = [
         MediaRow(Media(f"m{i}", f"/{i}", "video" if i % 2 else "document", "indexed", memories=100))
