@@ -9,12 +9,12 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from math import fsum, log
-from typing import Any
+from typing import Any, TypeVar
 
 import bm25s  # type: ignore[import-untyped]
 import numpy as np
@@ -30,6 +30,8 @@ from models.values import Locator, PageSpan
 # Its logger lets everything through, and what it says is of no use to anybody here.
 logging.getLogger("bm25s").setLevel(logging.WARNING)
 
+_Term = TypeVar("_Term", str, tuple[str, str])
+
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?")
 _CAPITAL = re.compile(r"\b[A-Z][^\W\d_]*")
 # Fitted on the development split, page or turn recall@5 (FinanceBench, MMLongBench text, QMSum,
@@ -40,6 +42,7 @@ _WORDS, _PAIRS, _NEIGHBOURS = 0.5, 0.2, 0.2
 
 _SAME_PAGE = 0.8
 _KEPT_TEXTS, _KEPT_WORDS = 4096, 65_536  # about 10 MB and 10 MB
+_OTHER = "-"  # any term that is not asked for
 _SOFT = 0.2  # how much better a sentence must fit to count e times as much
 
 
@@ -140,8 +143,9 @@ class Pool:
         """
         if not self.passages:
             return np.zeros(0)
-        matched = _bm25(self.tokens, list(self._asked(question)))
-        matched += _PAIRS * _bm25([_pairs(one) for one in self.tokens], _pairs(words_of(question)))
+        matched = _bm25(self.tokens, self._asked(question))
+        pairs = [tuple(pairwise(one)) for one in self.tokens]
+        matched += _PAIRS * _bm25(pairs, pairwise(words_of(question)))
         known = np.asarray(meanings, np.float64)
         lowest = known[known > 0].min(initial=known.max(initial=0.0))
         alike = np.maximum(0.0, known - lowest)
@@ -199,18 +203,15 @@ def _stem(word: str) -> str:
     return str(_stemmer().stemWord(word.removesuffix("'s")))
 
 
-def _pairs(words: Sequence[str]) -> list[str]:
-    return [f"{one} {two}" for one, two in pairwise(words)]
-
-
-def _bm25(texts: Sequence[Sequence[str]], asked: Sequence[str]) -> NDArray[np.float64]:
-    known = {word for text in texts for word in text}
-    wanted = sorted(set(asked) & known)
-    if not wanted:
+def _bm25(texts: Sequence[Sequence[_Term]], asked: Iterable[_Term]) -> NDArray[np.float64]:
+    """Weigh texts; terms that are not asked for only make them longer, so they go by one name."""
+    found = sorted(set(asked).intersection(chain.from_iterable(texts)))
+    if not found:
         return np.zeros(len(texts))
+    names = {term: str(number) for number, term in enumerate(found)}
     index = bm25s.BM25(k1=1.2)
-    index.index([list(text) for text in texts], show_progress=False)
-    return np.asarray(index.get_scores(wanted), np.float64)
+    index.index([[names.get(one, _OTHER) for one in text] for text in texts], show_progress=False)
+    return np.asarray(index.get_scores(list(names.values())), np.float64)
 
 
 def _scaled(values: NDArray[np.float64]) -> NDArray[np.float64]:
