@@ -4,7 +4,7 @@
 The askers are threads over one library with warm models, as in the page: each thinks some seconds,
 then searches or asks. The files are DIR's clips and documents under other bytes, indexed by the
 library's own background worker; when they are done before the time is over, more are. The same
-askers are measured without any indexing before and after, half of the time each: what is indexed
+askers are measured without any indexing before and after, two minutes each at most: what is indexed
 meanwhile makes the library larger. For the same reason the server's memory is held against that of
 a fresh one over the library as it is at the end. Progress goes to stderr; the last thing on stdout
 is one JSON object.

@@ -2,5 +2,5 @@
 
 import os
 
-# By itself ONNX Runtime tells its maker about every session; nothing leaves this machine.
+# ONNX Runtime has a client that reports on its use, and tries to; nothing leaves this machine.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
